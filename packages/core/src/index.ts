@@ -1,0 +1,5 @@
+export * from './assert.js';
+export * from './code.js';
+export * from './hlc.js';
+export * from './limits.js';
+export * from './partition-hash.js';

@@ -1,0 +1,63 @@
+import { assert } from './assert.js';
+import { PARTITIONS } from './partition-hash.js';
+
+/** Every limit of the system by name. Lengths are bytes, times milliseconds, unless named otherwise. */
+
+export const PROTOCOL_VERSION = 1;
+
+// What a client may send.
+export const FRAME_BYTES_MAX: number = 64 * 1024;
+export const FRAME_OPERATIONS_MAX = 1024;
+export const MAP_BYTES_MAX = 128;
+export const KEY_BYTES_MAX = 1024;
+export const VALUE_BYTES_MAX: number = 32 * 1024;
+export const IN_FLIGHT_MAX = 1024;
+export const SUBSCRIPTIONS_MAX = 1000;
+export const TTL_MS_MAX: number = 2 ** 45;
+
+// Connections.
+export const CONNECTIONS_MAX = 65_536;
+export const HELLO_DEADLINE_MS = 2000;
+export const HEARTBEAT_INTERVAL_MS = 15_000;
+export const HEARTBEAT_TIMEOUT_MS = 40_000;
+export const SESSION_SOFT_BYTES: number = 256 * 1024;
+export const SESSION_HARD_BYTES: number = 4 * 1024 * 1024;
+export const SESSION_ANSWER_BYTES_MAX: number = 2 * 1024 * 1024;
+export const RETRY_AFTER_MS = 50;
+
+// Time.
+export const DRIFT_MS_MAX = 5000;
+export const SAFE_DEADLINE_MS = 10_000;
+
+// Shared memory.
+export const MAPS_MAX = 4096;
+export const WORKERS_MAX = 16;
+export const TOPICS_MAX = 1_000_000;
+export const RING_BYTES: number = 4 * 1024 * 1024;
+/** No ring record is longer than this part of its ring. */
+export const RING_RECORD_DIVISOR = 8;
+/** This part of a request ring is kept for control records. */
+export const RING_CONTROL_DIVISOR = 8;
+export const LANE_ENTRIES = 16_384;
+export const JOURNAL_ENTRIES = 2048;
+export const ARENA_BYTES_MAX: number = 4 * 1024 ** 3 - 64 * 1024;
+export const ARENA_BYTES_MIN: number = 16 * 1024 * 1024;
+
+// Write-behind.
+export const FLUSH_INTERVAL_MS = 100;
+export const FLUSH_RECORDS = 1000;
+export const BATCH_RECORDS_MAX = 8192;
+
+assert(MAPS_MAX <= 65_536, 'map ids have 16 bits');
+assert(PARTITIONS >= WORKERS_MAX, 'every worker owns a partition');
+assert(
+  KEY_BYTES_MAX + VALUE_BYTES_MAX + 4096 <= RING_BYTES / RING_RECORD_DIVISOR,
+  'the largest operation fits a ring record',
+);
+assert(FRAME_BYTES_MAX >= VALUE_BYTES_MAX + KEY_BYTES_MAX + MAP_BYTES_MAX + 64, 'a put fits a frame');
+assert(SESSION_SOFT_BYTES < SESSION_HARD_BYTES, 'events stop before the connection is closed');
+assert(SESSION_ANSWER_BYTES_MAX < SESSION_HARD_BYTES - SESSION_SOFT_BYTES, 'answers always fit');
+assert(HEARTBEAT_TIMEOUT_MS > 2 * HEARTBEAT_INTERVAL_MS, 'one lost ping closes nothing');
+assert((JOURNAL_ENTRIES & (JOURNAL_ENTRIES - 1)) === 0, 'journal entries are masked');
+assert((LANE_ENTRIES & (LANE_ENTRIES - 1)) === 0, 'lane entries are masked');
+assert((RING_BYTES & (RING_BYTES - 1)) === 0, 'ring positions are masked');

@@ -1,0 +1,57 @@
+import { RING_BYTES } from '../limits.js';
+import { ringBufferBytes } from '../ring/ring-layout.js';
+import { MAP_TABLE_BYTES } from './map-table.js';
+import { CONTROL_WORDS } from './worker-control.js';
+
+/** What one worker shares with others. Plain buffers, so that it can be sent to a thread. */
+export interface WorkerMemory {
+  readonly worker: number;
+  readonly workers: number;
+  /** Its records (see the record store's layout). */
+  readonly arena: SharedArrayBuffer;
+  /** See worker-control.ts. */
+  readonly control: SharedArrayBuffer;
+  readonly requestRing: SharedArrayBuffer;
+  readonly outboundRing: SharedArrayBuffer;
+  readonly batchRing: SharedArrayBuffer;
+  readonly recoveryRing: SharedArrayBuffer;
+}
+
+/** All memory that the threads of one process share. */
+export interface SharedMemory {
+  readonly workers: readonly WorkerMemory[];
+  readonly mapTable: SharedArrayBuffer;
+  /** Doorbells of the threads that have an event loop. */
+  readonly doorbells: SharedArrayBuffer;
+}
+
+export const GATEWAY_DOORBELL = 0;
+export const PERSISTENCE_DOORBELL = 32;
+const DOORBELL_WORDS = 64;
+
+/** The only place that allocates shared memory. `arenaBytes` is for each worker. */
+export function allocateSharedMemory(options: {
+  workers: number;
+  arenaBytes: number;
+}): SharedMemory {
+  const ring = (): SharedArrayBuffer => new SharedArrayBuffer(ringBufferBytes(RING_BYTES));
+  return {
+    workers: Array.from({ length: options.workers }, (_, worker) => ({
+      worker,
+      workers: options.workers,
+      arena: new SharedArrayBuffer(options.arenaBytes),
+      control: new SharedArrayBuffer(CONTROL_WORDS * 4),
+      requestRing: ring(),
+      outboundRing: ring(),
+      batchRing: ring(),
+      recoveryRing: ring(),
+    })),
+    mapTable: new SharedArrayBuffer(MAP_TABLE_BYTES),
+    doorbells: new SharedArrayBuffer(DOORBELL_WORDS * 4),
+  };
+}
+
+/** Which worker owns a partition. */
+export function ownerOf(partition: number, workers: number): number {
+  return partition % workers;
+}

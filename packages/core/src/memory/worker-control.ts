@@ -1,0 +1,61 @@
+import { LANE_ENTRIES } from '../limits.js';
+import { PARTITIONS } from '../partition-hash.js';
+
+/**
+ * The words that a worker shares with the threads around it, beside its rings. One writer a word;
+ * the writers' words lie on different cache lines.
+ */
+
+// Writer: the thread that owns the pool.
+/** Not 0: finish the turn and end. */
+export const STOP = 0;
+
+// Writer: persistence.
+/** Number of the newest pull; a worker serves it once, see PULL_SERVED. */
+export const PULL_REQUESTED = 32;
+/** Most records of that pull; stored before it. */
+export const PULL_RECORDS = 33;
+/** Raised after a failed batch: whatever was handed over and not flushed is dirty again. */
+export const ATTEMPT = 34;
+/** The worker rings persistence once CHANGES has reached this (by wrap-around distance). */
+export const WAKE_AT_CHANGES = 35;
+/** SAFE lane position up to which everything is in the database. */
+export const LANE_FLUSHED = 36;
+
+// Writer: worker.
+/** Grows by one a turn. */
+export const HEARTBEAT = 64;
+/** Changes made, wrapping; stored once a turn. */
+export const CHANGES = 65;
+export const PULL_SERVED = 66;
+/** Position behind the last reference in the SAFE lane; one a waiting write, wrapping. */
+export const LANE_TAIL = 67;
+/** SAFE lane position up to which references were handed over. */
+export const LANE_HANDED = 68;
+/** The ATTEMPT that the numbers handed over belong to. */
+export const ATTEMPT_SEEN = 69;
+/** CHANGES at the time of the last hand-over that left nothing dirty behind. */
+export const CHANGES_HANDED = 70;
+/** Records of recovery put into the store, wrapping. */
+export const RECOVERED = 71;
+
+// Doorbells: one word, any thread rings.
+export const WORKER_DOORBELL = 96;
+
+/** Flushed sequence of each partition, two words each (see watermark.ts). Writer: persistence. */
+export const FLUSHED = 128;
+
+/** SAFE lane: references to waiting writes. Writer: worker. */
+export const LANE: number = FLUSHED + 2 * PARTITIONS + 2;
+export const LANE_ENTRY_WORDS = 4;
+// Entry words: partition, index hash, sequence low, sequence high.
+
+export const CONTROL_WORDS: number = LANE + LANE_ENTRIES * LANE_ENTRY_WORDS;
+
+export function laneIndex(position: number): number {
+  return LANE + (position & (LANE_ENTRIES - 1)) * LANE_ENTRY_WORDS;
+}
+
+export function flushedIndex(partition: number): number {
+  return FLUSHED + 2 * partition;
+}

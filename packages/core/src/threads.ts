@@ -1,0 +1,11 @@
+export * from './memory/lanes.js';
+export * from './memory/map-table.js';
+export * from './memory/messages.js';
+export * as RecordLayout from './memory/record-layout.js';
+export * from './memory/shared-memory.js';
+export * from './memory/watermark.js';
+export * as WorkerControl from './memory/worker-control.js';
+export * from './ring/doorbell.js';
+export * from './ring/ring-consumer.js';
+export * from './ring/ring-layout.js';
+export * from './ring/ring-producer.js';
