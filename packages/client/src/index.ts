@@ -1,1 +1,17 @@
-export {};
+/** For browsers, and for any platform with a `WebSocket` of its own. */
+
+export { Code } from '@tidewire/core';
+export { type Client, type ClientOptions, connect } from './client.js';
+export type { ConnectionState } from './connection.js';
+export type { Entry, EntryEvent, StoredKind } from './entry.js';
+export {
+  type Environment,
+  platformEnvironment,
+  type Socket,
+  type SocketConstructor,
+} from './environment.js';
+export { nameOf, TidewireError } from './error.js';
+export type { ServerInfo } from './link.js';
+export type { Outcome, ReachedLevel, Stamp, WriteResult } from './result.js';
+export type { EventHandler, SubscribeOptions, Subscription } from './subscription.js';
+export type { PutOptions, TypedMap, WriteOptions } from './typed-map.js';

@@ -3,3 +3,4 @@ export * from './code.js';
 export * from './hlc.js';
 export * from './limits.js';
 export * from './partition-hash.js';
+export * from './wire/utf8.js';

@@ -25,6 +25,19 @@ export const SESSION_HARD_BYTES: number = 4 * 1024 * 1024;
 export const SESSION_ANSWER_BYTES_MAX: number = 2 * 1024 * 1024;
 export const RETRY_AFTER_MS = 50;
 
+// What a client library keeps while the connection is away or its window is full.
+export const CLIENT_QUEUE_OPERATIONS_MAX = 16_384;
+export const CLIENT_QUEUE_BYTES_MAX: number = 64 * 1024 * 1024;
+
+// Turns of the gateway.
+/** Records taken from one outbound ring before the others get their turn. */
+export const OUTBOUND_RECORDS_A_TURN = 4096;
+/** Frames put together at one time, each in a buffer of FRAME_BUFFER_BYTES. */
+export const FRAME_BUFFERS_MAX = 256;
+export const FRAME_BUFFER_BYTES: number = 64 * 1024;
+/** Interests not yet told to a worker. */
+export const CONTROL_BACKLOG_MAX = 65_536;
+
 // Time.
 export const DRIFT_MS_MAX = 5000;
 export const SAFE_DEADLINE_MS = 10_000;
@@ -47,6 +60,21 @@ export const ARENA_BYTES_MIN: number = 16 * 1024 * 1024;
 export const FLUSH_INTERVAL_MS = 100;
 export const FLUSH_RECORDS = 1000;
 export const BATCH_RECORDS_MAX = 8192;
+export const BATCH_BYTES_MAX: number = 16 * 1024 * 1024;
+export const BACKOFF_MIN_MS = 50;
+export const BACKOFF_MAX_MS = 2000;
+export const PROBE_INTERVAL_MS = 1000;
+export const RECOVERY_GROUP_RECORDS = 2000;
+
+// The database.
+export const DATABASE_START_MS = 30_000;
+export const DATABASE_CONNECT_MS = 5000;
+export const DATABASE_STATEMENT_MS = 30_000;
+export const DATABASE_CONNECTIONS = 2;
+/** Whoever holds the fence for longer while another process takes over is disconnected. */
+export const FENCE_HOLDER_MS = 10_000;
+/** The clock's bound is written this far ahead of the clock. */
+export const CLOCK_BOUND_AHEAD_MS = 3000;
 
 assert(MAPS_MAX <= 65_536, 'map ids have 16 bits');
 assert(PARTITIONS >= WORKERS_MAX, 'every worker owns a partition');
@@ -54,7 +82,11 @@ assert(
   KEY_BYTES_MAX + VALUE_BYTES_MAX + 4096 <= RING_BYTES / RING_RECORD_DIVISOR,
   'the largest operation fits a ring record',
 );
-assert(FRAME_BYTES_MAX >= VALUE_BYTES_MAX + KEY_BYTES_MAX + MAP_BYTES_MAX + 64, 'a put fits a frame');
+assert(
+  FRAME_BYTES_MAX >= VALUE_BYTES_MAX + KEY_BYTES_MAX + MAP_BYTES_MAX + 64,
+  'a put fits a frame',
+);
+assert(KEY_BYTES_MAX + VALUE_BYTES_MAX + 512 <= FRAME_BUFFER_BYTES, 'an event fits a frame');
 assert(SESSION_SOFT_BYTES < SESSION_HARD_BYTES, 'events stop before the connection is closed');
 assert(SESSION_ANSWER_BYTES_MAX < SESSION_HARD_BYTES - SESSION_SOFT_BYTES, 'answers always fit');
 assert(HEARTBEAT_TIMEOUT_MS > 2 * HEARTBEAT_INTERVAL_MS, 'one lost ping closes nothing');

@@ -1,1 +1,2 @@
-export {};
+export * from './partition-pool.js';
+export * from './worker.js';

@@ -50,6 +50,14 @@ export const SubscribeRequest = {
 /** UNSUBSCRIBE: the topic is nobody's interest any more. */
 export const UnsubscribeRequest = { TOPIC: 0, WORDS: 1 } as const;
 
+/** Interest ring: gateway → worker, for one that starts. It executes nothing before END. */
+export const InterestKind = { SUBSCRIBE: 1, END: 2 } as const;
+
+/** SUBSCRIBE: as in the request ring, but not answered. */
+
+/** END: the worker's start of this number has been told every interest there is. */
+export const InterestEnd = { START: 0, WORDS: 1 } as const;
+
 /** Outbound ring: worker → gateway. */
 export const OutboundKind = { RESULT: 1, EVENT: 2, SUBSCRIBED: 3 } as const;
 
@@ -78,7 +86,7 @@ export const EventMessage = {
 } as const;
 
 /** SUBSCRIBED: every change behind this record that concerns TOPIC is behind it in the ring. */
-export const SubscribedMessage = { TOPIC: 0, WORDS: 1 } as const;
+export const SubscribedMessage = { REQUEST_POSITION: 0, TOPIC: 1, WORDS: 2 } as const;
 
 /** Batch ring: worker → persistence. */
 export const BatchKind = { RECORD: 1, END: 2 } as const;
@@ -105,4 +113,9 @@ export const RecoveryKind = { RECORD: 1, PARTITION: 2, END: 3 } as const;
 /** RECORD: a record image with its stored sequence, from word 0. */
 
 /** PARTITION: sequences of this partition go on above SEQUENCE. */
-export const RecoveryPartition = { PARTITION: 0, SEQUENCE_LOW: 1, SEQUENCE_HIGH: 2, WORDS: 3 } as const;
+export const RecoveryPartition = {
+  PARTITION: 0,
+  SEQUENCE_LOW: 1,
+  SEQUENCE_HIGH: 2,
+  WORDS: 3,
+} as const;

@@ -12,6 +12,7 @@ export interface WorkerMemory {
   /** See worker-control.ts. */
   readonly control: SharedArrayBuffer;
   readonly requestRing: SharedArrayBuffer;
+  readonly interestRing: SharedArrayBuffer;
   readonly outboundRing: SharedArrayBuffer;
   readonly batchRing: SharedArrayBuffer;
   readonly recoveryRing: SharedArrayBuffer;
@@ -42,6 +43,7 @@ export function allocateSharedMemory(options: {
       arena: new SharedArrayBuffer(options.arenaBytes),
       control: new SharedArrayBuffer(CONTROL_WORDS * 4),
       requestRing: ring(),
+      interestRing: ring(),
       outboundRing: ring(),
       batchRing: ring(),
       recoveryRing: ring(),

@@ -30,14 +30,14 @@ export const CHANGES = 65;
 export const PULL_SERVED = 66;
 /** Position behind the last reference in the SAFE lane; one a waiting write, wrapping. */
 export const LANE_TAIL = 67;
-/** SAFE lane position up to which references were handed over. */
-export const LANE_HANDED = 68;
-/** The ATTEMPT that the numbers handed over belong to. */
-export const ATTEMPT_SEEN = 69;
-/** CHANGES at the time of the last hand-over that left nothing dirty behind. */
-export const CHANGES_HANDED = 70;
+/** CHANGES less the changes that were still to be handed over when the last batch ended. */
+export const CHANGES_HANDED = 68;
 /** Records of recovery put into the store, wrapping. */
-export const RECOVERED = 71;
+export const RECOVERED = 69;
+/** Records in the store, tombstones included. */
+export const RECORDS = 70;
+/** Spans of 64 KiB that the store uses. */
+export const SPANS = 71;
 
 // Doorbells: one word, any thread rings.
 export const WORKER_DOORBELL = 96;

@@ -30,13 +30,18 @@ export class Doorbell {
     Atomics.store(this.#words, this.#index, AWAKE);
   }
 
-  /** As `sleep`, for a thread with an event loop. */
+  /**
+   * As `sleep`, for a thread with an event loop. A wait that `ring` has ended leaves the word alone:
+   * its owner may have gone to sleep again before this continues.
+   */
   async sleepAsync(hasWork: () => boolean, timeoutMs: number): Promise<void> {
     Atomics.store(this.#words, this.#index, ASLEEP);
-    if (!hasWork()) {
-      const wait = Atomics.waitAsync(this.#words, this.#index, ASLEEP, timeoutMs);
-      if (wait.async) await wait.value;
+    if (hasWork()) {
+      Atomics.store(this.#words, this.#index, AWAKE);
+      return;
     }
-    Atomics.store(this.#words, this.#index, AWAKE);
+    const wait = Atomics.waitAsync(this.#words, this.#index, ASLEEP, timeoutMs);
+    if (wait.async && (await wait.value) === 'timed-out')
+      Atomics.store(this.#words, this.#index, AWAKE);
   }
 }

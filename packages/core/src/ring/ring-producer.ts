@@ -56,10 +56,9 @@ export class RingProducer {
     this.#tail = this.#committed;
   }
 
-  /** Words that a claim may take now, wrap-around not counted. */
-  freeWords(): number {
-    this.#headCache = Atomics.load(this.words, HEAD);
-    return this.#capacity - ((this.#tail - this.#headCache) | 0) - this.#reserve;
+  /** True if claims of `words` in all, headers and padding included, will find room. */
+  hasRoom(words: number): boolean {
+    return this.#hasRoom(words + this.#reserve);
   }
 
   /** True once the consumer has read everything committed. Acquire. */

@@ -1,0 +1,178 @@
+import { Code, unreachable } from '@tidewire/core';
+import { Connection, type ConnectionState } from './connection.js';
+import { type Environment, platformEnvironment, type SocketConstructor } from './environment.js';
+import { TidewireError } from './error.js';
+import type { ServerInfo } from './link.js';
+import { OperationSender } from './operation-sender.js';
+import type { ServerBody } from './protocol.js';
+import type { Stamp } from './result.js';
+import { ServerClock } from './server-clock.js';
+import { Subscriber } from './subscriber.js';
+import { TypedMap } from './typed-map.js';
+
+const CONNECT_TIMEOUT_MS = 10_000;
+const OPERATION_TIMEOUT_MS = 30_000;
+
+export interface ClientOptions {
+  /** Credential, if the server asks for one. */
+  readonly token?: string;
+  /** How long one attempt to connect may take until the server's Welcome. Default 10 s. */
+  readonly connectTimeoutMs?: number;
+  /** How long an operation may stay unanswered, lost connections included. Default 30 s. */
+  readonly operationTimeoutMs?: number;
+  /** Called at every change of state; `error` says what ended a connection. */
+  readonly onState?: (state: ConnectionState, error: TidewireError | undefined) => void;
+  /** Default: the platform's own `WebSocket`. */
+  readonly WebSocket?: SocketConstructor;
+  /** Clock, timers and randomness, for tests. */
+  readonly environment?: Environment;
+}
+
+/**
+ * Connects and resolves once the server has welcomed this client. Only this first attempt fails at
+ * once; a connection lost later is replaced, again and again, until `close`.
+ *
+ * @throws TidewireError INVALID for a wrong address, UNAVAILABLE if nobody answers there, or the
+ *   server's refusal.
+ */
+export async function connect(url: string, options: ClientOptions = {}): Promise<Client> {
+  const client = new Client(url, options);
+  await client.open();
+  return client;
+}
+
+/** A connection to a Tidewire server that mends itself. */
+export class Client {
+  readonly #connection: Connection;
+  readonly #clock: ServerClock;
+  readonly #environment: Environment;
+  readonly #sender: OperationSender;
+  readonly #subscriber: Subscriber;
+  readonly #onState: ClientOptions['onState'];
+
+  constructor(url: string, options: ClientOptions) {
+    const environment = options.environment ?? platformEnvironment(socketOf(options));
+    const clock = new ServerClock({
+      node: environment.randomNode(),
+      monotonicMs: () => environment.monotonicMs(),
+    });
+    const connection = new Connection({
+      url: checkedUrl(url),
+      token: options.token ?? '',
+      connectTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
+      environment,
+      clock,
+    });
+    const timeoutMs = options.operationTimeoutMs ?? OPERATION_TIMEOUT_MS;
+    this.#environment = environment;
+    this.#clock = clock;
+    this.#connection = connection;
+    this.#sender = new OperationSender({ connection, clock, environment, timeoutMs });
+    this.#subscriber = new Subscriber({ connection, clock, environment, timeoutMs });
+    this.#onState = options.onState;
+  }
+
+  /** What `connect` waits for. */
+  open(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#connection.open({
+        onReady: () => {
+          this.#subscriber.onReady();
+          this.#sender.onReady();
+          resolve();
+        },
+        onBody: (body) => this.#onBody(body),
+        onLost: () => {
+          this.#subscriber.onLost();
+          this.#sender.onLost();
+        },
+        onEnd: (error) => {
+          this.#subscriber.onEnd(error);
+          this.#sender.onEnd(error);
+          reject(error);
+        },
+        onState: (state, error) => this.#reportState(state, error),
+      });
+    });
+  }
+
+  map<T = unknown>(name: string): TypedMap<T> {
+    return new TypedMap<T>(name, {
+      connection: this.#connection,
+      clock: this.#clock,
+      sender: this.#sender,
+      subscriber: this.#subscriber,
+    });
+  }
+
+  get state(): ConnectionState {
+    return this.#connection.state;
+  }
+
+  /** By the last Welcome. */
+  get server(): ServerInfo {
+    return this.#connection.server;
+  }
+
+  /** This client's part of its stamps. */
+  get node(): number {
+    return this.#clock.node;
+  }
+
+  /** A stamp for now, above all earlier ones: for a write that may be repeated by hand. */
+  nextStamp(): Stamp {
+    return this.#clock.tick();
+  }
+
+  /** Ends the client. Unanswered operations reject: UNCERTAIN a write that was sent. */
+  close(): void {
+    this.#connection.close();
+  }
+
+  #onBody(body: ServerBody): void {
+    switch (body.case) {
+      case 'results':
+        this.#sender.onResults(body.value.results);
+        break;
+      case 'events':
+        this.#subscriber.onEvents(body.value);
+        break;
+      case 'subscribed':
+        this.#subscriber.onSubscribed(body.value);
+        break;
+      case 'error':
+        this.#subscriber.onError(body.value);
+        break;
+      case 'unsubscribed': // nothing waits for it
+      case 'progress': // cursors are not kept
+      case 'pong':
+      case 'welcome':
+        break;
+      default:
+        unreachable(body);
+    }
+  }
+
+  #reportState(state: ConnectionState, error: TidewireError | undefined): void {
+    try {
+      this.#onState?.(state, error);
+    } catch (thrown) {
+      this.#environment.reportError(thrown);
+    }
+  }
+}
+
+function socketOf(options: ClientOptions): SocketConstructor {
+  const platform = globalThis as { WebSocket?: SocketConstructor };
+  const WebSocket = options.WebSocket ?? platform.WebSocket;
+  if (WebSocket) return WebSocket;
+  throw new TidewireError(
+    Code.INVALID,
+    'This platform has no WebSocket: pass one, or import from "@tidewire/client/node".',
+  );
+}
+
+function checkedUrl(url: string): string {
+  if (/^wss?:\/\//.test(url) && URL.canParse(url)) return url;
+  throw new TidewireError(Code.INVALID, `"${url}" is not an address like ws://127.0.0.1:7271.`);
+}

@@ -1,0 +1,48 @@
+/** The part of a WebSocket that this library uses; browsers' own and `ws` both have it. */
+export interface Socket {
+  binaryType: string;
+  onopen: ((event: never) => void) | null;
+  onmessage: ((event: never) => void) | null;
+  onerror: ((event: never) => void) | null;
+  onclose: ((event: never) => void) | null;
+  send(data: Uint8Array<ArrayBuffer>): void;
+  close(code?: number, reason?: string): void;
+}
+
+export type SocketConstructor = new (url: string) => Socket;
+
+/** Everything that the library takes from outside; tests put their own in its place. */
+export interface Environment {
+  readonly WebSocket: SocketConstructor;
+  /** Milliseconds since any moment, never backwards. */
+  monotonicMs(): number;
+  /** Runs `action` once after `delayMs`, unless the function returned is called before. */
+  startTimer(action: () => void, delayMs: number): () => void;
+  /** In [0, 1). */
+  random(): number;
+  /** The stamps' tie-break of this client: 24 random bits, at least 1. */
+  randomNode(): number;
+  /** Takes what a subscription's handler threw; the library itself goes on. */
+  reportError(error: unknown): void;
+}
+
+/** What browsers and Node provide; `WebSocket` is missing on Node 20 (see `node.ts`). */
+export function platformEnvironment(WebSocket: SocketConstructor): Environment {
+  return {
+    WebSocket,
+    monotonicMs: () => performance.now(),
+    startTimer: (action, delayMs) => {
+      const timer = setTimeout(action, delayMs);
+      return () => clearTimeout(timer);
+    },
+    random: Math.random,
+    randomNode: () => {
+      const [bits] = crypto.getRandomValues(new Uint32Array(1));
+      return bits >>> 8 || 1;
+    },
+    reportError: (error) =>
+      queueMicrotask(() => {
+        throw error;
+      }),
+  };
+}

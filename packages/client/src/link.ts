@@ -1,0 +1,201 @@
+import { Code, closeCodeOf, isRefusal, PROTOCOL_VERSION } from '@tidewire/core';
+import type { Error as ErrorFrame, Limits, Welcome } from '@tidewire/schemas';
+import type { Environment, Socket } from './environment.js';
+import { TidewireError } from './error.js';
+import { heartbeatAt } from './heartbeat.js';
+import {
+  badFrame,
+  decodeServerFrame,
+  encodeHello,
+  encodePing,
+  type ServerBody,
+} from './protocol.js';
+import type { ServerClock } from './server-clock.js';
+
+/** What a server says of itself in its Welcome. */
+export interface ServerInfo {
+  readonly version: string;
+  /** The server's start number: sequences are comparable within one epoch. */
+  readonly epoch: bigint;
+  readonly limits: Readonly<Omit<Limits, '$typeName' | '$unknown'>>;
+}
+
+export interface LinkHandlers {
+  onReady(server: ServerInfo): void;
+  /** Any frame after Welcome. A TidewireError thrown here ends the link: the frame was bad. */
+  onBody(body: ServerBody): void;
+  /** Called once, unless `close` was called. `final`: another attempt would end the same way. */
+  onDown(error: TidewireError, final: boolean): void;
+}
+
+export interface LinkOptions {
+  readonly url: string;
+  readonly token: string;
+  readonly connectTimeoutMs: number;
+  readonly environment: Environment;
+  readonly clock: ServerClock;
+}
+
+/** One WebSocket from opening to its end: greeting, heartbeats, decoding. Never reopened. */
+export class Link {
+  readonly #options: LinkOptions;
+  readonly #handlers: LinkHandlers;
+  readonly #socket: Socket;
+  #state: 'opening' | 'greeting' | 'ready' | 'down' = 'opening';
+  #cancelTimer: () => void;
+  #limits: ServerInfo['limits'] | undefined;
+  #sentAtMs = 0;
+  #receivedAtMs = 0;
+  #pingedAtMs = 0;
+  /** What the socket told of its trouble before it closed. */
+  #trouble = '';
+
+  constructor(options: LinkOptions, handlers: LinkHandlers) {
+    const { environment, url, connectTimeoutMs } = options;
+    this.#options = options;
+    this.#handlers = handlers;
+    this.#cancelTimer = environment.startTimer(
+      () => this.fail(new TidewireError(Code.UNAVAILABLE, `No answer from ${url} in time.`)),
+      connectTimeoutMs,
+    );
+    this.#socket = new environment.WebSocket(url);
+    this.#socket.binaryType = 'arraybuffer';
+    this.#socket.onopen = () => this.#onOpen();
+    this.#socket.onmessage = (event: { data: unknown }) => this.#onMessage(event.data);
+    this.#socket.onerror = (event: { message?: string }) => {
+      this.#trouble = event.message ?? '';
+    };
+    this.#socket.onclose = (event: { code: number; reason: string }) => this.#onClose(event);
+  }
+
+  send(frame: Uint8Array<ArrayBuffer>): void {
+    this.#sentAtMs = this.#options.environment.monotonicMs();
+    this.#socket.send(frame);
+  }
+
+  close(): void {
+    this.#shut(1000, 'closed by the client');
+  }
+
+  /** Gives the connection up and says so. */
+  fail(error: TidewireError, final = false): void {
+    if (this.#state === 'down') return;
+    this.#shut(closeCodeOf(error.code), error.name);
+    this.#handlers.onDown(error, final || isFinal(error.code));
+  }
+
+  #onOpen(): void {
+    this.#state = 'greeting';
+    this.send(encodeHello({ node: this.#options.clock.node, token: this.#options.token }));
+  }
+
+  #onMessage(data: unknown): void {
+    try {
+      this.#onFrame(data);
+    } catch (error) {
+      if (!(error instanceof TidewireError)) throw error;
+      this.fail(error);
+    }
+  }
+
+  #onFrame(data: unknown): void {
+    const { clock, body } = decodeServerFrame(data);
+    this.#receivedAtMs = this.#options.environment.monotonicMs();
+    if (body.case === 'error' && body.value.subscriptionId === 0) throw frameErrorOf(body.value);
+    if (this.#state === 'greeting') {
+      this.#onWelcome(clock, body);
+      return;
+    }
+    if (body.case === 'welcome') throw badFrame('is a second Welcome');
+    this.#options.clock.observe(clock);
+    this.#handlers.onBody(body);
+  }
+
+  #onWelcome(clock: bigint, body: ServerBody): void {
+    if (body.case !== 'welcome') throw badFrame('came before its Welcome');
+    const { protocolVersion, epoch, serverVersion } = body.value;
+    if (protocolVersion !== PROTOCOL_VERSION) {
+      this.fail(
+        new TidewireError(Code.INVALID, `The server speaks protocol ${protocolVersion}.`),
+        true,
+      );
+      return;
+    }
+    const limits = limitsOf(body.value);
+    this.#options.clock.restart(clock, limits.driftMsMax);
+    this.#limits = limits;
+    this.#state = 'ready';
+    this.#cancelTimer();
+    this.#beat();
+    this.#handlers.onReady({ version: serverVersion, epoch, limits });
+  }
+
+  #beat(): void {
+    const { environment, clock } = this.#options;
+    const nowMs = environment.monotonicMs();
+    const limits = this.#limits as ServerInfo['limits'];
+    const seen = {
+      sentAtMs: this.#sentAtMs,
+      receivedAtMs: this.#receivedAtMs,
+      pingedAtMs: this.#pingedAtMs,
+    };
+    const intervals = {
+      intervalMs: limits.heartbeatIntervalMs,
+      timeoutMs: limits.heartbeatTimeoutMs,
+    };
+    const next = heartbeatAt(nowMs, seen, intervals);
+    if (next.kind === 'dead') {
+      this.fail(new TidewireError(Code.UNAVAILABLE, 'The server has fallen silent.'));
+      return;
+    }
+    if (next.kind === 'ping') {
+      this.#pingedAtMs = nowMs;
+      this.send(encodePing(clock.packed));
+    }
+    this.#cancelTimer = environment.startTimer(() => this.#beat(), next.waitMs);
+  }
+
+  #onClose(event: { code: number; reason: string }): void {
+    if (this.#state === 'down') return;
+    const code = event.code - closeCodeOf(Code.UNSPECIFIED);
+    this.fail(
+      isRefusal(code)
+        ? new TidewireError(code, event.reason)
+        : new TidewireError(Code.UNAVAILABLE, this.#lossSentence()),
+    );
+  }
+
+  #lossSentence(): string {
+    const { url } = this.#options;
+    const loss = this.#state === 'opening' ? `Nobody answers at ${url}` : `${url} hung up`;
+    return this.#trouble === '' ? `${loss}.` : `${loss}: ${this.#trouble}.`;
+  }
+
+  #shut(code: number, reason: string): void {
+    if (this.#state === 'down') return;
+    this.#state = 'down';
+    this.#cancelTimer();
+    this.#socket.onmessage = null;
+    this.#socket.close(code, reason);
+  }
+}
+
+/** Refused as who they are: the same credential would be refused again. */
+function isFinal(code: Code): boolean {
+  return code === Code.UNAUTHENTICATED || code === Code.FORBIDDEN;
+}
+
+function frameErrorOf(frame: ErrorFrame): TidewireError {
+  const code = isRefusal(frame.code) ? frame.code : Code.INVALID;
+  return new TidewireError(code, frame.detail, { retryAfterMs: frame.retryAfterMs });
+}
+
+/** @throws TidewireError INVALID unless every limit is announced. */
+function limitsOf(welcome: Welcome): ServerInfo['limits'] {
+  const limits = welcome.limits;
+  if (limits === undefined) throw badFrame('announces no limits');
+  const { $typeName: _, $unknown: __, ...announced } = limits;
+  for (const [name, limit] of Object.entries(announced))
+    if (limit < 1) throw badFrame(`announces no ${name}`);
+  return announced;
+}

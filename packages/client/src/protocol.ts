@@ -1,0 +1,117 @@
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { Code, PROTOCOL_VERSION, packStamp, STAMP_MS_MAX, unpackStamp } from '@tidewire/core';
+import {
+  AckLevel,
+  type ClientFrame,
+  ClientFrameSchema,
+  OperationKind,
+  type ServerFrame,
+  ServerFrameSchema,
+  ValueKind,
+} from '@tidewire/schemas';
+import { TidewireError } from './error.js';
+import type { Stamp } from './result.js';
+
+/** The wire: our frames to bytes and the server's bytes to frames. The only user of protobuf-es. */
+
+export interface OperationFields {
+  readonly requestId: number;
+  readonly kind: 'put' | 'remove' | 'get';
+  readonly map: string;
+  readonly key: string;
+  readonly value: Uint8Array;
+  readonly storedAs: 'json' | 'bytes';
+  /** A get has none. */
+  readonly stamp: Stamp | undefined;
+  /** 0: for ever. */
+  readonly ttlMs: number;
+  readonly safe: boolean;
+}
+
+export type ServerBody = Exclude<ServerFrame['body'], { case: undefined }>;
+
+export interface ReceivedFrame {
+  readonly clock: bigint;
+  readonly body: ServerBody;
+}
+
+/** More than an operation's fields and framing take beside map, key and value. */
+export const OPERATION_OVERHEAD_BYTES = 64;
+
+const KINDS = {
+  put: OperationKind.PUT,
+  remove: OperationKind.REMOVE,
+  get: OperationKind.GET,
+} as const;
+
+/** Hello carries no clock: the client's runs only from Welcome on. */
+export function encodeHello(hello: { node: number; token: string }): Uint8Array<ArrayBuffer> {
+  return encode(0n, { case: 'hello', value: { protocolVersion: PROTOCOL_VERSION, ...hello } });
+}
+
+export function encodeOperations(
+  clock: bigint,
+  batch: readonly OperationFields[],
+): Uint8Array<ArrayBuffer> {
+  return encode(clock, { case: 'operations', value: { operations: batch.map(operationMessage) } });
+}
+
+/** An empty key subscribes to the whole map. */
+export function encodeSubscribe(
+  clock: bigint,
+  subscribe: { subscriptionId: number; map: string; key: string },
+): Uint8Array<ArrayBuffer> {
+  return encode(clock, { case: 'subscribe', value: subscribe });
+}
+
+export function encodeUnsubscribe(clock: bigint, subscriptionId: number): Uint8Array<ArrayBuffer> {
+  return encode(clock, { case: 'unsubscribe', value: { subscriptionId } });
+}
+
+export function encodePing(clock: bigint): Uint8Array<ArrayBuffer> {
+  return encode(clock, { case: 'ping', value: {} });
+}
+
+/** @throws TidewireError INVALID unless `data` is one whole, known frame with a sound clock. */
+export function decodeServerFrame(data: unknown): ReceivedFrame {
+  if (!(data instanceof ArrayBuffer)) throw badFrame('is no binary message');
+  const frame = parse(new Uint8Array(data));
+  if (frame.body.case === undefined) throw badFrame('has no known body');
+  if (unpackStamp(frame.clock).ms > STAMP_MS_MAX) throw badFrame('has an impossible clock');
+  return { clock: frame.clock, body: frame.body };
+}
+
+/** A bad frame, by what is wrong with it. */
+export function badFrame(what: string): TidewireError {
+  return new TidewireError(Code.INVALID, `A frame from the server ${what}.`);
+}
+
+type BodyInit = NonNullable<Parameters<typeof create<typeof ClientFrameSchema>>[1]>['body'];
+
+function encode(clock: bigint, body: NonNullable<BodyInit>): Uint8Array<ArrayBuffer> {
+  const frame: ClientFrame = create(ClientFrameSchema, { clock, body });
+  return toBinary(ClientFrameSchema, frame);
+}
+
+function parse(bytes: Uint8Array): ServerFrame {
+  try {
+    return fromBinary(ServerFrameSchema, bytes);
+  } catch {
+    throw badFrame('cannot be decoded');
+  }
+}
+
+function operationMessage(fields: OperationFields) {
+  return {
+    requestId: fields.requestId,
+    kind: KINDS[fields.kind],
+    map: fields.map,
+    key: fields.key,
+    value: fields.value,
+    valueKind: fields.storedAs === 'bytes' ? ValueKind.BYTES : ValueKind.JSON,
+    stamp: fields.stamp ? packStamp(fields.stamp.ms, fields.stamp.counter) : 0n,
+    node: fields.stamp?.node ?? 0,
+    ttlMs: BigInt(fields.ttlMs),
+    ackLevel: fields.safe ? AckLevel.SAFE : AckLevel.FAST,
+  };
+}

@@ -1,0 +1,149 @@
+import { COUNTER_MAX, Code, NODE_MAX, STAMP_MS_MAX, TTL_MS_MAX } from '@tidewire/core';
+import type { Connection } from './connection.js';
+import type { Entry } from './entry.js';
+import { TidewireError } from './error.js';
+import { nameBytes, utf8Of } from './name.js';
+import type { OperationDraft, OperationSender } from './operation-sender.js';
+import { entryOf, type Stamp, type WriteResult, writeResultOf } from './result.js';
+import type { ServerClock } from './server-clock.js';
+import type { Subscriber } from './subscriber.js';
+import type { EventHandler, SubscribeOptions, Subscription } from './subscription.js';
+
+export interface WriteOptions {
+  /** Answer only once the database has it, not already when memory has. */
+  readonly safe?: boolean;
+  /** The write's own time instead of now; a write repeated under its stamp is harmless. */
+  readonly stamp?: Stamp;
+}
+
+export interface PutOptions extends WriteOptions {
+  /** Milliseconds from the stamp on after which the record counts as removed. */
+  readonly ttlMs?: number;
+}
+
+interface MapParts {
+  readonly connection: Connection;
+  readonly clock: ServerClock;
+  readonly sender: OperationSender;
+  readonly subscriber: Subscriber;
+}
+
+const NO_BYTES: Uint8Array = new Uint8Array(0);
+
+/**
+ * One map of the server, with values of type `T`; nothing checks that what others stored has it.
+ *
+ * Writes are stamped at the call, whenever they are sent. A promise rejects with a TidewireError
+ * for a refusal; a connection lost in between is no refusal: the operation is sent again.
+ */
+export class TypedMap<T> {
+  readonly name: string;
+  readonly #parts: MapParts;
+
+  constructor(name: string, parts: MapParts) {
+    this.name = name;
+    this.#parts = parts;
+  }
+
+  /** Stores `value` as JSON. */
+  async put(key: string, value: T, options: PutOptions = {}): Promise<WriteResult> {
+    const text: string | undefined = JSON.stringify(value);
+    if (text === undefined) throw new TidewireError(Code.INVALID, 'This value has no JSON form.');
+    return this.putJson(key, text, options);
+  }
+
+  /** Stores JSON text as it stands, bit for bit; nobody checks that it is JSON. */
+  async putJson(
+    key: string,
+    text: string | Uint8Array,
+    options: PutOptions = {},
+  ): Promise<WriteResult> {
+    const value = typeof text === 'string' ? utf8Of(text) : text;
+    return this.#write({ kind: 'put', key, value, storedAs: 'json' }, options);
+  }
+
+  /** Stores opaque bytes. They must not change before the promise settles. */
+  async putBytes(key: string, value: Uint8Array, options: PutOptions = {}): Promise<WriteResult> {
+    return this.#write({ kind: 'put', key, value, storedAs: 'bytes' }, options);
+  }
+
+  async remove(key: string, options: WriteOptions = {}): Promise<WriteResult> {
+    return this.#write({ kind: 'remove', key, value: NO_BYTES, storedAs: 'json' }, options);
+  }
+
+  /** The record under `key`, or undefined. */
+  async get(key: string): Promise<Entry<T> | undefined> {
+    const draft: OperationDraft = {
+      ...this.#target(key),
+      kind: 'get',
+      value: NO_BYTES,
+      storedAs: 'json',
+      stamp: undefined,
+      ttlMs: 0,
+      safe: false,
+    };
+    return this.#parts.sender.submit(draft, (result) => entryOf<T>(key, result));
+  }
+
+  /**
+   * Hears of every change from now on, in order for each key; resolves when that has begun. After a
+   * lost connection the subscription is renewed by itself, without what changed in between.
+   */
+  async subscribe(handler: EventHandler<T>, options: SubscribeOptions = {}): Promise<Subscription> {
+    const { limits } = this.#parts.connection.server;
+    nameBytes('map', this.name, limits.mapBytesMax);
+    if (options.key !== undefined) nameBytes('key', options.key, limits.keyBytesMax);
+    const target = { map: this.name, key: options.key ?? '' };
+    return this.#parts.subscriber.subscribe(target, handler as EventHandler<unknown>, options);
+  }
+
+  #write(
+    write: Pick<OperationDraft, 'kind' | 'key' | 'value' | 'storedAs'>,
+    options: PutOptions,
+  ): Promise<WriteResult> {
+    const { sender, clock, connection } = this.#parts;
+    const target = this.#target(write.key);
+    checkValue(write.value, connection.server.limits.valueBytesMax);
+    const draft: OperationDraft = {
+      ...write,
+      ...target,
+      stamp: options.stamp === undefined ? clock.tick() : checkedStamp(options.stamp),
+      ttlMs: options.ttlMs === undefined ? 0 : checkedTtl(options.ttlMs),
+      safe: options.safe ?? false,
+    };
+    return sender.submit(draft, writeResultOf);
+  }
+
+  #target(key: string): Pick<OperationDraft, 'map' | 'key' | 'nameBytes'> {
+    const { limits } = this.#parts.connection.server;
+    const mapBytes = nameBytes('map', this.name, limits.mapBytesMax);
+    return { map: this.name, key, nameBytes: mapBytes + nameBytes('key', key, limits.keyBytesMax) };
+  }
+}
+
+function checkValue(value: Uint8Array, bytesMax: number): void {
+  if (value.length <= bytesMax) return;
+  throw new TidewireError(
+    Code.TOO_LARGE,
+    `The value has ${value.length} bytes, limit ${bytesMax}.`,
+  );
+}
+
+function checkedTtl(ttlMs: number): number {
+  if (Number.isSafeInteger(ttlMs) && ttlMs >= 1 && ttlMs <= TTL_MS_MAX) return ttlMs;
+  throw new TidewireError(Code.INVALID, `A ttlMs of ${ttlMs} is not 1 to ${TTL_MS_MAX}, whole.`);
+}
+
+function checkedStamp(stamp: Stamp): Stamp {
+  const { ms, counter, node } = stamp;
+  const sound =
+    isWholeUpTo(ms, STAMP_MS_MAX) &&
+    isWholeUpTo(counter, COUNTER_MAX) &&
+    isWholeUpTo(node, NODE_MAX);
+  if (sound && ms + counter > 0 && node > 0) return stamp;
+  throw new TidewireError(Code.INVALID, `${JSON.stringify(stamp)} is not a stamp.`);
+}
+
+function isWholeUpTo(number: number, max: number): boolean {
+  return Number.isInteger(number) && number >= 0 && number <= max;
+}

@@ -1,0 +1,157 @@
+import { Code, packStamp } from '@tidewire/core';
+import { EventKind, ValueKind } from '@tidewire/schemas';
+import { test } from 'tap';
+import type { EntryEvent } from '#lib/entry.js';
+import type { Subscription } from '#lib/subscription.js';
+import { connected, reconnect, rejectionOf } from './connected.js';
+import { type FakeEnvironment, settled } from './fake-environment.js';
+
+const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+const PUT = {
+  kind: EventKind.PUT,
+  partition: 85,
+  sequence: 4n,
+  key: 'foo',
+  value: utf8('{"n":1}'),
+  valueKind: ValueKind.JSON,
+  stamp: packStamp(5_000_000, 3),
+  node: 9,
+};
+
+function live(environment: FakeEnvironment, subscriptionId: number, ...topics: number[]): void {
+  environment.socket.push({ case: 'subscribed', value: { subscriptionId, topics } });
+}
+
+function events(environment: FakeEnvironment, topic: number, ...list: object[]): void {
+  environment.socket.push({ case: 'events', value: { topic, events: list } });
+}
+
+test('CLIENT-40: a subscriber hears puts and removes of its topics, others’ not', async (t) => {
+  const { client, environment } = await connected();
+  const heard: EntryEvent<{ n: number }>[] = [];
+  const map = client.map<{ n: number }>('scores');
+  const opening = map.subscribe((event) => heard.push(event));
+  await settled();
+  t.match(environment.socket.bodies('subscribe'), [{ value: { map: 'scores', key: '' } }]);
+  live(environment, 1, 77);
+  const subscription = await opening;
+  t.match(subscription, { map: 'scores', key: undefined });
+  events(environment, 77, PUT, { ...PUT, kind: EventKind.REMOVE, value: new Uint8Array(0) });
+  events(environment, 78, PUT);
+  t.equal(heard.length, 2);
+  t.match(heard[0], {
+    kind: 'put',
+    key: 'foo',
+    value: { n: 1 },
+    stamp: { ms: 5_000_000, counter: 3, node: 9 },
+    sequence: 4,
+    partition: 85,
+  });
+  t.match(heard[1], { kind: 'remove', key: 'foo', storedAs: 'none' });
+  t.equal(heard[1].value, undefined);
+});
+
+test('CLIENT-41: subscriptions may share a topic; after close nothing is delivered', async (t) => {
+  const { client, environment } = await connected();
+  const heard: string[] = [];
+  const map = client.map('m');
+  const opening = [
+    map.subscribe(() => heard.push('map')),
+    map.subscribe(() => heard.push('key'), { key: 'foo' }),
+  ];
+  await settled();
+  live(environment, 1, 5);
+  live(environment, 2, 5, 6);
+  const [whole, key] = (await Promise.all(opening)) as [Subscription, Subscription];
+  t.equal(key.key, 'foo');
+  events(environment, 5, PUT);
+  events(environment, 6, PUT);
+  t.same(heard, ['map', 'key', 'key']);
+  key.close();
+  key.close();
+  t.match(environment.socket.bodies('unsubscribe'), [{ value: { subscriptionId: 2 } }]);
+  t.equal(environment.socket.bodies('unsubscribe').length, 1);
+  events(environment, 5, PUT);
+  whole.close();
+  events(environment, 5, PUT);
+  t.same(heard, ['map', 'key', 'key', 'map']);
+});
+
+test('CLIENT-42: after a lost connection subscriptions are renewed and their gap is told', async (t) => {
+  const { client, environment } = await connected();
+  const heard: string[] = [];
+  const onGap = (): number => heard.push('gap');
+  const opening = client.map('m').subscribe(() => heard.push('event'), { onGap });
+  await settled();
+  live(environment, 1, 5);
+  await opening;
+  reconnect(environment);
+  t.match(environment.socket.bodies('subscribe'), [{ value: { subscriptionId: 1, map: 'm' } }]);
+  events(environment, 5, PUT);
+  t.same(heard, [], 'the topics of the earlier connection mean nothing');
+  live(environment, 1, 9);
+  events(environment, 9, PUT);
+  t.same(heard, ['gap', 'event']);
+});
+
+test('CLIENT-43: a refused subscription rejects; a refused renewal ends it or is tried again', async (t) => {
+  const { client, environment } = await connected();
+  const ends: unknown[] = [];
+  const map = client.map('m');
+  const calls = [
+    map.subscribe(() => {}),
+    map.subscribe(() => {}, { onEnd: (error) => ends.push(error.code) }),
+  ];
+  await settled();
+  const refuse = (code: Code, subscriptionId: number): void =>
+    environment.socket.push({ case: 'error', value: { code, detail: '', subscriptionId } });
+  refuse(Code.FORBIDDEN, 1);
+  t.match(await rejectionOf(calls[0]), { code: Code.FORBIDDEN });
+  live(environment, 2, 5);
+  await calls[1];
+  reconnect(environment);
+  refuse(Code.OVERLOADED, 2);
+  t.equal(client.state, 'reconnecting');
+  environment.pass(10_000);
+  environment.socket.welcome();
+  refuse(Code.FORBIDDEN, 2);
+  t.same([client.state, ends], ['connected', [Code.FORBIDDEN]]);
+});
+
+test('CLIENT-44: an unconfirmed subscription is given up and withdrawn; too many are refused', async (t) => {
+  const { client, environment } = await connected(
+    { subscriptionsMax: 1 },
+    { operationTimeoutMs: 100 },
+  );
+  const map = client.map('m');
+  const call = map.subscribe(() => {});
+  await settled();
+  t.match(await rejectionOf(map.subscribe(() => {})), { code: Code.TOO_LARGE });
+  environment.pass(100);
+  t.match(await rejectionOf(call), { code: Code.UNAVAILABLE });
+  t.equal(environment.socket.bodies('unsubscribe').length, 1);
+  live(environment, 1, 5);
+  t.equal(client.state, 'connected', 'a late confirmation is no fault');
+});
+
+test('CLIENT-45: what a handler throws is reported, and the others still hear the event', async (t) => {
+  const { client, environment } = await connected();
+  const trouble = new Error('handler');
+  const heard: unknown[] = [];
+  const ends: unknown[] = [];
+  const opening = [
+    client.map('m').subscribe(() => {
+      throw trouble;
+    }),
+    client.map('m').subscribe((event) => heard.push(event.key), { onEnd: (e) => ends.push(e) }),
+  ];
+  await settled();
+  live(environment, 1, 5);
+  live(environment, 2, 5);
+  await Promise.all(opening);
+  events(environment, 5, PUT);
+  t.same([environment.reported, heard], [[trouble], ['foo']]);
+  client.close();
+  t.match(ends, [{ code: Code.UNAVAILABLE }]);
+});

@@ -1,0 +1,266 @@
+import * as RecordLayout from '../memory/record-layout.js';
+import { partitionOf } from '../partition-hash.js';
+import { copyBytes, varintBytes, writeFixed32, writeStamp, writeVarint } from './wire-bytes.js';
+
+/**
+ * Writes the messages of a ServerFrame into memory that the caller owns; every `…Bytes` function
+ * gives the exact length that its writer needs. Records are images (see record-layout.ts) in
+ * `words`; `wordBytes` is the byte view of the same buffer. Writers return the offset behind.
+ */
+
+/** There is no record to speak of. */
+export const NO_RECORD = -1;
+
+// ServerFrame
+const CLOCK_TAG = 0x09;
+const RESULTS_TAG = 0x1a;
+const EVENTS_TAG = 0x22;
+// Results and Events
+const RESULT_TAG = 0x0a;
+const TOPIC_TAG = 0x08;
+const EVENT_TAG = 0x12;
+const EVENT_PUT = 1;
+const EVENT_REMOVE = 2;
+
+const STAMP_BYTES = 9;
+const HEAD_CLOCK_BYTES = 9;
+
+/** A Result begins with these, zero or not, so that they can be patched where they lie. */
+const RESULT_REFUSAL = 3;
+const RESULT_LEVEL = 5;
+const RESULT_FIXED_BYTES = 11;
+
+/** Room to keep in front of a body for its head. */
+export const FRAME_HEAD_BYTES_MAX: number = HEAD_CLOCK_BYTES + 6 + 6;
+
+/** What a Result says; the caller keeps one and fills it anew for each. */
+export interface ResultFields {
+  requestId: number;
+  /** Codes and level as on the wire; 0 if there is none. */
+  outcome: number;
+  refusal: number;
+  level: number;
+  partition: number;
+  /** Index of the record spoken of, or NO_RECORD. */
+  record: number;
+  /** The record's value, value kind and expiry too; a tombstone has none. */
+  withValue: boolean;
+}
+
+/** Length of the Result as an entry of Results: tag, length and fields. */
+export function resultBytes(result: ResultFields, words: Int32Array): number {
+  return entryBytes(resultBodyBytes(result, words));
+}
+
+/** Writes `result` as an entry of Results. */
+export function writeResult(
+  target: Uint8Array,
+  offset: number,
+  result: ResultFields,
+  words: Int32Array,
+  wordBytes: Uint8Array,
+): number {
+  target[offset] = RESULT_TAG;
+  let at = writeVarint(target, offset + 1, resultBodyBytes(result, words));
+  target[at] = 0x08;
+  target[at + 1] = result.outcome;
+  target[at + 2] = 0x10;
+  target[at + RESULT_REFUSAL] = result.refusal;
+  target[at + 4] = 0x18;
+  target[at + RESULT_LEVEL] = result.level;
+  target[at + 6] = 0x25;
+  at = writeFixed32(target, at + 7, result.requestId);
+  at = writeNumber(target, at, 0x28, result.partition);
+  const record = result.record;
+  if (record === NO_RECORD) return at;
+  at = writeNumber(target, at, 0x30, RecordLayout.sequenceOf(words, record));
+  target[at] = 0x39;
+  at = writeRecordStamp(target, at + 1, words, record);
+  at = writeNumber(target, at, 0x40, RecordLayout.nodeOf(words, record));
+  if (!result.withValue || RecordLayout.isTombstone(words, record)) return at;
+  at = writeValue(target, at, 0x4a, words, wordBytes, record);
+  return writeNumber(target, at, 0x58, RecordLayout.expiresAtOf(words, record));
+}
+
+/** Sets the refusal of the Result that `writeResult` put at `offset`. */
+export function patchRefusal(target: Uint8Array, offset: number, refusal: number): void {
+  target[entryBody(target, offset) + RESULT_REFUSAL] = refusal;
+}
+
+/** Sets the level of the Result that `writeResult` put at `offset`. */
+export function patchLevel(target: Uint8Array, offset: number, level: number): void {
+  target[entryBody(target, offset) + RESULT_LEVEL] = level;
+}
+
+/** Length of the record's Event as an entry of Events: tag, length and fields. */
+export function eventBytes(words: Int32Array, record: number): number {
+  return entryBytes(eventBodyBytes(words, record));
+}
+
+/** Writes the change that made `record` as an entry of Events: REMOVE for a tombstone, else PUT. */
+export function writeEvent(
+  target: Uint8Array,
+  offset: number,
+  words: Int32Array,
+  wordBytes: Uint8Array,
+  record: number,
+): number {
+  const isRemove = RecordLayout.isTombstone(words, record);
+  target[offset] = EVENT_TAG;
+  let at = writeVarint(target, offset + 1, eventBodyBytes(words, record));
+  at = writeNumber(target, at, 0x08, isRemove ? EVENT_REMOVE : EVENT_PUT);
+  at = writeNumber(target, at, 0x10, partitionOf(words[record + RecordLayout.HASH]));
+  at = writeNumber(target, at, 0x18, RecordLayout.sequenceOf(words, record));
+  const keyLength = RecordLayout.keyLengthOf(words[record + RecordLayout.LENGTHS]);
+  const keyOffset = RecordLayout.keyIndex(record) * 4;
+  at = writeBytes(target, at, 0x22, wordBytes, keyOffset, keyLength);
+  if (!isRemove) at = writeValue(target, at, 0x2a, words, wordBytes, record);
+  target[at] = 0x39;
+  at = writeRecordStamp(target, at + 1, words, record);
+  at = writeNumber(target, at, 0x40, RecordLayout.nodeOf(words, record));
+  return isRemove ? at : writeNumber(target, at, 0x48, RecordLayout.expiresAtOf(words, record));
+}
+
+/**
+ * Writes the head of a ServerFrame whose Results entries are `target[start, end)`, directly before
+ * them, and returns where the frame begins. FRAME_HEAD_BYTES_MAX before `start` must be free.
+ */
+export function writeResultsHead(
+  target: Uint8Array,
+  start: number,
+  end: number,
+  clockMs: number,
+  clockCounter: number,
+): number {
+  return writeHead(target, start, RESULTS_TAG, end - start, clockMs, clockCounter);
+}
+
+/** As `writeResultsHead`, for entries of Events on `topic`. */
+export function writeEventsHead(
+  target: Uint8Array,
+  start: number,
+  end: number,
+  topic: number,
+  clockMs: number,
+  clockCounter: number,
+): number {
+  const body = start - numberBytes(topic);
+  writeNumber(target, body, TOPIC_TAG, topic);
+  return writeHead(target, body, EVENTS_TAG, end - body, clockMs, clockCounter);
+}
+
+function writeHead(
+  target: Uint8Array,
+  body: number,
+  tag: number,
+  length: number,
+  clockMs: number,
+  clockCounter: number,
+): number {
+  const start = body - varintBytes(length) - 1 - HEAD_CLOCK_BYTES;
+  target[start] = CLOCK_TAG;
+  const msHigh = RecordLayout.highWord(clockMs);
+  const at = writeStamp(target, start + 1, RecordLayout.lowWord(clockMs), msHigh, clockCounter);
+  target[at] = tag;
+  writeVarint(target, at + 1, length);
+  return start;
+}
+
+function resultBodyBytes(result: ResultFields, words: Int32Array): number {
+  const record = result.record;
+  const bytes = RESULT_FIXED_BYTES + numberBytes(result.partition);
+  if (record === NO_RECORD) return bytes;
+  const spoken = bytes + recordBytes(words, record);
+  if (!result.withValue || RecordLayout.isTombstone(words, record)) return spoken;
+  return spoken + valueBytes(words, record);
+}
+
+function eventBodyBytes(words: Int32Array, record: number): number {
+  const keyLength = RecordLayout.keyLengthOf(words[record + RecordLayout.LENGTHS]);
+  const partition = partitionOf(words[record + RecordLayout.HASH]);
+  const bytes = 2 + numberBytes(partition) + recordBytes(words, record) + blobBytes(keyLength);
+  return RecordLayout.isTombstone(words, record) ? bytes : bytes + valueBytes(words, record);
+}
+
+/** Bytes of sequence, stamp and node. */
+function recordBytes(words: Int32Array, record: number): number {
+  const sequence = RecordLayout.sequenceOf(words, record);
+  return numberBytes(sequence) + STAMP_BYTES + numberBytes(RecordLayout.nodeOf(words, record));
+}
+
+/** Bytes of value, value kind and expiry. */
+function valueBytes(words: Int32Array, record: number): number {
+  return (
+    blobBytes(RecordLayout.valueLengthOf(words[record + RecordLayout.LENGTHS])) +
+    numberBytes(RecordLayout.valueKindOf(words, record)) +
+    numberBytes(RecordLayout.expiresAtOf(words, record))
+  );
+}
+
+function entryBytes(bodyBytes: number): number {
+  return 1 + varintBytes(bodyBytes) + bodyBytes;
+}
+
+/** Offset of the first field of the entry at `offset`. */
+function entryBody(target: Uint8Array, offset: number): number {
+  let at = offset + 1;
+  while (target[at] >= 0x80) at++;
+  return at + 1;
+}
+
+function numberBytes(value: number): number {
+  return value === 0 ? 0 : 1 + varintBytes(value);
+}
+
+function blobBytes(length: number): number {
+  return length === 0 ? 0 : 1 + varintBytes(length) + length;
+}
+
+/** Writes a varint field, or nothing if it is 0. */
+function writeNumber(target: Uint8Array, offset: number, tag: number, value: number): number {
+  if (value === 0) return offset;
+  target[offset] = tag;
+  return writeVarint(target, offset + 1, value);
+}
+
+/** Writes a length-delimited field, or nothing if it is empty. */
+function writeBytes(
+  target: Uint8Array,
+  offset: number,
+  tag: number,
+  source: Uint8Array,
+  sourceOffset: number,
+  length: number,
+): number {
+  if (length === 0) return offset;
+  target[offset] = tag;
+  const at = writeVarint(target, offset + 1, length);
+  return copyBytes(source, sourceOffset, length, target, at);
+}
+
+/** Writes the value under `tag` and its kind under the tag that both messages have after it. */
+function writeValue(
+  target: Uint8Array,
+  offset: number,
+  tag: number,
+  words: Int32Array,
+  wordBytes: Uint8Array,
+  record: number,
+): number {
+  const length = RecordLayout.valueLengthOf(words[record + RecordLayout.LENGTHS]);
+  const valueOffset = RecordLayout.valueIndex(words, record) * 4;
+  const at = writeBytes(target, offset, tag, wordBytes, valueOffset, length);
+  const kindTag = tag + 6; // the next field, as a varint
+  return writeNumber(target, at, kindTag, RecordLayout.valueKindOf(words, record));
+}
+
+function writeRecordStamp(
+  target: Uint8Array,
+  offset: number,
+  words: Int32Array,
+  record: number,
+): number {
+  const msHigh = words[record + RecordLayout.MS_HIGH_SEQUENCE_HIGH] >>> 16;
+  const counter = RecordLayout.stampCounterOf(words, record);
+  return writeStamp(target, offset, words[record + RecordLayout.MS_LOW], msHigh, counter);
+}

@@ -1,0 +1,61 @@
+const HIGH = 0x1_0000_0000;
+const HALF = 0x8000_0000;
+
+/** Below this many bytes a loop beats the fixed cost of `set`. */
+const BULK_BYTES = 64;
+
+/** Bytes of `value` as a varint; whole numbers from 0 to 2^53. */
+export function varintBytes(value: number): number {
+  if (value < 0x80) return 1;
+  if (value < 0x4000) return 2;
+  if (value < 0x20_0000) return 3;
+  if (value < 0x1000_0000) return 4;
+  let bytes = 5;
+  for (let rest = Math.floor(value / (HIGH * 8)); rest !== 0; rest = Math.floor(rest / 0x80))
+    bytes++;
+  return bytes;
+}
+
+/** Writes `value` (0 to 2^53) as a varint. Like all writers here it returns the offset behind. */
+export function writeVarint(target: Uint8Array, offset: number, value: number): number {
+  let at = offset;
+  let rest = value;
+  for (; rest >= HALF; rest = Math.floor(rest / 0x80)) target[at++] = (rest % 0x80) | 0x80;
+  let low = rest | 0;
+  for (; low >= 0x80; low >>>= 7) target[at++] = (low & 0x7f) | 0x80;
+  target[at] = low;
+  return at + 1;
+}
+
+export function writeFixed32(target: Uint8Array, offset: number, value: number): number {
+  target[offset] = value;
+  target[offset + 1] = value >>> 8;
+  target[offset + 2] = value >>> 16;
+  target[offset + 3] = value >>> 24;
+  return offset + 4;
+}
+
+/** Writes `milliseconds << 16 | counter`, given the milliseconds' low 32 and high 16 bits. */
+export function writeStamp(
+  target: Uint8Array,
+  offset: number,
+  msLow: number,
+  msHigh: number,
+  counter: number,
+): number {
+  const at = writeFixed32(target, offset, (msLow << 16) | counter);
+  return writeFixed32(target, at, (msLow >>> 16) | (msHigh << 16));
+}
+
+export function copyBytes(
+  source: Uint8Array,
+  sourceOffset: number,
+  length: number,
+  target: Uint8Array,
+  offset: number,
+): number {
+  if (length >= BULK_BYTES)
+    target.set(source.subarray(sourceOffset, sourceOffset + length), offset);
+  else for (let i = 0; i < length; i++) target[offset + i] = source[sourceOffset + i];
+  return offset + length;
+}

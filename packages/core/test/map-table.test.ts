@@ -1,0 +1,53 @@
+import t from 'tap';
+import { MAP_BYTES_MAX, MAPS_MAX } from '#lib/limits.js';
+import { MAP_TABLE_BYTES, MAPS_FULL, MapTable, NO_MAP } from '#lib/memory/map-table.js';
+
+const buffer = (): SharedArrayBuffer => new SharedArrayBuffer(MAP_TABLE_BYTES);
+
+function register(table: MapTable, name: string): number {
+  const bytes = Buffer.from(`..${name}..`);
+  return table.register(bytes, 2, Buffer.byteLength(name));
+}
+
+function idOf(table: MapTable, name: string): number {
+  return table.idOf(Buffer.from(`.${name}`), 1, Buffer.byteLength(name));
+}
+
+t.test('RING-10: a map keeps the id it was given first', async (t) => {
+  const table = new MapTable(buffer());
+  t.equal(idOf(table, 'users'), NO_MAP);
+  const names = ['users', 'user', 'users2', 'u', '日本', 'x'.repeat(MAP_BYTES_MAX)];
+  names.forEach((name, id) => {
+    t.equal(register(table, name), id);
+  });
+  names.forEach((name, id) => {
+    t.equal(register(table, name), id);
+    t.equal(idOf(table, name), id);
+    t.equal(table.nameOf(id), name);
+  });
+  t.equal(table.count, names.length);
+  t.throws(() => table.nameOf(names.length));
+  t.throws(() => register(table, 'x'.repeat(MAP_BYTES_MAX + 1)));
+});
+
+t.test('RING-10: another thread’s table learns what is registered later', async (t) => {
+  const shared = buffer();
+  const writer = new MapTable(shared);
+  const reader = new MapTable(shared);
+  t.equal(idOf(reader, 'a'), NO_MAP);
+  register(writer, 'a');
+  t.equal(idOf(reader, 'a'), 0);
+  register(writer, 'b');
+  t.equal(reader.nameOf(1), 'b');
+  t.equal(new MapTable(shared).nameOf(0), 'a');
+});
+
+t.test('RING-10: a full table refuses new maps and keeps the old ones', async (t) => {
+  const table = new MapTable(buffer());
+  let id = 0;
+  for (; id < MAPS_MAX; id++) if (register(table, `map-${id}`) !== id) break;
+  t.equal(id, MAPS_MAX);
+  t.equal(register(table, 'one more'), MAPS_FULL);
+  t.equal(idOf(table, 'one more'), NO_MAP);
+  t.equal(register(table, `map-${MAPS_MAX - 1}`), MAPS_MAX - 1);
+});

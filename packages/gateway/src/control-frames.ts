@@ -1,0 +1,102 @@
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import {
+  Code,
+  CODE_SENTENCES,
+  DRIFT_MS_MAX,
+  FRAME_BYTES_MAX,
+  FRAME_OPERATIONS_MAX,
+  HEARTBEAT_INTERVAL_MS,
+  HEARTBEAT_TIMEOUT_MS,
+  type HybridLogicalClock,
+  IN_FLIGHT_MAX,
+  KEY_BYTES_MAX,
+  MAP_BYTES_MAX,
+  packStamp,
+  PROTOCOL_VERSION,
+  SUBSCRIPTIONS_MAX,
+  VALUE_BYTES_MAX,
+} from '@tidewire/core';
+import {
+  type ClientFrame,
+  ClientFrameSchema,
+  type LimitsSchema,
+  type ServerFrame,
+  ServerFrameSchema,
+} from '@tidewire/schemas';
+import type { MessageInitShape } from '@bufbuild/protobuf';
+
+const LIMITS: MessageInitShape<typeof LimitsSchema> = {
+  frameBytesMax: FRAME_BYTES_MAX,
+  frameOperationsMax: FRAME_OPERATIONS_MAX,
+  mapBytesMax: MAP_BYTES_MAX,
+  keyBytesMax: KEY_BYTES_MAX,
+  valueBytesMax: VALUE_BYTES_MAX,
+  inFlightMax: IN_FLIGHT_MAX,
+  subscriptionsMax: SUBSCRIPTIONS_MAX,
+  heartbeatIntervalMs: HEARTBEAT_INTERVAL_MS,
+  heartbeatTimeoutMs: HEARTBEAT_TIMEOUT_MS,
+  driftMsMax: DRIFT_MS_MAX,
+};
+
+/**
+ * The frames off the hot path, by protobuf-es: everything but operations, results and events.
+ */
+export class ControlFrames {
+  readonly #clock: HybridLogicalClock;
+  /** The server's start number, once it is known. */
+  epoch = 0;
+  readonly #version: string;
+
+  constructor(options: { clock: HybridLogicalClock; version: string }) {
+    this.#clock = options.clock;
+    this.#version = options.version;
+  }
+
+  /** The frame's body, or undefined if it is not one. */
+  read(bytes: Uint8Array): ClientFrame['body'] | undefined {
+    try {
+      return fromBinary(ClientFrameSchema, bytes).body;
+    } catch {
+      return undefined;
+    }
+  }
+
+  welcome(): Uint8Array {
+    return this.#frame({
+      case: 'welcome',
+      value: {
+        protocolVersion: PROTOCOL_VERSION,
+        epoch: BigInt(this.epoch),
+        serverVersion: this.#version,
+        limits: LIMITS,
+      },
+    });
+  }
+
+  subscribed(subscriptionId: number, topic: number): Uint8Array {
+    return this.#frame({ case: 'subscribed', value: { subscriptionId, topics: [topic] } });
+  }
+
+  unsubscribed(subscriptionId: number): Uint8Array {
+    return this.#frame({ case: 'unsubscribed', value: { subscriptionId } });
+  }
+
+  pong(token: bigint): Uint8Array {
+    return this.#frame({ case: 'pong', value: { token } });
+  }
+
+  error(
+    code: Code,
+    options: { detail?: string; subscriptionId?: number; retryAfterMs?: number } = {},
+  ): Uint8Array {
+    const detail = options.detail ?? CODE_SENTENCES[code];
+    return this.#frame({ case: 'error', value: { ...options, code, detail } });
+  }
+
+  #frame(body: MessageInitShape<typeof ServerFrameSchema>['body']): Uint8Array {
+    const { ms, counter } = this.#clock;
+    const init = { clock: packStamp(ms, counter), ...(body === undefined ? {} : { body }) };
+    const frame: ServerFrame = create(ServerFrameSchema, init);
+    return toBinary(ServerFrameSchema, frame);
+  }
+}

@@ -1,0 +1,66 @@
+import type { Doorbell } from '@tidewire/core/threads';
+import type { Gateway } from './gateway.js';
+
+/** How long to look for answers without progress before sleeping. */
+const POLL_US = 50;
+/** Deadlines are checked at least this often. */
+const SLEEP_MS_MAX = 100;
+
+/**
+ * The gateway's idle strategy. Waking an event loop costs more than an operation, so while workers
+ * owe answers the loop polls for a moment before it sleeps on the doorbell. It never polls for a
+ * SAFE result: those wait for a disk.
+ */
+export class GatewayLoop {
+  readonly #gateway: Gateway;
+  readonly #doorbell: Doorbell;
+  readonly #nowUs: () => number;
+  #isScheduled = false;
+  #isStopped = false;
+  #progressUs = 0;
+  /** Counts sleeps, so that one that was cut short does not start a second loop. */
+  #sleep = 0;
+  #isAsleep = false;
+
+  constructor(options: { gateway: Gateway; doorbell: Doorbell; nowUs: () => number }) {
+    this.#gateway = options.gateway;
+    this.#doorbell = options.doorbell;
+    this.#nowUs = options.nowUs;
+  }
+
+  /** Asks for a turn soon; cheap to call for every frame. */
+  readonly wake = (): void => {
+    if (this.#isScheduled || this.#isStopped) return;
+    this.#isScheduled = true;
+    if (this.#isAsleep) {
+      this.#isAsleep = false;
+      this.#sleep++;
+      this.#doorbell.ring(); // ends the wait that is still pending
+    }
+    setImmediate(this.#turn);
+  };
+
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  readonly #turn = (): void => {
+    this.#isScheduled = false;
+    if (this.#isStopped) return;
+    const work = this.#gateway.doWork();
+    const nowUs = this.#nowUs();
+    if (work > 0) this.#progressUs = nowUs;
+    const polls = this.#gateway.outstanding > 0 && nowUs - this.#progressUs < POLL_US;
+    if (work > 0 || polls) this.wake();
+    else void this.#rest();
+  };
+
+  async #rest(): Promise<void> {
+    const sleep = ++this.#sleep;
+    this.#isAsleep = true;
+    await this.#doorbell.sleepAsync(() => this.#gateway.hasWork(), SLEEP_MS_MAX);
+    if (sleep !== this.#sleep) return;
+    this.#isAsleep = false;
+    this.wake();
+  }
+}

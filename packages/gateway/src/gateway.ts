@@ -1,0 +1,284 @@
+import {
+  Code,
+  CODE_SENTENCES,
+  closeCodeOf,
+  type HybridLogicalClock,
+  MAP_BYTES_MAX,
+  KEY_BYTES_MAX,
+  NODE_MAX,
+  PROTOCOL_VERSION,
+  Receipt,
+  RETRY_AFTER_MS,
+} from '@tidewire/core';
+import {
+  ClientBody,
+  FRAME_FAULT_SENTENCES,
+  FrameFault,
+  FrameReader,
+  isCleanUtf8,
+  MAPS_FULL,
+  MapTable,
+  type SharedMemory,
+} from '@tidewire/core/threads';
+import type { Hello, Subscribe, Unsubscribe } from '@tidewire/schemas';
+import { AnswerBatch } from './answer-batch.js';
+import { ConnectionManager } from './connection-manager.js';
+import { ControlFrames } from './control-frames.js';
+import { EventBus } from './event-bus.js';
+import { interestIn } from './interest.js';
+import { OperationIntake } from './operation-intake.js';
+import { OutboundReader } from './outbound-reader.js';
+import { PartitionService } from './partition-service.js';
+import type { Session } from './session.js';
+import { type Connection, type HttpAnswer, Sent, type TransportHandlers } from './transport.js';
+import type { TurnTime } from './turn-time.js';
+
+export interface GatewayOptions {
+  readonly memory: SharedMemory;
+  readonly clock: HybridLogicalClock;
+  readonly time: TurnTime;
+  /** Of the stamps that the server gives to operations without one. */
+  readonly node: number;
+  readonly version: string;
+  readonly publish: (topic: number, bytes: Uint8Array) => void;
+  readonly http: (path: string, isLocal: boolean) => HttpAnswer;
+  /** A frame has been taken: a turn is due. */
+  readonly onWork: () => void;
+}
+
+/**
+ * The gateway: takes frames from connections, sends operations to their owners and brings answers
+ * and events back. It holds the one clock of the process. An agent: `doWork` is one bounded turn.
+ */
+export class Gateway implements TransportHandlers<Session> {
+  readonly #clock: HybridLogicalClock;
+  readonly #time: TurnTime;
+  readonly #http: GatewayOptions['http'];
+  readonly #onWork: () => void;
+  readonly #mapTable: MapTable;
+  readonly #reader: FrameReader = new FrameReader();
+  readonly #connections: ConnectionManager = new ConnectionManager();
+  readonly #partitions: PartitionService;
+  readonly #answers: AnswerBatch;
+  readonly #events: EventBus;
+  readonly #intake: OperationIntake;
+  readonly #control: ControlFrames;
+  readonly #outbound: readonly OutboundReader[];
+  #isOpen = false;
+
+  constructor(options: GatewayOptions) {
+    const { clock, memory } = options;
+    this.#clock = clock;
+    this.#time = options.time;
+    this.#http = options.http;
+    this.#onWork = options.onWork;
+    this.#mapTable = new MapTable(memory.mapTable);
+    this.#control = new ControlFrames(options);
+    this.#partitions = new PartitionService(memory, this.#mapTable);
+    this.#answers = new AnswerBatch({ clock, onDropped: (session) => this.onDropped(session) });
+    this.#events = new EventBus({
+      partitions: this.#partitions,
+      clock,
+      beforePublish: () => this.#answers.flush(),
+      publish: options.publish,
+      onLive: (session, subscriptionId, topic) =>
+        this.#send(session, this.#control.subscribed(subscriptionId, topic)),
+    });
+    this.#intake = new OperationIntake({
+      reader: this.#reader,
+      clock,
+      node: options.node,
+      partitions: this.#partitions,
+      answers: this.#answers,
+    });
+    this.#outbound = memory.workers.map(
+      (worker) =>
+        new OutboundReader(worker, {
+          answers: this.#answers,
+          events: this.#events,
+          connections: this.#connections,
+        }),
+    );
+  }
+
+  get connections(): number {
+    return this.#connections.count;
+  }
+
+  get subscribedTopics(): number {
+    return this.#events.topicCount;
+  }
+
+  /** Operations that workers have not answered yet. */
+  get outstanding(): number {
+    return this.#intake.outstanding;
+  }
+
+  /** SAFE results that wait for the database. */
+  get waiting(): number {
+    return this.#outbound.reduce((sum, reader) => sum + reader.pendingCount, 0);
+  }
+
+  /** Recovery has ended: lets connections in. */
+  open(epoch: number): void {
+    this.#control.epoch = epoch;
+    this.#isOpen = true;
+  }
+
+  /** The server stops: no connection and no operation is taken any more. */
+  drain(): void {
+    this.#isOpen = false;
+    this.#intake.isDraining = true;
+  }
+
+  /** A worker has been started for the `start`-th time. Call before it runs, the first time too. */
+  onWorkerStart(worker: number, start: number): void {
+    this.#events.onWorkerStart(worker, start);
+    this.#onWork();
+  }
+
+  /** One turn: requests out, answers and events in. Returns the work done. */
+  doWork(): number {
+    const nowMs = this.#time.refresh();
+    let work = this.#events.sendInterests() + this.#partitions.publish();
+    for (const reader of this.#outbound) {
+      const answered = reader.drain(nowMs);
+      this.#intake.outstanding -= answered;
+      work += answered + reader.releasePending(nowMs);
+    }
+    if (this.#clock.ms < nowMs) this.#clock.tick();
+    this.#events.flush();
+    this.#answers.flush();
+    return work;
+  }
+
+  hasWork(): boolean {
+    return this.#outbound.some((reader) => reader.hasWork());
+  }
+
+  /** Closes sessions that have not said Hello in time; call several times a second. */
+  checkDeadlines(): void {
+    for (const session of this.#connections.takeOverdue(this.#time.refresh()))
+      this.#refuseSession(session, Code.UNAUTHENTICATED, 'No Hello came in time.');
+  }
+
+  onUpgrade(): boolean {
+    return this.#isOpen && !this.#connections.isFull;
+  }
+
+  onOpen(connection: Connection): Session {
+    return this.#connections.open(connection, this.#time.refresh());
+  }
+
+  onMessage(session: Session, bytes: Uint8Array): void {
+    if (session.isClosing) return;
+    const nowMs = this.#time.refresh();
+    const fault = this.#reader.open(bytes);
+    if (fault !== FrameFault.NONE) {
+      const isLarge = fault === FrameFault.TOO_MANY_OPERATIONS;
+      const code = isLarge ? Code.TOO_LARGE : Code.INVALID;
+      this.#refuseSession(session, code, FRAME_FAULT_SENTENCES[fault]);
+      return;
+    }
+    this.#mergeClock(session);
+    if (session.node === 0 && this.#reader.body !== ClientBody.HELLO) {
+      this.#refuseSession(session, Code.UNAUTHENTICATED);
+      return;
+    }
+    if (this.#reader.body === ClientBody.OPERATIONS) this.#intake.take(session, bytes, nowMs);
+    else this.#onControl(session, bytes);
+    this.#onWork();
+  }
+
+  onDropped(session: Session): void {
+    if (session.isClosing) return;
+    session.isClosing = true;
+    session.connection.close(
+      closeCodeOf(Code.SLOW_CONSUMER),
+      CODE_SENTENCES[Code.SLOW_CONSUMER],
+    );
+  }
+
+  onClose(session: Session): void {
+    session.isClosing = true;
+    this.#events.forget(session);
+    this.#connections.close(session);
+    this.#onWork();
+  }
+
+  onHttp(path: string, isLocal: boolean): HttpAnswer {
+    return this.#http(path, isLocal);
+  }
+
+  /** A clock too far ahead moves nothing; the sender is told the server's time. */
+  #mergeClock(session: Session): void {
+    const { clockMs, clockCounter } = this.#reader;
+    if (clockMs === 0) return;
+    if (this.#clock.receive(clockMs, clockCounter) === Receipt.DRIFT)
+      this.#send(session, this.#control.error(Code.CLOCK_DRIFT));
+  }
+
+  #onControl(session: Session, bytes: Uint8Array): void {
+    const body = this.#control.read(bytes);
+    switch (body?.case) {
+      case 'hello':
+        return this.#onHello(session, body.value);
+      case 'subscribe':
+        return this.#onSubscribe(session, body.value);
+      case 'unsubscribe':
+        return this.#onUnsubscribe(session, body.value);
+      case 'ping':
+        return this.#send(session, this.#control.pong(body.value.token));
+      default:
+        return this.#refuseSession(session, Code.INVALID);
+    }
+  }
+
+  #onHello(session: Session, hello: Hello): void {
+    if (session.node !== 0) return this.#refuseSession(session, Code.INVALID, 'Hello came twice.');
+    if (hello.protocolVersion !== PROTOCOL_VERSION) {
+      const detail = `This server speaks protocol version ${PROTOCOL_VERSION}.`;
+      return this.#refuseSession(session, Code.INVALID, detail);
+    }
+    if (hello.node < 1 || hello.node > NODE_MAX)
+      return this.#refuseSession(session, Code.INVALID, `A node is from 1 to ${NODE_MAX}.`);
+    session.node = hello.node;
+    this.#send(session, this.#control.welcome());
+  }
+
+  #onSubscribe(session: Session, subscribe: Subscribe): void {
+    const code = this.#subscribe(session, subscribe);
+    if (code === Code.UNSPECIFIED) return;
+    const { subscriptionId } = subscribe;
+    const retryAfterMs = code === Code.OVERLOADED ? RETRY_AFTER_MS : 0;
+    this.#send(session, this.#control.error(code, { subscriptionId, retryAfterMs }));
+  }
+
+  #subscribe(session: Session, subscribe: Subscribe): Code {
+    const map = new TextEncoder().encode(subscribe.map);
+    const key = new TextEncoder().encode(subscribe.key);
+    if (map.length > MAP_BYTES_MAX || key.length > KEY_BYTES_MAX) return Code.TOO_LARGE;
+    if (map.length === 0 || subscribe.subscriptionId === 0) return Code.INVALID;
+    if (!isCleanUtf8(map, 0, map.length) || !isCleanUtf8(key, 0, key.length)) return Code.INVALID;
+    const mapId = this.#mapTable.register(map, 0, map.length);
+    if (mapId === MAPS_FULL) return Code.OVERLOADED;
+    return this.#events.subscribe(session, subscribe.subscriptionId, interestIn(mapId, key));
+  }
+
+  #onUnsubscribe(session: Session, { subscriptionId }: Unsubscribe): void {
+    if (this.#events.unsubscribe(session, subscriptionId))
+      this.#send(session, this.#control.unsubscribed(subscriptionId));
+    else this.#send(session, this.#control.error(Code.INVALID, { subscriptionId }));
+  }
+
+  #refuseSession(session: Session, code: Code, detail: string = CODE_SENTENCES[code]): void {
+    session.isClosing = true;
+    session.connection.send(this.#control.error(code, { detail }));
+    session.connection.close(closeCodeOf(code), detail);
+  }
+
+  #send(session: Session, bytes: Uint8Array): void {
+    if (session.isClosing) return;
+    if (session.connection.send(bytes) === Sent.DROPPED) this.onDropped(session);
+  }
+}

@@ -1,0 +1,138 @@
+import {
+  Code,
+  type HybridLogicalClock,
+  IN_FLIGHT_MAX,
+  KEY_BYTES_MAX,
+  MAP_BYTES_MAX,
+  NODE_MAX,
+  Receipt,
+  SESSION_SOFT_BYTES,
+  TTL_MS_MAX,
+  VALUE_BYTES_MAX,
+} from '@tidewire/core';
+import {
+  type FrameReader,
+  isCleanUtf8,
+  NO_RECORD,
+  OPERATION_READ,
+  type ResultFields,
+  writeResult,
+} from '@tidewire/core/threads';
+import { AckLevel, OperationKind, ValueKind } from '@tidewire/schemas';
+import type { AnswerBatch } from './answer-batch.js';
+import { type OperationTime, type PartitionService, ROUTED } from './partition-service.js';
+import type { Session } from './session.js';
+
+const NO_WORDS: Int32Array = new Int32Array(0);
+const NO_BYTES: Uint8Array = new Uint8Array(0);
+const REFUSAL_BYTES_MAX = 32;
+
+/**
+ * Takes the operations of a frame: checks each, stamps it if it has no stamp, and sends it to its
+ * owner, or answers it at once with a refusal and does nothing else.
+ */
+export class OperationIntake {
+  readonly #reader: FrameReader;
+  readonly #clock: HybridLogicalClock;
+  readonly #node: number;
+  readonly #partitions: PartitionService;
+  readonly #answers: AnswerBatch;
+  readonly #time: OperationTime = { ms: 0, counter: 0, node: 0, nowMs: 0 };
+  readonly #scratch: Uint8Array = new Uint8Array(REFUSAL_BYTES_MAX);
+  readonly #answer: ResultFields = {
+    requestId: 0,
+    outcome: 0,
+    refusal: 0,
+    level: 0,
+    partition: 0,
+    record: NO_RECORD,
+    withValue: false,
+  };
+  /** Operations sent to workers and not answered by them. */
+  outstanding = 0;
+  /** The server stops: every operation is refused. */
+  isDraining = false;
+
+  /** `node`: of the stamps that the server gives. */
+  constructor(options: {
+    reader: FrameReader;
+    clock: HybridLogicalClock;
+    node: number;
+    partitions: PartitionService;
+    answers: AnswerBatch;
+  }) {
+    this.#reader = options.reader;
+    this.#clock = options.clock;
+    this.#node = options.node;
+    this.#partitions = options.partitions;
+    this.#answers = options.answers;
+  }
+
+  /** Takes all operations of the frame that the reader has opened. */
+  take(session: Session, bytes: Uint8Array, nowMs: number): void {
+    this.#time.nowMs = nowMs;
+    const isFull = session.connection.bufferedBytes() > SESSION_SOFT_BYTES;
+    while (this.#reader.nextOperation() === OPERATION_READ) {
+      const code = isFull ? Code.OVERLOADED : this.#takeOne(session, bytes);
+      if (code !== ROUTED) this.#answerAtOnce(session, code);
+    }
+  }
+
+  #takeOne(session: Session, bytes: Uint8Array): Code {
+    if (this.isDraining) return Code.UNAVAILABLE;
+    if (session.inFlight >= IN_FLIGHT_MAX) return Code.OVERLOADED;
+    const fault = this.#check(bytes) || this.#stamp(session);
+    if (fault !== Code.UNSPECIFIED) return fault;
+    const code = this.#partitions.route(this.#reader, bytes, session.id, this.#time);
+    if (code === ROUTED) {
+      session.inFlight++;
+      this.outstanding++;
+    }
+    return code;
+  }
+
+  #check(bytes: Uint8Array): Code {
+    const reader = this.#reader;
+    if (reader.mapLength > MAP_BYTES_MAX || reader.keyLength > KEY_BYTES_MAX) return Code.TOO_LARGE;
+    if (reader.valueLength > VALUE_BYTES_MAX) return Code.TOO_LARGE;
+    if (reader.mapLength === 0 || reader.keyLength === 0) return Code.INVALID;
+    if (reader.kind < OperationKind.PUT || reader.kind > OperationKind.GET) return Code.INVALID;
+    if (reader.kind !== OperationKind.PUT && (reader.valueLength > 0 || reader.ttlMs > 0))
+      return Code.INVALID;
+    if (reader.valueKind < 0 || reader.valueKind > ValueKind.BYTES) return Code.INVALID;
+    if (reader.ackLevel < 0 || reader.ackLevel > AckLevel.SAFE) return Code.INVALID;
+    if (reader.node > NODE_MAX || reader.ttlMs > TTL_MS_MAX) return Code.INVALID;
+    if (!isCleanUtf8(bytes, reader.keyOffset, reader.keyLength)) return Code.INVALID;
+    if (!isCleanUtf8(bytes, reader.mapOffset, reader.mapLength)) return Code.INVALID;
+    return Code.UNSPECIFIED;
+  }
+
+  /** Stamps an operation that has no stamp; merges the stamp of one that has. */
+  #stamp(session: Session): Code {
+    const { stampMs, stampCounter, node, kind } = this.#reader;
+    const time = this.#time;
+    if (stampMs === 0 && stampCounter === 0) {
+      if (kind !== OperationKind.GET && !this.#clock.tick()) return Code.OVERLOADED;
+      time.ms = this.#clock.ms;
+      time.counter = this.#clock.counter;
+      time.node = this.#node;
+      return Code.UNSPECIFIED;
+    }
+    const receipt = this.#clock.receive(stampMs, stampCounter);
+    if (receipt === Receipt.DRIFT) return Code.CLOCK_DRIFT;
+    if (receipt === Receipt.BOUND) return Code.OVERLOADED;
+    time.ms = stampMs;
+    time.counter = stampCounter;
+    time.node = node === 0 ? session.node : node;
+    return Code.UNSPECIFIED;
+  }
+
+  #answerAtOnce(session: Session, code: Code): void {
+    const answer = this.#answer;
+    answer.requestId = this.#reader.requestId;
+    answer.outcome = code === Code.ABSENT ? code : 0;
+    answer.refusal = code === Code.ABSENT ? 0 : code;
+    const length = writeResult(this.#scratch, 0, answer, NO_WORDS, NO_BYTES);
+    this.#answers.append(session, this.#scratch, 0, length);
+  }
+}

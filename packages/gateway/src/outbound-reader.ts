@@ -1,0 +1,117 @@
+import { InvariantError, OUTBOUND_RECORDS_A_TURN } from '@tidewire/core';
+import {
+  loadWord,
+  OutboundKind,
+  ResultMessage,
+  RingConsumer,
+  SubscribedMessage,
+  WorkerControl,
+  type WorkerMemory,
+} from '@tidewire/core/threads';
+import type { AnswerBatch } from './answer-batch.js';
+import type { ConnectionManager } from './connection-manager.js';
+import type { EventBus } from './event-bus.js';
+import { PendingAcks } from './pending-acks.js';
+
+/** The gateway's end of one worker's outbound ring, and the SAFE results that wait for it. */
+export class OutboundReader {
+  readonly #worker: number;
+  readonly #ring: RingConsumer;
+  readonly #ringBytes: Uint8Array;
+  readonly #control: Int32Array;
+  readonly #pending: PendingAcks = new PendingAcks();
+  readonly #answers: AnswerBatch;
+  readonly #events: EventBus;
+  readonly #connections: ConnectionManager;
+  /** Request ring position answered last: after a worker's death it is answered again. */
+  #answered = 0;
+
+  constructor(
+    memory: WorkerMemory,
+    options: { answers: AnswerBatch; events: EventBus; connections: ConnectionManager },
+  ) {
+    this.#worker = memory.worker;
+    this.#ring = new RingConsumer(memory.outboundRing);
+    this.#ringBytes = new Uint8Array(memory.outboundRing);
+    this.#control = new Int32Array(memory.control);
+    this.#answers = options.answers;
+    this.#events = options.events;
+    this.#connections = options.connections;
+  }
+
+  get pendingCount(): number {
+    return this.#pending.count;
+  }
+
+  hasWork(): boolean {
+    return !this.#ring.isEmpty() || this.#pending.isReleasable(this.#laneFlushed());
+  }
+
+  /** Takes what the worker has said. Returns the operations answered. */
+  drain(nowMs: number): number {
+    let answered = 0;
+    let records = 0;
+    while (records < OUTBOUND_RECORDS_A_TURN && this.#ring.next()) {
+      records++;
+      answered += this.#take(nowMs);
+    }
+    if (records > 0) this.#ring.release();
+    return answered;
+  }
+
+  /** Sends the SAFE results that are durable or overdue. Returns how many. */
+  releasePending(nowMs: number): number {
+    return this.#pending.release(this.#laneFlushed(), nowMs, this.#sendPending);
+  }
+
+  #take(nowMs: number): number {
+    const { kind, index, words } = this.#ring;
+    switch (kind) {
+      case OutboundKind.RESULT:
+        return this.#onResult(words, index, nowMs);
+      case OutboundKind.EVENT:
+        this.#events.onEvent(words, this.#ringBytes, index);
+        return 0;
+      case OutboundKind.SUBSCRIBED:
+        if (this.#isNew(words[index + SubscribedMessage.REQUEST_POSITION]))
+          this.#events.onSubscribed(this.#worker, words[index + SubscribedMessage.TOPIC]);
+        return 0;
+      default:
+        throw new InvariantError(`outbound record of unknown kind ${kind}`);
+    }
+  }
+
+  #onResult(words: Int32Array, at: number, nowMs: number): number {
+    if (!this.#isNew(words[at + ResultMessage.REQUEST_POSITION])) return 0;
+    const sessionId = words[at + ResultMessage.SESSION];
+    const length = words[at + ResultMessage.BYTES];
+    const offset = (at + ResultMessage.BODY) * 4;
+    if (words[at + ResultMessage.WAITS] !== 0) {
+      const lanePosition = words[at + ResultMessage.LANE_POSITION];
+      this.#pending.add({ sessionId, lanePosition, nowMs }, this.#ringBytes, offset, length);
+      return 1;
+    }
+    this.#send(sessionId, this.#ringBytes, offset, length);
+    return 1;
+  }
+
+  #isNew(position: number): boolean {
+    if (((position - this.#answered) | 0) <= 0) return false;
+    this.#answered = position;
+    return true;
+  }
+
+  readonly #sendPending: (sessionId: number, result: Uint8Array) => void = (sessionId, result) =>
+    this.#send(sessionId, result, 0, result.length);
+
+  #send(sessionId: number, bytes: Uint8Array, offset: number, length: number): void {
+    const session = this.#connections.find(sessionId);
+    if (session === undefined) return;
+    session.inFlight--;
+    this.#answers.append(session, bytes, offset, length);
+  }
+
+  #laneFlushed(): number {
+    return loadWord(this.#control, WorkerControl.LANE_FLUSHED);
+  }
+}

@@ -1,0 +1,63 @@
+/** What became of a message handed to a connection. */
+export const Sent = {
+  /** Written, or buffered below the hard limit. */
+  OK: 0,
+  /** Not sent: the connection's buffer is full. */
+  DROPPED: 1,
+} as const;
+export type Sent = (typeof Sent)[keyof typeof Sent];
+
+/** One WebSocket connection. */
+export interface Connection {
+  readonly remoteAddress: string;
+  /** Queues one binary message; the bytes are copied. */
+  send(bytes: Uint8Array): Sent;
+  /** Bytes accepted and not yet taken by the peer. */
+  bufferedBytes(): number;
+  join(topic: number): void;
+  leave(topic: number): void;
+  /** Sends a close frame and ends; `onClose` follows. */
+  close(code: number, reason: string): void;
+}
+
+/** What a transport tells; every handler runs on the gateway's thread. */
+export interface TransportHandlers<C> {
+  /** May this upgrade proceed? Else it is answered 503. */
+  onUpgrade(): boolean;
+  onOpen(connection: Connection): C;
+  /** `bytes` are valid only during the call. */
+  onMessage(context: C, bytes: Uint8Array): void;
+  /** A message was skipped because the connection's buffer was full. */
+  onDropped(context: C): void;
+  onClose(context: C): void;
+  /** Answers an HTTP GET. `isLocal`: the caller is on this machine. */
+  onHttp(path: string, isLocal: boolean): HttpAnswer;
+}
+
+export interface HttpAnswer {
+  readonly status: string;
+  readonly body: string;
+}
+
+export interface TransportLimits {
+  readonly frameBytesMax: number;
+  /** Beyond it messages are dropped, and `onDropped` is called. */
+  readonly bufferBytesMax: number;
+  /** A connection from which nothing came for this long is closed; it is pinged before. */
+  readonly idleTimeoutMs: number;
+}
+
+/**
+ * A WebSocket server with topics. Messages that reach one connection through `send` and `publish`
+ * keep the order of the calls, and joining or leaving a topic cuts exactly.
+ */
+export interface Transport {
+  /** Starts to listen and returns the port; rejects if it is taken. */
+  listen(host: string, port: number): Promise<number>;
+  /** Sends one binary message to every connection that has joined `topic`. */
+  publish(topic: number, bytes: Uint8Array): void;
+  /** Stops accepting connections; those that stand go on. */
+  stopListening(): void;
+  /** Ends every connection. */
+  close(): void;
+}

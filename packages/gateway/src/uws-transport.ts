@@ -1,0 +1,204 @@
+import type uWS from 'uWebSockets.js';
+import {
+  type Connection,
+  type HttpAnswer,
+  Sent,
+  type Transport,
+  type TransportHandlers,
+  type TransportLimits,
+} from './transport.js';
+
+/** The binary has these; its typings do not. */
+declare module 'uWebSockets.js' {
+  const LIBUS_LISTEN_EXCLUSIVE_PORT: number;
+  interface TemplatedApp {
+    listen(
+      host: string,
+      port: number,
+      options: number,
+      callback: (socket: us_listen_socket | false) => void,
+    ): TemplatedApp;
+  }
+}
+
+type UwsModule = typeof uWS;
+
+interface UserData<C> {
+  context: C | undefined;
+}
+
+const DROPPED = 2; // what uWebSockets' send returns beyond maxBackpressure
+
+/**
+ * WebSockets on uWebSockets.js, which must run on the main thread: a worker that dies with an open
+ * app aborts the process. The binary exists for Node 20 with glibc ≥ 2.27 and for Node 22, 24 and 25
+ * with glibc ≥ 2.38.
+ */
+export async function createUwsTransport<C>(
+  handlers: TransportHandlers<C>,
+  limits: TransportLimits,
+): Promise<Transport> {
+  return new UwsTransport(await loadUws(), handlers, limits);
+}
+
+async function loadUws(): Promise<UwsModule> {
+  try {
+    return (await import('uWebSockets.js')).default;
+  } catch (cause) {
+    throw new Error(
+      `uWebSockets.js has no binary for Node ${process.versions.node} on this system: ` +
+        'use Node 20 with glibc 2.27 or newer, or Node 22, 24 or 25 with glibc 2.38 or newer.',
+      { cause },
+    );
+  }
+}
+
+class UwsConnection<C> implements Connection {
+  readonly remoteAddress: string;
+  readonly #socket: uWS.WebSocket<UserData<C>>;
+  #isOpen = true;
+
+  constructor(socket: uWS.WebSocket<UserData<C>>) {
+    this.#socket = socket;
+    this.remoteAddress = new TextDecoder().decode(socket.getRemoteAddressAsText());
+  }
+
+  /** The socket must not be touched once uWebSockets has closed it. */
+  markClosed(): void {
+    this.#isOpen = false;
+  }
+
+  send(bytes: Uint8Array): Sent {
+    if (!this.#isOpen) return Sent.OK;
+    return this.#socket.send(bytes, true) === DROPPED ? Sent.DROPPED : Sent.OK;
+  }
+
+  bufferedBytes(): number {
+    return this.#isOpen ? this.#socket.getBufferedAmount() : 0;
+  }
+
+  join(topic: number): void {
+    if (this.#isOpen) this.#socket.subscribe(String(topic));
+  }
+
+  leave(topic: number): void {
+    if (this.#isOpen) this.#socket.unsubscribe(String(topic));
+  }
+
+  close(code: number, reason: string): void {
+    if (this.#isOpen) this.#socket.end(code, reason);
+  }
+}
+
+class UwsTransport<C> implements Transport {
+  readonly #uws: UwsModule;
+  readonly #app: uWS.TemplatedApp;
+  readonly #handlers: TransportHandlers<C>;
+  readonly #connections: Map<uWS.WebSocket<UserData<C>>, UwsConnection<C>> = new Map();
+  #listenSocket: uWS.us_listen_socket | undefined;
+
+  constructor(uws: UwsModule, handlers: TransportHandlers<C>, limits: TransportLimits) {
+    this.#uws = uws;
+    this.#handlers = handlers;
+    this.#app = uws.App();
+    this.#app.ws<UserData<C>>('/*', {
+      maxPayloadLength: limits.frameBytesMax,
+      maxBackpressure: limits.bufferBytesMax,
+      idleTimeout: limits.idleTimeoutMs / 1000,
+      sendPingsAutomatically: true,
+      compression: uws.DISABLED,
+      upgrade: (response, request, socketContext) =>
+        this.#upgrade(response, request, socketContext),
+      open: (socket) => this.#open(socket),
+      message: (socket, message) => {
+        const { context } = socket.getUserData();
+        if (context !== undefined) handlers.onMessage(context, new Uint8Array(message));
+      },
+      dropped: (socket) => {
+        const { context } = socket.getUserData();
+        if (context !== undefined) handlers.onDropped(context);
+      },
+      close: (socket) => this.#close(socket),
+    });
+    this.#app.get('/*', (response, request) => this.#http(response, request));
+  }
+
+  listen(host: string, port: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      // Without the exclusive flag a second process could listen on the same port unnoticed.
+      const exclusive = this.#uws.LIBUS_LISTEN_EXCLUSIVE_PORT;
+      this.#app.listen(host, port, exclusive, (socket) => {
+        if (!socket) {
+          reject(new Error(`Port ${port} on ${host} is taken: choose another with --port.`));
+          return;
+        }
+        this.#listenSocket = socket;
+        resolve(this.#uws.us_socket_local_port(socket));
+      });
+    });
+  }
+
+  publish(topic: number, bytes: Uint8Array): void {
+    this.#app.publish(String(topic), bytes, true);
+  }
+
+  stopListening(): void {
+    if (this.#listenSocket) this.#uws.us_listen_socket_close(this.#listenSocket);
+    this.#listenSocket = undefined;
+  }
+
+  close(): void {
+    this.stopListening();
+    for (const connection of [...this.#connections.values()])
+      connection.close(1001, 'The server stops.');
+    this.#app.close();
+  }
+
+  #upgrade(
+    response: uWS.HttpResponse,
+    request: uWS.HttpRequest,
+    socketContext: uWS.us_socket_context_t,
+  ): void {
+    if (!this.#handlers.onUpgrade()) {
+      response.writeStatus('503 Service Unavailable').end('The server is starting.\n');
+      return;
+    }
+    response.upgrade<UserData<C>>(
+      { context: undefined },
+      request.getHeader('sec-websocket-key'),
+      request.getHeader('sec-websocket-protocol'),
+      request.getHeader('sec-websocket-extensions'),
+      socketContext,
+    );
+  }
+
+  #open(socket: uWS.WebSocket<UserData<C>>): void {
+    const connection = new UwsConnection(socket);
+    this.#connections.set(socket, connection);
+    socket.getUserData().context = this.#handlers.onOpen(connection);
+  }
+
+  #close(socket: uWS.WebSocket<UserData<C>>): void {
+    this.#connections.get(socket)?.markClosed();
+    this.#connections.delete(socket);
+    const { context } = socket.getUserData();
+    if (context !== undefined) this.#handlers.onClose(context);
+  }
+
+  #http(response: uWS.HttpResponse, request: uWS.HttpRequest): void {
+    const address = new TextDecoder().decode(response.getRemoteAddressAsText());
+    const answer: HttpAnswer = this.#handlers.onHttp(request.getUrl(), isLoopback(address));
+    response
+      .writeStatus(answer.status)
+      .writeHeader('content-type', 'application/json')
+      .end(answer.body);
+  }
+}
+
+function isLoopback(address: string): boolean {
+  return (
+    address.startsWith('127.') ||
+    address === '0000:0000:0000:0000:0000:0000:0000:0001' ||
+    address.startsWith('0000:0000:0000:0000:0000:ffff:7f')
+  );
+}

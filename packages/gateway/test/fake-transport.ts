@@ -1,0 +1,90 @@
+import { create, fromBinary, toBinary, type MessageInitShape } from '@bufbuild/protobuf';
+import {
+  ClientFrameSchema,
+  type Event,
+  type Result,
+  type ServerFrame,
+  ServerFrameSchema,
+} from '@tidewire/schemas';
+import type { Gateway } from '#lib/gateway.js';
+import type { Session } from '#lib/session.js';
+import { type Connection, Sent } from '#lib/transport.js';
+
+/** A client that talks to a gateway without a network; it remembers what it was sent. */
+export class FakeClient implements Connection {
+  readonly remoteAddress = '127.0.0.1';
+  readonly frames: ServerFrame[] = [];
+  readonly session: Session;
+  readonly topics = new Set<number>();
+  closedWith: number | undefined;
+  buffered = 0;
+  refusesSend = false;
+  readonly #gateway: Gateway;
+
+  constructor(gateway: Gateway, topics: FakeTopics) {
+    this.#gateway = gateway;
+    topics.clients.add(this);
+    this.session = gateway.onOpen(this);
+  }
+
+  send(bytes: Uint8Array): Sent {
+    if (this.refusesSend) return Sent.DROPPED;
+    if (this.closedWith === undefined) this.frames.push(fromBinary(ServerFrameSchema, bytes.slice()));
+    return Sent.OK;
+  }
+
+  bufferedBytes(): number {
+    return this.buffered;
+  }
+
+  join(topic: number): void {
+    this.topics.add(topic);
+  }
+
+  leave(topic: number): void {
+    this.topics.delete(topic);
+  }
+
+  close(code: number): void {
+    if (this.closedWith !== undefined) return;
+    this.closedWith = code;
+    this.#gateway.onClose(this.session);
+  }
+
+  say(body: MessageInitShape<typeof ClientFrameSchema>['body'], clock = 0n): void {
+    this.sayBytes(toBinary(ClientFrameSchema, create(ClientFrameSchema, { clock, body: body! })));
+  }
+
+  sayBytes(bytes: Uint8Array): void {
+    this.#gateway.onMessage(this.session, bytes);
+  }
+
+  hello(node = 7): void {
+    this.say({ case: 'hello', value: { protocolVersion: 1, node } });
+  }
+
+  get results(): Result[] {
+    return this.frames.flatMap(({ body }) => (body.case === 'results' ? body.value.results : []));
+  }
+
+  get events(): Event[] {
+    return this.frames.flatMap(({ body }) => (body.case === 'events' ? body.value.events : []));
+  }
+
+  /** The body of the newest frame of this kind. */
+  last<C extends string>(kind: C): BodyOf<C> | undefined {
+    const frame = this.frames.findLast(({ body }) => body.case === kind);
+    return frame?.body.value as unknown as BodyOf<C> | undefined;
+  }
+}
+
+type BodyOf<C extends string> = Extract<ServerFrame['body'], { case: C; value: unknown }>['value'];
+
+/** What native publish does: hands a frame to every client that has joined the topic. */
+export class FakeTopics {
+  readonly clients = new Set<FakeClient>();
+
+  readonly publish = (topic: number, bytes: Uint8Array): void => {
+    for (const client of this.clients) if (client.topics.has(topic)) client.send(bytes);
+  };
+}

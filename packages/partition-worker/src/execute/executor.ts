@@ -1,0 +1,166 @@
+import { Code, LANE_ENTRIES, partitionOf } from '@tidewire/core';
+import {
+  loadWatermark,
+  loadWord,
+  Operation,
+  RecordLayout,
+  storeWord,
+  WorkerControl,
+} from '@tidewire/core/threads';
+import { Level, OperationKind } from '@tidewire/schemas';
+import type { Outbound } from '../outbound.js';
+import { ABSENT, FULL, type RecordStore } from '../store/record-store.js';
+import { compareWrite, shouldApply } from './conflict.js';
+import { flagsOf, isSafe, nowOf, operationKindOf } from './operation.js';
+
+/**
+ * Executes OPERATION ring records: the only code that changes the store on behalf of a client.
+ * Exactly once: the store publishes a change by one word, and whoever attaches after a death asks
+ * the store whether the operation at the head of the ring has happened (`settle`).
+ */
+export class Executor {
+  readonly #store: RecordStore;
+  readonly #outbound: Outbound;
+  readonly #control: Int32Array;
+  /** Changes made by this worker's partitions so far, wrapping. */
+  changes = 0;
+
+  constructor(options: { store: RecordStore; outbound: Outbound; control: Int32Array }) {
+    this.#store = options.store;
+    this.#outbound = options.outbound;
+    this.#control = options.control;
+  }
+
+  /** Reads what an operation will need into the cache, so that misses of a group overlap. */
+  touch(request: Int32Array, at: number): void {
+    this.#store.touch(
+      request[at + Operation.MAP_KIND_FLAGS] >>> 16,
+      request[at + Operation.HASH],
+    );
+  }
+
+  /** Ends a group of touches. */
+  touchRecords(): void {
+    this.#store.touchRecords();
+  }
+
+  /** Executes the operation whose ring record ends at `position`, and answers it. */
+  execute(request: Int32Array, at: number, position: number): void {
+    const hash = request[at + Operation.HASH];
+    const partition = partitionOf(hash);
+    const record = this.#store.find(
+      partition,
+      request[at + Operation.MAP_KIND_FLAGS] >>> 16,
+      hash,
+      request,
+      at + Operation.KEY,
+      RecordLayout.keyLengthOf(request[at + Operation.LENGTHS]),
+    );
+    if (operationKindOf(request, at) === OperationKind.GET)
+      this.#get(request, at, position, partition, record);
+    else this.#write(request, at, position, partition, record);
+  }
+
+  /** Answers the operation at the head of the ring if it happened before a death; else false. */
+  settle(request: Int32Array, at: number, position: number): boolean {
+    const record = this.#store.settled(position);
+    if (record === ABSENT) return false;
+    this.#applied(request, at, position, partitionOf(request[at + Operation.HASH]), record);
+    return true;
+  }
+
+  #get(
+    request: Int32Array,
+    at: number,
+    position: number,
+    partition: number,
+    record: number,
+  ): void {
+    const outcome = this.#isVisible(request, at, record) ? Code.FOUND : Code.ABSENT;
+    this.#outbound.answer(request, at, position, partition, record, outcome, Level.MEMORY);
+  }
+
+  #write(
+    request: Int32Array,
+    at: number,
+    position: number,
+    partition: number,
+    record: number,
+  ): void {
+    if (isSafe(request, at) && this.#isLaneFull()) {
+      this.#outbound.refuse(request, at, position, partition, Code.OVERLOADED);
+      return;
+    }
+    const flags = flagsOf(request, at);
+    const order =
+      record === ABSENT ? 1 : compareWrite(request, at, flags, this.#store.words, record);
+    if (!shouldApply(order)) {
+      const outcome = order === 0 ? Code.DUPLICATE : Code.SUPERSEDED;
+      this.#answer(request, at, position, partition, record, outcome);
+      return;
+    }
+    const written = this.#store.put(record, request, at, partition, flags, position);
+    if (written === FULL)
+      this.#outbound.refuse(request, at, position, partition, Code.OVERLOADED);
+    else this.#applied(request, at, position, partition, written);
+  }
+
+  /** What follows a published change; all of it may be said again after a death. */
+  #applied(
+    request: Int32Array,
+    at: number,
+    position: number,
+    partition: number,
+    record: number,
+  ): void {
+    this.changes = (this.changes + 1) | 0;
+    this.#answer(request, at, position, partition, record, Code.APPLIED);
+    this.#outbound.event(partition, record);
+  }
+
+  #answer(
+    request: Int32Array,
+    at: number,
+    position: number,
+    partition: number,
+    record: number,
+    outcome: Code,
+  ): void {
+    if (!isSafe(request, at)) {
+      this.#outbound.answer(request, at, position, partition, record, outcome, Level.MEMORY);
+      return;
+    }
+    const sequence = RecordLayout.sequenceOf(this.#store.words, record);
+    const flushed = loadWatermark(this.#control, WorkerControl.flushedIndex(partition));
+    if (flushed < sequence) this.#outbound.waitForLane(this.#enterLane(partition, record));
+    this.#outbound.answer(request, at, position, partition, record, outcome, Level.DATABASE);
+  }
+
+  /** Refers persistence to a record whose answer waits; returns the lane position to wait for. */
+  #enterLane(partition: number, record: number): number {
+    const { words } = this.#store;
+    const tail = this.#control[WorkerControl.LANE_TAIL];
+    const entry = WorkerControl.laneIndex(tail);
+    this.#control[entry] = partition;
+    this.#control[entry + 1] = this.#store.indexHashOf(
+      words[record + RecordLayout.HASH],
+      RecordLayout.mapIdOf(words, record),
+    );
+    const sequence = RecordLayout.sequenceOf(words, record);
+    this.#control[entry + 2] = RecordLayout.lowWord(sequence);
+    this.#control[entry + 3] = RecordLayout.highWord(sequence);
+    storeWord(this.#control, WorkerControl.LANE_TAIL, (tail + 1) | 0);
+    return (tail + 1) | 0;
+  }
+
+  #isLaneFull(): boolean {
+    const flushed = loadWord(this.#control, WorkerControl.LANE_FLUSHED);
+    return ((this.#control[WorkerControl.LANE_TAIL] - flushed) | 0) >= LANE_ENTRIES;
+  }
+
+  #isVisible(request: Int32Array, at: number, record: number): boolean {
+    if (record === ABSENT || RecordLayout.isTombstone(this.#store.words, record)) return false;
+    const expiresAt = RecordLayout.expiresAtOf(this.#store.words, record);
+    return expiresAt === 0 || expiresAt > nowOf(request, at);
+  }
+}

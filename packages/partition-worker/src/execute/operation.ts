@@ -1,0 +1,35 @@
+import {
+  OPERATION_RETURN_WINNER,
+  OPERATION_SAFE,
+  Operation,
+  RecordLayout,
+} from '@tidewire/core/threads';
+import { OperationKind } from '@tidewire/schemas';
+
+const { FLAG_EXPIRES, FLAG_KIND_SHIFT, FLAG_TOMBSTONE } = RecordLayout;
+
+/** Reads the fields of an OPERATION ring record that are packed together. */
+export function operationKindOf(request: Int32Array, at: number): number {
+  return (request[at + Operation.MAP_KIND_FLAGS] >>> 8) & 0xff;
+}
+
+export function returnsWinner(request: Int32Array, at: number): boolean {
+  return (request[at + Operation.MAP_KIND_FLAGS] & OPERATION_RETURN_WINNER) !== 0;
+}
+
+export function isSafe(request: Int32Array, at: number): boolean {
+  return (request[at + Operation.MAP_KIND_FLAGS] & OPERATION_SAFE) !== 0;
+}
+
+export function nowOf(request: Int32Array, at: number): number {
+  return RecordLayout.joinWords(request[at + Operation.NOW_LOW], request[at + Operation.NOW_HIGH]);
+}
+
+/** Flags of the record that a write makes. */
+export function flagsOf(request: Int32Array, at: number): number {
+  if (operationKindOf(request, at) === OperationKind.REMOVE) return FLAG_TOMBSTONE;
+  const expires =
+    (request[at + Operation.EXPIRES_LOW] | request[at + Operation.EXPIRES_HIGH]) !== 0;
+  const kind = request[at + Operation.NODE_VALUE_KIND] & 0xff;
+  return (kind << FLAG_KIND_SHIFT) | (expires ? FLAG_EXPIRES : 0);
+}

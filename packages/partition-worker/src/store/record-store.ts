@@ -1,0 +1,385 @@
+import { assert, JOURNAL_ENTRIES, PARTITIONS, partitionOf } from '@tidewire/core';
+import { copyWords, Operation, RecordLayout } from '@tidewire/core/threads';
+import {
+  ArenaLayout,
+  DIRECTORY_SIZE,
+  FRONTIER,
+  JOURNAL_ENTRIES_WORD,
+  MAGIC,
+  MAGIC_VALUE,
+  UNIT_BYTES,
+} from './arena-layout.js';
+import { attach } from './attach.js';
+import { ChangeJournal } from './change-journal.js';
+import { compareImages } from './image-order.js';
+import { IndexReshape } from './index-reshape.js';
+import { indexHashOf } from './index-slot.js';
+import { Intent, IntentKind } from './intent.js';
+import { KeyIndex } from './key-index.js';
+import { PartitionNumbers } from './partition-numbers.js';
+import { sizeClassOf } from './size-classes.js';
+import { SpanAllocator } from './span-allocator.js';
+
+const {
+  FLAG_EXPIRES,
+  FLAG_TOMBSTONE,
+  HASH,
+  HEADER_WORDS,
+  LENGTHS,
+  MAP_COUNTER,
+  MS_HIGH_SEQUENCE_HIGH,
+  MS_LOW,
+  NODE_FLAGS,
+  SEQUENCE_LOW,
+} = RecordLayout;
+
+/** The record of a key that has none. */
+export const ABSENT = 0;
+/** What `put` and `restore` return when the arena has no room; nothing has changed. */
+export const FULL = 0;
+/** What `scanSlice` returns behind the last segment. */
+export const SCAN_END: number = DIRECTORY_SIZE;
+const TOUCHES_MAX = 32;
+
+/**
+ * The records of one worker, off the heap, in an arena that outlives the thread. One thread uses it.
+ *
+ * Records are immutable. A write puts a new block beside the old one and publishes it by one store
+ * into an index slot, so after a death at any store the arena holds the state before the write or
+ * the state after it. The order of a write:
+ *
+ *     1. give the index room (a change of its own)     4. the record, with the next sequence
+ *     2. peek a block, declare the intent              5. the journal entry
+ *     3. take the block                                6. publish; then sequence, counters, old block
+ *
+ * A record is named by the index of its first word in `words` (see RecordLayout). It stays where it
+ * is, unchanged, until its key is written again; the block that a write has replaced keeps all words
+ * but the first until the next write.
+ */
+export class RecordStore {
+  /** The arena. Read records in it; write through the store only. */
+  readonly words: Int32Array;
+  /** Keeps the reads of a touch from being optimised away. */
+  touched = 0;
+  readonly #layout: ArenaLayout;
+  readonly #numbers: PartitionNumbers;
+  readonly #spans: SpanAllocator;
+  readonly #reshape: IndexReshape;
+  readonly #index: KeyIndex;
+  readonly #journal: ChangeJournal;
+  readonly #intent: Intent;
+  readonly #touchHashes: Int32Array = new Int32Array(TOUCHES_MAX);
+  readonly #touchMaps: Int32Array = new Int32Array(TOUCHES_MAX);
+  readonly #touchRecords: Int32Array = new Int32Array(TOUCHES_MAX);
+  #touchCount = 0;
+  #recordsLive = 0;
+  #indexHash = 0;
+  #sizeClass = 0;
+
+  /** Formats a zeroed arena, or attaches to a used one and makes it whole. */
+  constructor(arena: SharedArrayBuffer, options: { journalEntries?: number } = {}) {
+    const words = new Int32Array(arena);
+    this.words = words;
+    this.#layout = new ArenaLayout(arena.byteLength, options.journalEntries ?? JOURNAL_ENTRIES);
+    this.#numbers = new PartitionNumbers(words);
+    this.#spans = new SpanAllocator(words, this.#layout);
+    this.#reshape = new IndexReshape(words, this.#spans);
+    this.#index = new KeyIndex(words, this.#reshape);
+    this.#journal = new ChangeJournal(words, this.#layout, this.#numbers, this.#index);
+    this.#intent = new Intent(words);
+    if (words[MAGIC] === 0) this.#format();
+    else this.#attach();
+  }
+
+  // Reading.
+
+  /** The record of a key, tombstones included, or 0. The key lies zero-padded in `keyWords`. */
+  find(
+    partition: number,
+    mapId: number,
+    hash: number,
+    keyWords: Int32Array,
+    keyIndex: number,
+    keyLength: number,
+  ): number {
+    return this.#index.find(partition, mapId, hash, keyWords, keyIndex, keyLength);
+  }
+
+  /** Notes an operation to come, one of a group of up to 32, for `touchRecords`. */
+  touch(mapId: number, hash: number): void {
+    const i = this.#touchCount++ & (TOUCHES_MAX - 1);
+    this.#touchHashes[i] = hash;
+    this.#touchMaps[i] = mapId;
+  }
+
+  /**
+   * Reads what the noted operations will read: first every home slot, then every record. So the
+   * processor fetches the lines of all at once, before the operations need them one by one.
+   */
+  touchRecords(): void {
+    const words = this.words;
+    const records = this.#touchRecords;
+    const count = Math.min(this.#touchCount, TOUCHES_MAX);
+    this.#touchCount = 0;
+    for (let i = 0; i < count; i++) {
+      const hash = this.#touchHashes[i];
+      const indexHash = indexHashOf(hash, this.#touchMaps[i]);
+      records[i] = this.#index.homeBlock(partitionOf(hash), indexHash);
+    }
+    let touched = 0;
+    for (let i = 0; i < count; i++) touched ^= words[records[i]];
+    for (let i = 0; i < count; i++)
+      touched ^= words[records[i] + 16] ^ words[records[i] + 32];
+    this.touched ^= touched;
+  }
+
+  /** How the index, the journal and `recordsWithHash` name a key. */
+  indexHashOf(hash: number, mapId: number): number {
+    return indexHashOf(hash, mapId);
+  }
+
+  /** Visits every record of the partition whose index hash this is. */
+  recordsWithHash(partition: number, indexHash: number, visit: (record: number) => void): void {
+    this.#index.withHash(partition, indexHash, visit);
+  }
+
+  /**
+   * Visits the partition's records piece by piece: one segment (at most 1,020 records) a call, from
+   * `cursor` 0 on. Returns the next cursor, SCAN_END at the end. Writes between the calls do not
+   * make it miss or repeat a record that stands throughout.
+   */
+  scanSlice(partition: number, cursor: number, visit: (record: number) => void): number {
+    return this.#index.scan(partition, cursor, visit);
+  }
+
+  // Changes.
+
+  /** The sequence of the partition's last change. */
+  sequence(partition: number): number {
+    return this.#numbers.sequence(partition);
+  }
+
+  /** The journal has every change above this sequence, as far as it reaches back. */
+  journalFrom(partition: number): number {
+    return this.#numbers.journalFrom(partition);
+  }
+
+  /** Whether the journal has every change above `from`. */
+  journalReaches(partition: number, from: number): boolean {
+    return this.#journal.reaches(partition, from);
+  }
+
+  /** The index hash of the change that took `sequence`; only where the journal reaches. */
+  journalEntry(partition: number, sequence: number): number {
+    return this.#journal.indexHashAt(partition, sequence);
+  }
+
+  /** The record that took this sequence, or 0 if its key has changed since. */
+  recordAt(partition: number, sequence: number): number {
+    return this.#journal.recordAt(partition, sequence);
+  }
+
+  /**
+   * Visits, by ascending sequence, the records whose sequence is above `from`. False, without a
+   * visit, if the journal does not reach back so far: then only a scan tells.
+   */
+  changesSince(partition: number, from: number, visit: (record: number) => void): boolean {
+    if (!this.#journal.reaches(partition, from)) return false;
+    const last = this.#numbers.sequence(partition);
+    for (let sequence = from + 1; sequence <= last; sequence++) {
+      const record = this.#journal.recordAt(partition, sequence);
+      if (record !== 0) visit(record);
+    }
+    return true;
+  }
+
+  // Writing.
+
+  /**
+   * Writes the OPERATION at `request[at]` over `old`, what the `find` of its key just returned, or 0.
+   * No other call may lie between the two. `flags` are the record's; a tombstone has no value.
+   * Returns the new record, or FULL.
+   */
+  put(
+    old: number,
+    request: Int32Array,
+    at: number,
+    partition: number,
+    flags: number,
+    requestPosition: number,
+  ): number {
+    const words = this.words;
+    const hash = request[at + Operation.HASH];
+    const mapBits = request[at + Operation.MAP_KIND_FLAGS] & 0xffff0000;
+    const highs = request[at + Operation.MS_HIGH_COUNTER];
+    const isTombstone = (flags & FLAG_TOMBSTONE) !== 0;
+    const keyLength = RecordLayout.keyLengthOf(request[at + Operation.LENGTHS]);
+    const valueLength = isTombstone
+      ? 0
+      : RecordLayout.valueLengthOf(request[at + Operation.LENGTHS]);
+    const length = RecordLayout.imageWordsFor(keyLength, (flags & FLAG_EXPIRES) !== 0, valueLength);
+    this.#indexHash = indexHashOf(hash, mapBits >>> 16);
+    const record = this.#claim(old, partition, length, IntentKind.REQUEST, requestPosition);
+    if (record === 0) return FULL;
+    const low = this.#numbers.nextSequenceLow(partition);
+    const high = this.#numbers.nextSequenceHigh(partition, low);
+    words[record + HASH] = hash;
+    words[record + MAP_COUNTER] = mapBits | (highs & 0xffff);
+    words[record + MS_LOW] = request[at + Operation.MS_LOW];
+    words[record + NODE_FLAGS] = (request[at + Operation.NODE_VALUE_KIND] & ~0xff) | flags;
+    words[record + SEQUENCE_LOW] = low;
+    words[record + MS_HIGH_SEQUENCE_HIGH] = (highs & 0xffff0000) | high;
+    words[record + LENGTHS] = RecordLayout.packLengths(keyLength, valueLength);
+    const keyCount = RecordLayout.wordsOf(keyLength);
+    copyWords(request, at + Operation.KEY, words, record + HEADER_WORDS, keyCount);
+    let value = record + HEADER_WORDS + keyCount;
+    if ((flags & FLAG_EXPIRES) !== 0) {
+      words[value] = request[at + Operation.EXPIRES_LOW];
+      words[value + 1] = request[at + Operation.EXPIRES_HIGH];
+      value += 2;
+    }
+    const valueCount = RecordLayout.wordsOf(valueLength);
+    copyWords(request, at + Operation.KEY + keyCount, words, value, valueCount);
+    this.#journal.append(partition, low, this.#indexHash);
+    this.#publish(record, old);
+    this.#numbers.takeSequence(partition, low, high);
+    this.#settle(record, old);
+    return record;
+  }
+
+  /**
+   * After an attach, before any write: the record that the operation at this request position has
+   * published, or ABSENT if it has not happened. `settledOld` is what it replaced, whole but for the
+   * first word, or ABSENT.
+   */
+  settled(requestPosition: number): number {
+    return this.#intent.isPublished(requestPosition) ? this.#intent.block : ABSENT;
+  }
+
+  get settledOld(): number {
+    return this.#intent.replaced;
+  }
+
+  /**
+   * Recovery: takes in the record image at `source[at]`, its sequence included, unless the key has a
+   * newer one. No journal entry: the journal counts as complete from this sequence on only. Returns
+   * the record that stands now, or FULL.
+   */
+  restore(source: Int32Array, at: number): number {
+    const hash = source[at + HASH];
+    const mapId = RecordLayout.mapIdOf(source, at);
+    const partition = partitionOf(hash);
+    const keyLength = RecordLayout.keyLengthOf(source[at + LENGTHS]);
+    const old = this.find(partition, mapId, hash, source, at + HEADER_WORDS, keyLength);
+    const sequence = RecordLayout.sequenceOf(source, at);
+    this.#numbers.raiseJournalFrom(partition, sequence); // first: a change without an entry follows
+    if (old !== 0 && compareImages(source, at, this.words, old) <= 0) {
+      this.#numbers.raiseSequence(partition, sequence);
+      return old;
+    }
+    const length = RecordLayout.imageWords(source, at);
+    this.#indexHash = indexHashOf(hash, mapId);
+    const record = this.#claim(old, partition, length, IntentKind.NONE, 0);
+    if (record === 0) return FULL;
+    copyWords(source, at, this.words, record, length);
+    this.#publish(record, old);
+    this.#numbers.raiseSequence(partition, sequence);
+    this.#settle(record, old);
+    return record;
+  }
+
+  /** End of a partition's recovery: its changes go on above `sequence`. */
+  startPartition(partition: number, sequence: number): void {
+    this.#numbers.raiseJournalFrom(partition, sequence);
+    this.#numbers.raiseSequence(partition, sequence);
+    this.#numbers.raiseJournalFrom(partition, this.#numbers.sequence(partition));
+  }
+
+  /** Forgets the record that the `find` just before has returned. Takes no sequence. */
+  remove(record: number): void {
+    const words = this.words;
+    const sizeClass = sizeClassOf(RecordLayout.imageWords(words, record));
+    this.#intent.declare(IntentKind.NONE, 0, this.#index.slot, 0, record);
+    this.#index.withdraw();
+    this.#recordsLive--;
+    this.#spans.free(sizeClass, record);
+  }
+
+  // Size.
+
+  /** Records in the arena, tombstones included. */
+  get recordsLive(): number {
+    return this.#recordsLive;
+  }
+
+  /** 64 KiB units of the arena in use, or set aside for blocks of a size that is. */
+  get spansUsed(): number {
+    return this.#layout.firstUnit + this.#spans.unitsUsed;
+  }
+
+  get bytesUsed(): number {
+    return this.spansUsed * UNIT_BYTES;
+  }
+
+  get bytesTotal(): number {
+    return this.#layout.units * UNIT_BYTES;
+  }
+
+  /** Steps 1 to 3 of a write; returns the block to write into, or 0. */
+  #claim(
+    old: number,
+    partition: number,
+    length: number,
+    kind: IntentKind,
+    requestPosition: number,
+  ): number {
+    if (old === 0 && !this.#index.reserve(partition, this.#indexHash)) return 0;
+    const sizeClass = sizeClassOf(length);
+    const block = this.#spans.peek(sizeClass);
+    if (block === 0) return 0;
+    this.#sizeClass = sizeClass;
+    this.#intent.declare(kind, requestPosition, this.#index.slot, block, old);
+    this.#spans.take(sizeClass, block);
+    return block;
+  }
+
+  #publish(record: number, old: number): void {
+    const before = this.words[this.#index.slot];
+    this.#index.publish(record, this.#indexHash);
+    if (old !== 0) return;
+    this.#index.countInsert(before);
+    this.#recordsLive++;
+  }
+
+  #settle(record: number, old: number): void {
+    if (old === 0) {
+      this.#spans.settle(this.#sizeClass, record);
+      return;
+    }
+    const oldClass = sizeClassOf(RecordLayout.imageWords(this.words, old));
+    this.#spans.settleOver(this.#sizeClass, record, oldClass, old);
+  }
+
+  #format(): void {
+    this.words[JOURNAL_ENTRIES_WORD] = this.#layout.journalEntries;
+    this.words[FRONTIER] = this.#layout.firstUnit;
+    Atomics.store(this.words, MAGIC, MAGIC_VALUE); // release: the rest of a fresh arena is 0
+  }
+
+  #attach(): void {
+    const words = this.words;
+    assert(words[MAGIC] === MAGIC_VALUE, 'not an arena');
+    assert(words[JOURNAL_ENTRIES_WORD] === this.#layout.journalEntries, 'arena of other journals');
+    attach({
+      words,
+      layout: this.#layout,
+      numbers: this.#numbers,
+      spans: this.#spans,
+      index: this.#index,
+      reshape: this.#reshape,
+      intent: this.#intent,
+    });
+    for (let partition = 0; partition < PARTITIONS; partition++)
+      this.#recordsLive += this.#index.count(partition);
+  }
+}

@@ -1,0 +1,247 @@
+import { assert, PARTITIONS } from '@tidewire/core';
+import {
+  Doorbell,
+  InterestEnd,
+  InterestKind,
+  loadWord,
+  ownerOf,
+  PERSISTENCE_DOORBELL,
+  RecordLayout,
+  RecoveryKind,
+  RecoveryPartition,
+  RequestKind,
+  RingConsumer,
+  storeWord,
+  UnsubscribeRequest,
+  WorkerControl,
+  type WorkerMemory,
+} from '@tidewire/core/threads';
+import { Executor } from './execute/executor.js';
+import { Outbound } from './outbound.js';
+import { PersistenceQueue } from './persistence-queue.js';
+import { SubscriptionIndex } from './query/subscription-index.js';
+import { FULL, RecordStore } from './store/record-store.js';
+
+/** Operations whose records are touched together before the first is executed. */
+const GROUP = 16;
+const GROUPS_A_TURN = 16;
+const RECOVERY_A_TURN = 1024;
+const INTERESTS_A_TURN = 1024;
+/** How long to sleep when what is lacking is room in another thread's ring. */
+const BLOCKED_SLEEP_MS = 1;
+const IDLE_SLEEP_MS = 250;
+
+/**
+ * One partition worker: owns its partitions' records and executes what is asked of them, one
+ * operation after another. All state that matters lies in shared memory; a new Worker on the memory
+ * of one that died, wherever it died, goes on as if nothing had happened.
+ */
+export class Worker {
+  readonly #control: Int32Array;
+  readonly #requests: RingConsumer;
+  readonly #recovery: RingConsumer;
+  readonly #interestRing: RingConsumer;
+  readonly #start: number;
+  readonly #interests: SubscriptionIndex = new SubscriptionIndex();
+  readonly #store: RecordStore;
+  readonly #outbound: Outbound;
+  readonly #executor: Executor;
+  readonly #queue: PersistenceQueue;
+  readonly #doorbell: Doorbell;
+  readonly #persistenceDoorbell: Doorbell;
+  readonly #kinds: Int32Array = new Int32Array(new SharedArrayBuffer(GROUP * 4));
+  readonly #indexes: Int32Array = new Int32Array(new SharedArrayBuffer(GROUP * 4));
+  readonly #positions: Int32Array = new Int32Array(new SharedArrayBuffer(GROUP * 4));
+  /** The operation at the head of the ring may have happened before this worker attached. */
+  #isFirst = true;
+  #pending = 0; // records of the group not yet executed, for want of outbound room
+  #group = 0;
+
+  /** Every interest has been told; until then a change could miss its subscribers. */
+  #isIntroduced = false;
+
+  /** `start`: how often a worker has been started on this memory, this time included. */
+  constructor(memory: WorkerMemory, doorbells: SharedArrayBuffer, start: number) {
+    this.#start = start;
+    this.#control = new Int32Array(memory.control);
+    this.#requests = new RingConsumer(memory.requestRing);
+    this.#recovery = new RingConsumer(memory.recoveryRing);
+    this.#interestRing = new RingConsumer(memory.interestRing);
+    this.#store = new RecordStore(memory.arena);
+    const doorbellWords = new Int32Array(doorbells);
+    this.#doorbell = new Doorbell(this.#control, WorkerControl.WORKER_DOORBELL);
+    this.#persistenceDoorbell = new Doorbell(doorbellWords, PERSISTENCE_DOORBELL);
+    this.#outbound = new Outbound({ memory, doorbells, interests: this.#interests, store: this.#store });
+    this.#executor = new Executor({
+      store: this.#store,
+      outbound: this.#outbound,
+      control: this.#control,
+    });
+    this.#queue = new PersistenceQueue({
+      store: this.#store,
+      control: this.#control,
+      batchRing: memory.batchRing,
+      persistenceDoorbell: this.#persistenceDoorbell,
+      partitions: Array.from({ length: PARTITIONS }, (_, partition) => partition).filter(
+        (partition) => ownerOf(partition, memory.workers) === memory.worker,
+      ),
+    });
+    this.#executor.changes =
+      (this.#control[WorkerControl.CHANGES_HANDED] + this.#queue.dirtyCount()) | 0;
+    this.#report();
+  }
+
+  get isStopping(): boolean {
+    return loadWord(this.#control, WorkerControl.STOP) !== 0;
+  }
+
+  /** One bounded turn. Returns the work done; 0: nothing to do, or no room to do it. */
+  doWork(): number {
+    const told = this.#isIntroduced ? 0 : this.#hearInterests();
+    const requests = this.#isIntroduced ? this.#drainRequests() : 0;
+    const work = told + requests + this.#recover() + this.#queue.doWork();
+    if (work > 0) this.#report();
+    return work;
+  }
+
+  /** Blocks the thread until there is something to do. */
+  sleep(): void {
+    this.#doorbell.sleep(
+      () => this.#hasWork(),
+      this.#outbound.hasRoom() ? IDLE_SLEEP_MS : BLOCKED_SLEEP_MS,
+    );
+    storeWord(this.#control, WorkerControl.HEARTBEAT, this.#control[WorkerControl.HEARTBEAT] + 1);
+  }
+
+  #hasWork(): boolean {
+    if (this.isStopping || !this.#recovery.isEmpty() || this.#queue.hasWork()) return true;
+    if (!this.#isIntroduced) return !this.#interestRing.isEmpty();
+    return this.#outbound.hasRoom() && (this.#pending > 0 || !this.#requests.isEmpty());
+  }
+
+  #drainRequests(): number {
+    let done = 0;
+    for (let i = 0; i < GROUPS_A_TURN; i++) {
+      if (this.#pending === 0) this.#collectGroup();
+      const executed = this.#executeGroup();
+      if (executed === 0) break;
+      done += executed;
+    }
+    if (done > 0) this.#outbound.ring();
+    return done;
+  }
+
+  /** Takes the next records of the ring together and touches what they will need. */
+  #collectGroup(): void {
+    let count = 0;
+    while (count < GROUP && this.#requests.next()) {
+      this.#kinds[count] = this.#requests.kind;
+      this.#indexes[count] = this.#requests.index;
+      this.#positions[count] = this.#requests.position;
+      if (this.#requests.kind === RequestKind.OPERATION)
+        this.#executor.touch(this.#requests.words, this.#requests.index);
+      count++;
+    }
+    if (count > 0) this.#executor.touchRecords();
+    this.#group = count;
+    this.#pending = count;
+  }
+
+  #executeGroup(): number {
+    let done = 0;
+    for (; this.#pending > 0 && this.#outbound.hasRoom(); this.#pending--, done++) {
+      const i = this.#group - this.#pending;
+      this.#dispatch(this.#kinds[i], this.#indexes[i], this.#positions[i]);
+      // Answer and events are visible before the request is given back: a death in between makes
+      // the next worker say them again, and the gateway drops what it has.
+      this.#outbound.commit();
+      this.#requests.release(this.#positions[i]);
+      this.#isFirst = false;
+    }
+    return done;
+  }
+
+  #dispatch(kind: number, at: number, position: number): void {
+    const { words } = this.#requests;
+    switch (kind) {
+      case RequestKind.OPERATION:
+        if (this.#isFirst && this.#executor.settle(words, at, position)) return;
+        this.#executor.execute(words, at, position);
+        return;
+      case RequestKind.SUBSCRIBE:
+        this.#interests.add(words, at);
+        this.#outbound.subscribed(words, at, position);
+        return;
+      case RequestKind.UNSUBSCRIBE:
+        this.#interests.remove(words[at + UnsubscribeRequest.TOPIC]);
+        return;
+      default:
+        assert(false, `request of unknown kind ${kind}`);
+    }
+  }
+
+  #hearInterests(): number {
+    let done = 0;
+    const { words } = this.#interestRing;
+    while (!this.#isIntroduced && done < INTERESTS_A_TURN && this.#interestRing.next()) {
+      const at = this.#interestRing.index;
+      if (this.#interestRing.kind === InterestKind.SUBSCRIBE) this.#interests.add(words, at);
+      else this.#isIntroduced = words[at + InterestEnd.START] === this.#start;
+      this.#interestRing.release();
+      done++;
+    }
+    return done;
+  }
+
+  #recover(): number {
+    let done = 0;
+    const { words } = this.#recovery;
+    while (done < RECOVERY_A_TURN && this.#recovery.next()) {
+      const at = this.#recovery.index;
+      if (this.#recovery.kind === RecoveryKind.RECORD) {
+        if (this.#store.restore(words, at) === FULL) throw new MemoryLimitError();
+      } else if (this.#recovery.kind === RecoveryKind.PARTITION)
+        this.#store.startPartition(
+          words[at + RecoveryPartition.PARTITION],
+          RecordLayout.joinWords(
+            words[at + RecoveryPartition.SEQUENCE_LOW],
+            words[at + RecoveryPartition.SEQUENCE_HIGH],
+          ),
+        );
+      this.#recovery.release();
+      done++;
+    }
+    if (done > 0)
+      storeWord(
+        this.#control,
+        WorkerControl.RECOVERED,
+        (this.#control[WorkerControl.RECOVERED] + done) | 0,
+      );
+    return done;
+  }
+
+  /** Publishes the turn's numbers and wakes persistence if it waits for them. */
+  #report(): void {
+    const { changes } = this.#executor;
+    const laneTail = this.#control[WorkerControl.LANE_TAIL];
+    storeWord(this.#control, WorkerControl.CHANGES, changes);
+    storeWord(this.#control, WorkerControl.RECORDS, this.#store.recordsLive);
+    storeWord(this.#control, WorkerControl.SPANS, this.#store.spansUsed);
+    storeWord(this.#control, WorkerControl.HEARTBEAT, this.#control[WorkerControl.HEARTBEAT] + 1);
+    const wakeAt = loadWord(this.#control, WorkerControl.WAKE_AT_CHANGES);
+    if (((changes - wakeAt) | 0) >= 0 || laneTail !== this.#laneSeen)
+      this.#persistenceDoorbell.ring();
+    this.#laneSeen = laneTail;
+  }
+
+  #laneSeen = 0;
+}
+
+/** The table holds more than the memory limit admits. */
+export class MemoryLimitError extends Error {
+  override name = 'MemoryLimitError';
+
+  constructor() {
+    super('The records of the database do not fit the memory limit: raise --memory.');
+  }
+}

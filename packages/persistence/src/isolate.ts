@@ -1,0 +1,25 @@
+import { type Store, StoreError, type StoredRecord } from './store.js';
+
+/**
+ * Flushes all that the store takes. A batch that it rejects is halved until the records that cannot
+ * be stored stand alone; those are buried and named to `onBuried`.
+ */
+export async function flushOrBury(
+  store: Store,
+  records: readonly StoredRecord[],
+  onBuried: (record: StoredRecord, reason: string) => void,
+): Promise<void> {
+  try {
+    await store.flush(records);
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.kind !== 'REJECTED') throw error;
+    if (records.length === 1) {
+      await store.bury(records[0], error.message);
+      onBuried(records[0], error.message);
+      return;
+    }
+    const half = records.length >> 1;
+    await flushOrBury(store, records.slice(0, half), onBuried);
+    await flushOrBury(store, records.slice(half), onBuried);
+  }
+}

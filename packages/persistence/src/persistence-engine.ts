@@ -1,0 +1,140 @@
+import { PROBE_INTERVAL_MS } from '@tidewire/core';
+import {
+  Doorbell,
+  GATEWAY_DOORBELL,
+  MapTable,
+  PERSISTENCE_DOORBELL,
+  type SharedMemory,
+} from '@tidewire/core/threads';
+import { flushOrBury } from './isolate.js';
+import type { PersistenceStatus } from './status.js';
+import { type Store, StoreError } from './store.js';
+import { WorkerPull } from './worker-pull.js';
+
+/**
+ * Writes behind the memory of all workers. An agent of the persistence thread: `doWork` is one
+ * synchronous, bounded turn that starts flushes and observes in later turns how they ended, so a
+ * test can step it. Each worker has its own batch under way; their keys are disjoint.
+ */
+export class PersistenceEngine {
+  readonly #store: Store;
+  readonly #now: () => number;
+  readonly #report: (status: PersistenceStatus) => void;
+  readonly #doorbell: Doorbell;
+  readonly #pulls: readonly WorkerPull[];
+  #isDown = false;
+  #isFenced = false;
+  #probeAtMs: number;
+  #probe: { outcome: 'ACCEPTED' | StoreError | undefined } | undefined;
+
+  constructor(options: {
+    memory: SharedMemory;
+    store: Store;
+    /** Milliseconds that never fall, any origin. */
+    now: () => number;
+    /** At least 0, below 1. */
+    random: () => number;
+    report: (status: PersistenceStatus) => void;
+  }) {
+    this.#store = options.store;
+    this.#now = options.now;
+    this.#report = options.report;
+    const bells = new Int32Array(options.memory.doorbells);
+    this.#doorbell = new Doorbell(bells, PERSISTENCE_DOORBELL);
+    this.#probeAtMs = options.now() + PROBE_INTERVAL_MS;
+    const shared = {
+      maps: new MapTable(options.memory.mapTable),
+      gateway: new Doorbell(bells, GATEWAY_DOORBELL),
+      context: {
+        flush: (records: Parameters<Store['flush']>[0]) =>
+          flushOrBury(this.#store, records, ({ map, key }, reason) =>
+            this.#report({ kind: 'buried', map, key, reason }),
+          ),
+        wake: () => this.#doorbell.ring(),
+        random: options.random,
+        onOutcome: (error: StoreError | undefined) => this.#onOutcome(error),
+      },
+    };
+    this.#pulls = options.memory.workers.map((memory) => new WorkerPull({ memory, ...shared }));
+  }
+
+  /** Another process writes now; nothing more will be flushed. */
+  get isFenced(): boolean {
+    return this.#isFenced;
+  }
+
+  /** Everything is in the store. */
+  get isClean(): boolean {
+    return this.#pulls.every((pull) => pull.isClean);
+  }
+
+  /** Changes that are in memory alone. */
+  get unflushed(): number {
+    return this.#pulls.reduce((sum, pull) => sum + pull.unflushed, 0);
+  }
+
+  /** From now on flush without waiting for the window. */
+  drain(): void {
+    for (const pull of this.#pulls) pull.drain();
+  }
+
+  /** One turn. Returns the work done; 0: idle until `hasWork` or `dueInMs`. */
+  doWork(): number {
+    if (this.#isFenced) return 0;
+    const nowMs = this.#now();
+    let work = 0;
+    for (const pull of this.#pulls) work += pull.doWork(nowMs);
+    return work + this.#probeStore(nowMs);
+  }
+
+  hasWork(): boolean {
+    return this.#probe?.outcome !== undefined || this.#pulls.some((pull) => pull.hasWork());
+  }
+
+  dueInMs(): number {
+    const dueAtMs = this.#pulls.map((pull) => pull.dueAtMs());
+    return Math.max(0, Math.min(this.#probeAtMs, ...dueAtMs) - this.#now());
+  }
+
+  /** Finds out that the store is away, back or taken over, also while nothing is written. */
+  #probeStore(nowMs: number): number {
+    if (this.#probe?.outcome !== undefined) {
+      const { outcome } = this.#probe;
+      this.#probe = undefined;
+      this.#onOutcome(outcome === 'ACCEPTED' ? undefined : outcome);
+      return 1;
+    }
+    if (nowMs < this.#probeAtMs) return 0;
+    this.#probeAtMs = nowMs + PROBE_INTERVAL_MS;
+    if (this.#probe !== undefined || !this.#pulls.every((pull) => pull.isIdle)) return 0;
+    const probe: { outcome: 'ACCEPTED' | StoreError | undefined } = { outcome: undefined };
+    this.#probe = probe;
+    this.#store.probe().then(
+      () => {
+        probe.outcome = 'ACCEPTED';
+        this.#doorbell.ring();
+      },
+      (error: unknown) => {
+        if (!(error instanceof StoreError)) throw error; // a bug: the process ends
+        probe.outcome = error;
+        this.#doorbell.ring();
+      },
+    );
+    return 1;
+  }
+
+  /** Reports what changed, once. */
+  #onOutcome(error: StoreError | undefined): void {
+    if (this.#isFenced) return;
+    if (error?.kind === 'FENCED') {
+      this.#isFenced = true;
+      this.#report({ kind: 'fenced', reason: error.message });
+    } else if (error !== undefined && !this.#isDown) {
+      this.#isDown = true;
+      this.#report({ kind: 'down', reason: error.message });
+    } else if (error === undefined && this.#isDown) {
+      this.#isDown = false;
+      this.#report({ kind: 'up' });
+    }
+  }
+}

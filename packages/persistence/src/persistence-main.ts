@@ -1,0 +1,95 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { MessagePort } from 'node:worker_threads';
+import { BACKOFF_MAX_MS, DATABASE_START_MS, PROBE_INTERVAL_MS } from '@tidewire/core';
+import { Doorbell, PERSISTENCE_DOORBELL, type SharedMemory } from '@tidewire/core/threads';
+import { backoffMs } from './flush-window.js';
+import { PersistenceEngine } from './persistence-engine.js';
+import { type DatabaseConnection, PostgresStore } from './postgres-store.js';
+import { Recovery } from './recovery.js';
+import type { PersistenceCommand, PersistenceStatus } from './status.js';
+import { type Store, StoreError } from './store.js';
+
+/** What the persistence thread is started with. `port` goes into the transfer list. */
+export interface PersistenceTask {
+  readonly memory: SharedMemory;
+  readonly connection: DatabaseConnection;
+  readonly takeOver: boolean;
+  /** Sends PersistenceStatus, receives PersistenceCommand. */
+  readonly port: MessagePort;
+}
+
+/** A worker that reads its recovery ring does not ring back; so long at most is lost. */
+const ROOM_POLL_MS = 2;
+
+/** The thread's one endless task: open, recover, then write behind until told to stop. */
+export default async function main(task: PersistenceTask): Promise<void> {
+  const { memory, port } = task;
+  const report = (status: PersistenceStatus): void => port.postMessage(status);
+  const doorbell = new Doorbell(new Int32Array(memory.doorbells), PERSISTENCE_DOORBELL);
+  const store = new PostgresStore(task.connection);
+  const stop = stopCommand(port, doorbell);
+  try {
+    report({ kind: 'opened', epoch: await open(store, task.takeOver) });
+    const recovery = new Recovery(memory, (hasRoom) => doorbell.sleepAsync(hasRoom, ROOM_POLL_MS));
+    const progress = (records: number): void => report({ kind: 'recovering', records });
+    report({ kind: 'recovered', ...(await recovery.run(store, progress)) });
+    const engine = new PersistenceEngine({
+      memory,
+      store,
+      now: () => performance.now(),
+      random: Math.random,
+      report,
+    });
+    await run(engine, doorbell, stop);
+    report({ kind: 'stopped', unflushed: engine.unflushed });
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    report({ kind: error.kind === 'FENCED' ? 'fenced' : 'failed', reason: error.message });
+  }
+  await store.close();
+  port.close();
+}
+
+/** A database that is just starting is waited for. */
+async function open(store: Store, takeOver: boolean): Promise<number> {
+  const lastMs = performance.now() + DATABASE_START_MS;
+  for (let failures = 1; ; failures++) {
+    try {
+      return await store.open({ takeOver });
+    } catch (error) {
+      const isOutage = error instanceof StoreError && error.kind === 'UNAVAILABLE';
+      if (!isOutage || performance.now() + BACKOFF_MAX_MS > lastMs) throw error;
+      await delay(backoffMs(failures, Math.random()));
+    }
+  }
+}
+
+/** When to give up flushing, once the owner has said stop. */
+function stopCommand(port: MessagePort, doorbell: Doorbell): { atMs: number | undefined } {
+  const stop: { atMs: number | undefined } = { atMs: undefined };
+  port.on('message', (command: PersistenceCommand) => {
+    stop.atMs = performance.now() + command.deadlineMs;
+    doorbell.ring();
+  });
+  return stop;
+}
+
+async function run(
+  engine: PersistenceEngine,
+  doorbell: Doorbell,
+  stop: { readonly atMs: number | undefined },
+): Promise<void> {
+  for (;;) {
+    if (engine.isFenced) return;
+    if (stop.atMs !== undefined) {
+      engine.drain();
+      if (engine.isClean || performance.now() >= stop.atMs) return;
+    }
+    if (engine.doWork() > 0) await new Promise(setImmediate);
+    else await doorbell.sleepAsync(() => engine.hasWork(), sleepMs(engine));
+  }
+}
+
+function sleepMs(engine: PersistenceEngine): number {
+  return Math.min(PROBE_INTERVAL_MS, Math.max(1, engine.dueInMs()));
+}

@@ -1,0 +1,30 @@
+import { StoreError } from './store.js';
+
+/** Classes of SQLSTATE (Postgres manual, appendix A) that speak of the data, not of the server. */
+const REJECTED_CLASSES: ReadonlySet<string> = new Set([
+  '22', // data exception
+  '23', // integrity constraint violation
+  '54', // program limit exceeded
+  'P0', // raised by a function, as of an index that the operator added
+]);
+const LOCK_NOT_AVAILABLE = '55P03';
+
+/** The SQLSTATE of an error that the server sent, else an empty text. */
+function stateOf(error: unknown): string {
+  if (!(error instanceof Error) || !('code' in error)) return '';
+  const code = String(error.code);
+  return code.length === 5 ? code : '';
+}
+
+export function isLockTimeout(error: unknown): boolean {
+  return stateOf(error) === LOCK_NOT_AVAILABLE;
+}
+
+/** What an error of the driver means to the caller of a store. */
+export function toStoreError(error: unknown): StoreError {
+  if (error instanceof StoreError) return error;
+  const message = error instanceof Error && error.message !== '' ? error.message : String(error);
+  if (REJECTED_CLASSES.has(stateOf(error).slice(0, 2)))
+    return new StoreError('REJECTED', `The database refuses a record: ${message}.`, error);
+  return new StoreError('UNAVAILABLE', `The database is not available: ${message}.`, error);
+}

@@ -1,0 +1,119 @@
+import type { StoredRecord } from './store.js';
+
+/**
+ * The statements of the Postgres store and their parameters. Arrays travel as text literals with a
+ * cast in the statement: a driver would have to be told the type of each, and would walk it twice.
+ */
+
+const COLUMNS = [
+  'map',
+  'key',
+  'value',
+  'kind',
+  'hlc',
+  'node',
+  'partition',
+  'sequence',
+  'expires_at',
+  'deleted',
+];
+const ORDER_COLUMNS = ['hlc', 'node', 'deleted', 'value', 'kind'];
+
+/** The order of writes, as in memory: see conflict.ts of the partition worker. */
+function orderOf(table: string): string {
+  const columns = ORDER_COLUMNS.map((column) => `${table}.${column}`);
+  return `(${columns.join(', ')}, coalesce(${table}.expires_at, 0))`;
+}
+
+/**
+ * One statement, one transaction: the fence row is held FOR SHARE until the commit, so whoever
+ * raises the epoch waits for this write or makes it find no fence. The order guard makes a replay,
+ * and a write that arrives late, change nothing. `more` are further columns and their values.
+ */
+function guardedUpsert(table: string, more: readonly (readonly [string, string])[]): string {
+  const names = [...COLUMNS, ...more.map(([name]) => name)];
+  const changed = names.filter((name) => name !== 'map' && name !== 'key');
+  return `
+WITH fence AS MATERIALIZED (
+  SELECT 1 FROM tidewire.fence WHERE epoch = $1::int8 AND connection = $2::int8 FOR SHARE
+), written AS (
+  INSERT INTO ${table} AS stored (${names.join(', ')})
+  SELECT map, key, value, kind, (ms << 16) | counter, node, partition, sequence,
+    nullif(expires_at, 0), deleted${more.map(([, value]) => `, ${value}`).join('')}
+  FROM fence, unnest($3::text[], $4::text[], $5::bytea[], $6::int2[], $7::int8[], $8::int8[],
+    $9::int4[], $10::int2[], $11::int8[], $12::int8[], $13::bool[])
+    AS batch (map, key, value, kind, ms, counter, node, partition, sequence, expires_at, deleted)
+  ON CONFLICT (map, key) DO UPDATE
+  SET ${changed.map((name) => `${name} = excluded.${name}`).join(', ')}
+  WHERE ${orderOf('stored')} < ${orderOf('excluded')}
+)
+SELECT 1 AS held FROM fence`;
+}
+
+/** $1 epoch, $2 connection, $3 to $13 the records. One row if the fence held, else none. */
+export const FLUSH: string = guardedUpsert('tidewire.record', []);
+
+/** As FLUSH; $14 is the reason. */
+export const BURY: string = guardedUpsert('tidewire.dead_letter', [
+  ['epoch', '$1::int8'],
+  ['reason', '$14::text'],
+  ['refused_at', 'now()'],
+]);
+
+const READ_COLUMNS: string = `map, key, value, kind, (hlc >> 16)::float8 AS ms,
+  (hlc & 65535)::int4 AS counter, node, partition, sequence::float8 AS sequence,
+  coalesce(expires_at, 0)::float8 AS "expiresAt", deleted`;
+
+/** Every record once: the newer of the table's and the dead letter's. */
+export const RECOVER: string = `
+SELECT ${READ_COLUMNS} FROM tidewire.record AS stored WHERE NOT EXISTS (
+  SELECT FROM tidewire.dead_letter AS dead WHERE dead.map = stored.map AND dead.key = stored.key
+    AND ${orderOf('stored')} < ${orderOf('dead')})
+UNION ALL
+SELECT ${READ_COLUMNS} FROM tidewire.dead_letter AS dead WHERE NOT EXISTS (
+  SELECT FROM tidewire.record AS stored WHERE dead.map = stored.map AND dead.key = stored.key
+    AND ${orderOf('stored')} >= ${orderOf('dead')})`;
+
+export const PARTITION_NUMBERS = `
+SELECT partition, max(sequence)::float8 AS sequence FROM (
+  SELECT partition, sequence FROM tidewire.partition_base
+  UNION ALL SELECT partition, sequence FROM tidewire.partition_gc
+  UNION ALL SELECT partition, sequence FROM tidewire.dead_letter
+) AS numbers GROUP BY partition`;
+
+/** Parameters $3 to $13. */
+export function recordParameters(records: readonly StoredRecord[]): string[] {
+  return [
+    textArray(records, (record) => quoted(record.map)),
+    textArray(records, (record) => quoted(record.key)),
+    textArray(records, (record) => hexOf(record.value)),
+    textArray(records, (record) => record.kind),
+    textArray(records, (record) => record.ms),
+    textArray(records, (record) => record.counter),
+    textArray(records, (record) => record.node),
+    textArray(records, (record) => record.partition),
+    textArray(records, (record) => record.sequence),
+    textArray(records, (record) => record.expiresAt),
+    textArray(records, (record) => (record.deleted ? 't' : 'f')),
+  ];
+}
+
+function textArray(
+  records: readonly StoredRecord[],
+  element: (record: StoredRecord) => string | number,
+): string {
+  return `{${records.map(element).join(',')}}`;
+}
+
+const SPECIAL = /["\\]/g;
+
+/** An element of a text array; quoted, since NULL, commas and braces mean something there. */
+function quoted(text: string): string {
+  return `"${text.replace(SPECIAL, '\\$&')}"`;
+}
+
+/** An element of a bytea array: `\x` and hexadecimal digits, the backslash escaped. */
+function hexOf(bytes: Uint8Array): string {
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return `"\\\\x${view.toString('hex')}"`;
+}

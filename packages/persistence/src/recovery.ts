@@ -1,0 +1,167 @@
+import {
+  hashOf,
+  KEY_BYTES_MAX,
+  MAP_BYTES_MAX,
+  PARTITIONS,
+  partitionOf,
+  VALUE_BYTES_MAX,
+} from '@tidewire/core';
+import {
+  Doorbell,
+  MAPS_FULL,
+  MapTable,
+  NO_ROOM,
+  ownerOf,
+  RecordLayout,
+  RecoveryKind,
+  RecoveryPartition,
+  RingProducer,
+  type SharedMemory,
+  storeWatermark,
+  WorkerControl,
+  type WorkerMemory,
+} from '@tidewire/core/threads';
+import { type ImageKey, imageWordsOf, writeImage } from './record-image.js';
+import { type Store, StoreError, type StoredRecord } from './store.js';
+
+/** What recovery found. */
+export interface Recovered {
+  readonly records: number;
+  /** The highest stamp of all records. */
+  readonly ms: number;
+  readonly counter: number;
+}
+
+/** Waits until `hasRoom` may have changed. The thread's event loop goes on meanwhile. */
+export type Idle = (hasRoom: () => boolean) => Promise<void>;
+
+/**
+ * Streams the store into the workers before anything else may happen to their memory: record images
+ * through the recovery rings, then for each partition the sequence that it goes on from, which is at
+ * the same time flushed, then an end mark.
+ *
+ * Runs in the persistence thread, which is the writer of the map table until it has ended.
+ */
+export class Recovery {
+  readonly #maps: MapTable;
+  readonly #mapIds: Map<string, number> = new Map();
+  readonly #targets: readonly Target[];
+  readonly #idle: Idle;
+  readonly #sequences: Float64Array = new Float64Array(PARTITIONS);
+  readonly #keyBytes: Uint8Array = new Uint8Array(KEY_BYTES_MAX * 3);
+  readonly #encoder = new TextEncoder();
+  #records = 0;
+  #ms = 0;
+  #counter = 0;
+
+  constructor(memory: SharedMemory, idle: Idle) {
+    this.#maps = new MapTable(memory.mapTable);
+    this.#targets = memory.workers.map((worker) => new Target(worker));
+    this.#idle = idle;
+  }
+
+  /** Resolves once the workers have read everything. Rejects with StoreError. */
+  async run(store: Store, onProgress: (records: number) => void): Promise<Recovered> {
+    const numbers = await store.recover(async (records) => {
+      for (const record of records) await this.#put(record);
+      for (const target of this.#targets) target.publish();
+      onProgress(this.#records);
+    });
+    for (const { partition, sequence } of numbers) this.#raise(partition, sequence);
+    for (let partition = 0; partition < PARTITIONS; partition++) await this.#endOf(partition);
+    for (const target of this.#targets) await this.#claim(target, RecoveryKind.END, 0);
+    for (const target of this.#targets) target.publish();
+    for (const target of this.#targets)
+      while (!target.producer.isDrained()) await this.#idle(() => target.producer.isDrained());
+    return { records: this.#records, ms: this.#ms, counter: this.#counter };
+  }
+
+  async #put(record: StoredRecord): Promise<void> {
+    const key = this.#keyOf(record);
+    const target = this.#targets[ownerOf(record.partition, this.#targets.length)];
+    const words = imageWordsOf(record, key.keyLength);
+    let at = target.producer.claim(RecoveryKind.RECORD, words);
+    if (at === NO_ROOM) at = await this.#claim(target, RecoveryKind.RECORD, words);
+    writeImage(record, key, target, at);
+    this.#raise(record.partition, record.sequence);
+    this.#records++;
+    if (record.ms > this.#ms || (record.ms === this.#ms && record.counter > this.#counter)) {
+      this.#ms = record.ms;
+      this.#counter = record.counter;
+    }
+  }
+
+  #keyOf(record: StoredRecord): ImageKey {
+    const { written, read } = this.#encoder.encodeInto(record.key, this.#keyBytes);
+    const hash = hashOf(this.#keyBytes, 0, written);
+    if (
+      read < record.key.length ||
+      written > KEY_BYTES_MAX ||
+      record.value.length > VALUE_BYTES_MAX ||
+      record.partition !== partitionOf(hash)
+    )
+      throw new StoreError(
+        'FOREIGN',
+        `The table tidewire.record is damaged at map ${record.map}, key ${record.key}.`,
+      );
+    return { mapId: this.#mapIdOf(record.map), hash, keyBytes: this.#keyBytes, keyLength: written };
+  }
+
+  #mapIdOf(name: string): number {
+    const known = this.#mapIds.get(name);
+    if (known !== undefined) return known;
+    const bytes = this.#encoder.encode(name);
+    const isName = bytes.length >= 1 && bytes.length <= MAP_BYTES_MAX;
+    const id = isName ? this.#maps.register(bytes, 0, bytes.length) : MAPS_FULL;
+    if (id === MAPS_FULL)
+      throw new StoreError('FOREIGN', `The table holds too many maps, or a wrong one: ${name}.`);
+    this.#mapIds.set(name, id);
+    return id;
+  }
+
+  #raise(partition: number, sequence: number): void {
+    if (sequence > this.#sequences[partition]) this.#sequences[partition] = sequence;
+  }
+
+  async #endOf(partition: number): Promise<void> {
+    const sequence = this.#sequences[partition];
+    const target = this.#targets[ownerOf(partition, this.#targets.length)];
+    storeWatermark(target.control, WorkerControl.flushedIndex(partition), sequence);
+    const at = await this.#claim(target, RecoveryKind.PARTITION, RecoveryPartition.WORDS);
+    target.words[at + RecoveryPartition.PARTITION] = partition;
+    target.words[at + RecoveryPartition.SEQUENCE_LOW] = RecordLayout.lowWord(sequence);
+    target.words[at + RecoveryPartition.SEQUENCE_HIGH] = RecordLayout.highWord(sequence);
+  }
+
+  /** Claims, waiting for room as long as it takes. */
+  async #claim(target: Target, kind: number, words: number): Promise<number> {
+    for (;;) {
+      const at = target.producer.claim(kind, words);
+      if (at !== NO_ROOM) return at;
+      target.publish();
+      await this.#idle(() => target.producer.hasRoom(words));
+    }
+  }
+}
+
+/** The recovery ring of one worker. */
+class Target {
+  readonly producer: RingProducer;
+  readonly words: Int32Array;
+  readonly bytes: Uint8Array;
+  readonly control: Int32Array;
+  readonly #doorbell: Doorbell;
+
+  constructor(memory: WorkerMemory) {
+    this.producer = new RingProducer(memory.recoveryRing);
+    this.words = this.producer.words;
+    this.bytes = new Uint8Array(memory.recoveryRing);
+    this.control = new Int32Array(memory.control);
+    this.#doorbell = new Doorbell(this.control, WorkerControl.WORKER_DOORBELL);
+  }
+
+  publish(): void {
+    this.producer.commit();
+    this.#doorbell.ring();
+  }
+}

@@ -1,0 +1,34 @@
+/** What the persistence thread tells its owner. Plain values, sent by message. */
+export type PersistenceStatus =
+  /** The store is this process's own now. */
+  | { readonly kind: 'opened'; readonly epoch: number }
+  | { readonly kind: 'recovering'; readonly records: number }
+  /** All workers have everything; the stamp is the highest stored one. The engine runs. */
+  | {
+      readonly kind: 'recovered';
+      readonly records: number;
+      readonly ms: number;
+      readonly counter: number;
+    }
+  | { readonly kind: 'down'; readonly reason: string }
+  | { readonly kind: 'up' }
+  /** A record that the store refuses was put aside. */
+  | {
+      readonly kind: 'buried';
+      readonly map: string;
+      readonly key: string;
+      readonly reason: string;
+    }
+  /** Another process has taken over: this one must stop. */
+  | { readonly kind: 'fenced'; readonly reason: string }
+  /** The start is impossible. */
+  | { readonly kind: 'failed'; readonly reason: string }
+  /** The thread has ended; so many changes are in memory alone. */
+  | { readonly kind: 'stopped'; readonly unflushed: number };
+
+/** What the owner may ask of the thread. */
+export interface PersistenceCommand {
+  readonly kind: 'stop';
+  /** Time for the last flushes. */
+  readonly deadlineMs: number;
+}

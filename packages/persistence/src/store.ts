@@ -1,0 +1,90 @@
+/** A record as the table keeps it; see docs/formats/table.md. */
+export interface StoredRecord {
+  readonly map: string;
+  readonly key: string;
+  readonly value: Uint8Array;
+  /** ValueKind of the wire. */
+  readonly kind: number;
+  /** Stamp: milliseconds, counter, node. */
+  readonly ms: number;
+  readonly counter: number;
+  readonly node: number;
+  readonly partition: number;
+  readonly sequence: number;
+  /** Milliseconds since 1970; 0: never. */
+  readonly expiresAt: number;
+  readonly deleted: boolean;
+}
+
+/** A number of one partition. */
+export interface PartitionNumber {
+  readonly partition: number;
+  readonly sequence: number;
+}
+
+export type StoreErrorKind =
+  /** Another process has taken the store over: this one may never write again. */
+  | 'FENCED'
+  /** An outage: the same call may succeed later. */
+  | 'UNAVAILABLE'
+  /** The store refuses a record for itself: it never takes these records together. */
+  | 'REJECTED'
+  /** At `open`: another process holds the store. */
+  | 'LOCKED'
+  /** At `open`: what is there is not Tidewire's, or is damaged. */
+  | 'FOREIGN'
+  /** At `open`: a newer Tidewire has written it. */
+  | 'NEWER'
+  /** At `open`: written with another number of partitions. */
+  | 'PARTITIONS';
+
+/** An operating error of a store. The message is a sentence for the operator. */
+export class StoreError extends Error {
+  override name = 'StoreError';
+  readonly kind: StoreErrorKind;
+
+  constructor(kind: StoreErrorKind, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.kind = kind;
+  }
+}
+
+/**
+ * What keeps the records behind the memory. One process writes at a time.
+ *
+ * A store needs only three abilities: replace a record where the new one is newer (by the order of
+ * writes: ms, counter, node, deleted, value bytes, kind, expiry), read all records, and compare a
+ * fence within each write. So a document database can stand here as well as Postgres.
+ *
+ * Every method rejects with StoreError and nothing else. After UNAVAILABLE the outcome of the call
+ * is unknown; repeating it is harmless.
+ */
+export interface Store {
+  /**
+   * Makes this process the one that writes: takes the lock, creates what is missing, and raises the
+   * epoch in the fence, so that from here on no earlier process writes. `takeOver` does so against
+   * a living holder. Call once, before `recover`. Returns the epoch.
+   */
+  open(options: { takeOver: boolean }): Promise<number>;
+
+  /**
+   * Hands over every record once, tombstones and expired ones included, in groups, each awaited.
+   * Returns the highest sequences known beside those of the records.
+   */
+  recover(onRecords: (records: StoredRecord[]) => Promise<void>): Promise<PartitionNumber[]>;
+
+  /**
+   * Writes each record unless the store has it newer; all are durable when it resolves.
+   * REQUIRES: one record a (map, key), in ascending order of both.
+   */
+  flush(records: readonly StoredRecord[]): Promise<void>;
+
+  /** Keeps a record that `flush` rejects, whole, so that `recover` brings it back. */
+  bury(record: StoredRecord, reason: string): Promise<void>;
+
+  /** Resolves if a flush would be accepted now. */
+  probe(): Promise<void>;
+
+  /** Gives the lock back. The store is of no use afterwards. */
+  close(): Promise<void>;
+}

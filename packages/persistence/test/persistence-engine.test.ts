@@ -1,0 +1,310 @@
+import { BATCH_RECORDS_MAX, FLUSH_INTERVAL_MS, FLUSH_RECORDS, PROBE_INTERVAL_MS } from '@tidewire/core';
+import { allocateSharedMemory, MapTable, WorkerControl } from '@tidewire/core/threads';
+import t from 'tap';
+import { PersistenceEngine } from '#lib/persistence-engine.js';
+import type { PersistenceStatus } from '#lib/status.js';
+import { StoreError } from '#lib/store.js';
+import { FakeStore, turnOfEventLoop } from './support/fake-store.js';
+import { FakeWorker } from './support/fake-worker.js';
+import { KEYS, record, removal, sorted, VALUES } from './support/records.js';
+
+const OUTAGE = new StoreError('UNAVAILABLE', 'The database is away.');
+
+/** An engine with one worker, stepped by hand. */
+class Scene {
+  readonly memory = allocateSharedMemory({ workers: 1, arenaBytes: 64 });
+  readonly store = new FakeStore();
+  readonly reports: PersistenceStatus[] = [];
+  readonly worker = new FakeWorker(this.memory.workers[0], new MapTable(this.memory.mapTable));
+  readonly engine: PersistenceEngine;
+  nowMs = 0;
+
+  constructor() {
+    this.engine = new PersistenceEngine({
+      memory: this.memory,
+      store: this.store,
+      now: () => this.nowMs,
+      random: () => 0,
+      report: (status) => this.reports.push(status),
+    });
+  }
+
+  /** Past the first pull, which every engine makes: nothing is dirty, nothing under way. */
+  static async idle(): Promise<Scene> {
+    const scene = new Scene();
+    await scene.flushAll();
+    scene.store.calls.length = 0;
+    return scene;
+  }
+
+  /** Turns of engine and worker until neither has anything to do. */
+  step(): void {
+    while (this.engine.doWork() + this.worker.answer() > 0);
+  }
+
+  async flushAll(): Promise<void> {
+    this.step();
+    await this.store.last.settle();
+    this.step();
+  }
+
+  get kinds(): string[] {
+    return this.reports.map(({ kind }) => kind);
+  }
+}
+
+t.test('WB-10: changes are flushed an interval after the first of them', async (t) => {
+  const scene = await Scene.idle();
+  scene.worker.change(record('a'));
+  scene.step();
+  scene.nowMs = FLUSH_INTERVAL_MS - 1;
+  scene.worker.change(record('b'));
+  scene.step();
+  t.equal(scene.store.calls.length, 0);
+  t.equal(scene.engine.dueInMs(), 1);
+  scene.nowMs = FLUSH_INTERVAL_MS;
+  scene.step();
+  t.same(
+    scene.store.last.records.map(({ key }) => key),
+    ['a', 'b'],
+  );
+});
+
+t.test('WB-11: as many changes as a flush should have are flushed at once', async (t) => {
+  const scene = await Scene.idle();
+  for (let i = 1; i < FLUSH_RECORDS; i++) scene.worker.change(record(`k${i}`));
+  scene.step();
+  t.equal(scene.store.calls.length, 0);
+  t.notOk(scene.engine.hasWork());
+  scene.worker.change(record('last'));
+  t.ok(scene.engine.hasWork());
+  scene.step();
+  t.equal(scene.store.last.records.length, FLUSH_RECORDS);
+});
+
+t.test('WB-12: a SAFE write is flushed at once, and answered for after the commit', async (t) => {
+  const scene = await Scene.idle();
+  scene.worker.change(record('a'), true);
+  t.ok(scene.engine.hasWork());
+  scene.step();
+  t.equal(scene.worker.word(WorkerControl.LANE_FLUSHED), 0);
+  await scene.store.last.settle();
+  t.ok(scene.engine.hasWork());
+  scene.step();
+  t.equal(scene.worker.word(WorkerControl.LANE_FLUSHED), 1);
+});
+
+t.test('WB-13: a watermark moves at the commit, to what its batch held', async (t) => {
+  const scene = await Scene.idle();
+  const { partition } = scene.worker.change(record('a'), true);
+  scene.step();
+  const late = scene.worker.change(record('a', { ms: 9 }), true);
+  scene.step();
+  t.equal(scene.worker.flushed(partition), 0);
+  t.equal(scene.store.calls.length, 1, 'one flush at a time');
+  await scene.store.calls[0].settle();
+  scene.step();
+  t.equal(scene.worker.flushed(partition), 1);
+  t.same(scene.store.last.records, [{ ...late, value: Buffer.from(late.value) }]);
+  await scene.flushAll();
+  t.equal(scene.worker.flushed(partition), 2);
+  t.ok(scene.engine.isClean);
+});
+
+t.test('WB-14: after a failure everything unflushed is handed over again', async (t) => {
+  const scene = await Scene.idle();
+  const { partition } = scene.worker.change(record('a'), true);
+  scene.step();
+  const { attempt } = scene.worker;
+  for (let failures = 1; failures <= 3; failures++) {
+    await scene.store.last.settle(OUTAGE);
+    scene.step();
+    t.equal(scene.store.calls.length, failures, 'not before the pause is over');
+    t.equal(scene.worker.flushed(partition), 0);
+    scene.worker.change(record(`b${failures}`));
+    scene.nowMs += 60_000;
+    scene.step();
+    t.equal(scene.store.last.records.length, failures + 1);
+  }
+  t.equal(scene.worker.attempt, attempt + 3);
+  t.same(scene.kinds, ['down']);
+  await scene.flushAll();
+  t.same(scene.kinds, ['down', 'up']);
+  t.equal(scene.worker.flushed(partition), 1);
+  t.equal(scene.worker.word(WorkerControl.LANE_FLUSHED), 1);
+  t.ok(scene.engine.isClean);
+});
+
+t.test('WB-15: the end of another pull or attempt completes nothing', async (t) => {
+  for (const stale of [{ attempt: -7 }, { pull: -7 }]) {
+    const scene = await Scene.idle();
+    const { partition } = scene.worker.change(record('a'), true);
+    scene.engine.doWork();
+    const { attempt } = scene.worker;
+    scene.worker.answer(stale);
+    scene.engine.doWork();
+    t.equal(scene.store.calls.length, 0);
+    t.equal(scene.worker.flushed(partition), 0);
+    if ('pull' in stale) continue; // the end of its own pull is still to come
+    await scene.flushAll();
+    t.equal(scene.worker.attempt, attempt + 1);
+    t.equal(scene.worker.flushed(partition), 1);
+  }
+});
+
+t.test('WB-16: an answer that a dying worker began is taken once, newest first', async (t) => {
+  const scene = await Scene.idle();
+  scene.worker.change(record('a', { ms: 1 }), true);
+  scene.worker.change(record('b', { ms: 1 }));
+  scene.engine.doWork();
+  scene.worker.handOver(2);
+  scene.worker.change(record('a', { ms: 2 }));
+  scene.step();
+  t.same(
+    scene.store.last.records.map(({ key, ms }) => [key, ms]),
+    [
+      ['a', 2],
+      ['b', 1],
+    ],
+  );
+});
+
+t.test('WB-17: under backlog batches are long and follow each other at once', async (t) => {
+  const scene = await Scene.idle();
+  for (let i = 0; i < BATCH_RECORDS_MAX + 10; i++) scene.worker.change(record(`k${i}`));
+  scene.step();
+  t.equal(scene.store.last.records.length, BATCH_RECORDS_MAX);
+  await scene.store.last.settle();
+  scene.step();
+  t.equal(scene.store.calls.length, 2);
+  await scene.flushAll();
+  t.ok(scene.engine.isClean);
+});
+
+t.test('WB-18: a record that the store refuses is buried, and holds nothing up', async (t) => {
+  const scene = await Scene.idle();
+  scene.store.rejected = new Set(['k3', 'k7']);
+  for (let i = 0; i < 10; i++) scene.worker.change(record(`k${i}`));
+  scene.nowMs = FLUSH_INTERVAL_MS;
+  scene.step();
+  scene.nowMs *= 2;
+  scene.step();
+  const flushed: string[] = [];
+  while (scene.store.buried.length < 2 || flushed.length < 8) {
+    await turnOfEventLoop();
+    for (const call of scene.store.calls.splice(0)) {
+      flushed.push(...call.records.map(({ key }) => key));
+      await call.settle();
+    }
+  }
+  scene.step();
+  t.same(flushed, ['k0', 'k1', 'k2', 'k4', 'k5', 'k6', 'k8', 'k9']);
+  t.same(
+    scene.store.buried.map(({ key }) => key),
+    ['k3', 'k7'],
+  );
+  t.same(scene.kinds, ['buried', 'buried']);
+  t.ok(scene.engine.isClean);
+});
+
+t.test('WB-19: an idle engine is woken by the first change, a busy one by none', async (t) => {
+  const scene = await Scene.idle();
+  const { worker } = scene;
+  const distance = (): number =>
+    (worker.word(WorkerControl.WAKE_AT_CHANGES) - worker.word(WorkerControl.CHANGES)) | 0;
+  t.equal(distance(), 1);
+  worker.change(record('a'));
+  scene.step();
+  t.equal(distance(), FLUSH_RECORDS - 1, 'the interval runs: only many changes wake it');
+  scene.nowMs = FLUSH_INTERVAL_MS;
+  scene.step();
+  t.ok(distance() > 1_000_000);
+  await scene.flushAll();
+  t.equal(distance(), 1);
+});
+
+t.test('WB-20: draining flushes at once, and counts what it cannot flush', async (t) => {
+  const scene = await Scene.idle();
+  scene.worker.change(record('a'));
+  scene.worker.change(removal('b'));
+  t.equal(scene.engine.unflushed, 2);
+  t.notOk(scene.engine.isClean);
+  scene.engine.drain();
+  scene.step();
+  await scene.store.last.settle(OUTAGE);
+  scene.step();
+  t.equal(scene.engine.unflushed, 2);
+  scene.nowMs = 60_000;
+  await scene.flushAll();
+  t.equal(scene.engine.unflushed, 0);
+  t.ok(scene.engine.isClean);
+});
+
+t.test('WB-21: every value and key leaves the shared memory bit for bit', async (t) => {
+  const scene = await Scene.idle();
+  const records = sorted([
+    ...Object.entries(VALUES).map(([key, value]) => scene.worker.change(record(key, { value }))),
+    ...KEYS.map((key) => scene.worker.change(record(key, { map: key.slice(0, 20), kind: 2 }))),
+    scene.worker.change(
+      record('most', {
+        ms: 2 ** 47 - 1,
+        counter: 0xffff,
+        node: 0xffffff,
+        expiresAt: 2 ** 48 - 1,
+      }),
+    ),
+    scene.worker.change(removal('gone', { ms: 2 ** 32, counter: 0x8000, node: 0x800000 })),
+  ]);
+  scene.nowMs = FLUSH_INTERVAL_MS;
+  scene.step();
+  scene.nowMs *= 2;
+  scene.step();
+  const expected = records.map((each) => ({ ...each, value: Buffer.from(each.value) }));
+  t.same(scene.store.last.records, expected);
+});
+
+t.test('WB-22: a new engine takes over what an earlier one had under way', async (t) => {
+  const scene = await Scene.idle();
+  const { partition } = scene.worker.change(record('a'), true);
+  scene.step(); // handed over, never committed
+  const store = new FakeStore();
+  const engine = new PersistenceEngine({
+    memory: scene.memory,
+    store,
+    now: () => 0,
+    random: () => 0,
+    report: () => {},
+  });
+  while (engine.doWork() + scene.worker.answer() > 0);
+  t.equal(store.last.records.length, 1);
+  await store.last.settle();
+  engine.doWork();
+  t.equal(scene.worker.flushed(partition), 1);
+});
+
+t.test('WB-23: an outage and its end are noticed while nothing is written', async (t) => {
+  const scene = await Scene.idle();
+  for (const error of [undefined, OUTAGE, OUTAGE, undefined, undefined]) {
+    scene.store.probeError = error;
+    scene.nowMs += PROBE_INTERVAL_MS;
+    scene.step();
+    await turnOfEventLoop();
+    scene.step();
+  }
+  t.same(scene.kinds, ['down', 'up']);
+});
+
+t.test('FENCE-6: a fenced engine says so once and flushes nothing more', async (t) => {
+  const scene = await Scene.idle();
+  const { partition } = scene.worker.change(record('a'), true);
+  scene.step();
+  await scene.store.last.settle(new StoreError('FENCED', 'Taken over.'));
+  scene.step();
+  t.ok(scene.engine.isFenced);
+  scene.worker.change(record('b'), true);
+  scene.nowMs = 60_000;
+  scene.step();
+  t.equal(scene.store.calls.length, 1);
+  t.equal(scene.worker.flushed(partition), 0);
+  t.same(scene.kinds, ['fenced']);
+});

@@ -1,0 +1,132 @@
+import t from 'tap';
+import { PostgresStore } from '#lib/postgres-store.js';
+import type { StoreErrorKind } from '#lib/store.js';
+import { FLUSH, recordParameters } from '#lib/postgres-statement.js';
+import { storeContract } from './store.contract.js';
+import { TestServer } from './support/database.js';
+import { rejects } from './support/rejects.js';
+import { KEYS, record, removal, sorted, text, VALUES } from './support/records.js';
+
+const server = await TestServer.start(t);
+const FIRST = { takeOver: false };
+const CUT = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+  WHERE pid <> pg_backend_pid() AND datname = current_database()`;
+
+t.test('Postgres keeps the contract of a store', async (t) => {
+  storeContract(t, async () => {
+    const connection = await server.freshDatabase();
+    return () => new PostgresStore(connection);
+  });
+});
+
+async function place(): Promise<{ store: PostgresStore; sql: ReturnType<TestServer['sql']> }> {
+  const connection = await server.freshDatabase();
+  return { store: new PostgresStore(connection), sql: server.sql(connection) };
+}
+
+t.test('FENCE-4: a lost connection takes a new number, and the old one is fenced off', async (t) => {
+  const { store, sql } = await place();
+  t.teardown(() => store.close());
+  await store.open(FIRST);
+  await store.flush([record('a', { ms: 1 })]);
+  await sql.unsafe(CUT);
+  await store.flush([record('a', { ms: 2 })]).catch((error) => {
+    t.equal(error.kind, 'UNAVAILABLE');
+    return store.flush([record('a', { ms: 2 })]);
+  });
+  const [fence] = await sql`SELECT epoch::int, connection::int FROM tidewire.fence`;
+  t.same(fence, { epoch: 1, connection: 1 });
+  const late = await sql.unsafe(FLUSH, ['1', '0', ...recordParameters([record('a', { ms: 3 })])]);
+  t.equal(late.length, 0, 'a statement of the earlier connection finds no fence');
+  const [{ ms }] = await sql`SELECT (hlc >> 16)::int AS ms FROM tidewire.record`;
+  t.equal(ms, 2);
+});
+
+t.test('FENCE-5: a take-over ends a statement that holds the fence too long', async (t) => {
+  const { store, sql } = await place();
+  await store.open(FIRST);
+  await store.close();
+  await sql.unsafe('BEGIN; SELECT 1 FROM tidewire.fence FOR SHARE');
+  const [{ database }] = await sql`SELECT current_database() AS database`;
+  const second = new PostgresStore({ ...server.server.connection, database }, 50);
+  t.teardown(() => second.close());
+  t.equal(await second.open(FIRST), 2);
+  await t.rejects(sql.unsafe('COMMIT; SELECT 1 FROM tidewire.fence FOR SHARE; SELECT 1/0'));
+});
+
+t.test('WB-5: SQL reads JSON where Postgres takes it, else NULL', async (t) => {
+  const { store, sql } = await place();
+  t.teardown(() => store.close());
+  await store.open(FIRST);
+  await store.flush(
+    sorted([
+      ...Object.entries(VALUES).map(([key, value]) => record(key, { value })),
+      record('bytes', { kind: 2, value: text('{}') }),
+      record('plain', { value: text('{"age":18}'), expiresAt: 2 ** 47 }),
+      record('expired', { expiresAt: 1 }),
+      removal('removed'),
+    ]),
+  );
+  const rows = await sql`SELECT key, value::text FROM tidewire.records ORDER BY key`;
+  t.same(Object.fromEntries(rows.map(({ key, value }) => [key, value])), {
+    '30 digits': '123456789012345678901234567890',
+    'beyond double': `1${'0'.repeat(400)}`,
+    bytes: null,
+    'deep arrays': rows.find(({ key }) => key === 'deep arrays')?.['value'],
+    'duplicate keys': '{"a": 2}',
+    empty: null,
+    'escaped nul': null,
+    'every byte': null,
+    'invalid UTF-8': null,
+    'key order': '{"a": 2, "m": 3, "z": 1}',
+    'lone surrogate': null,
+    'negative zero': '0',
+    plain: '{"age": 18}',
+  });
+  await sql`CREATE INDEX ON tidewire.record (((tidewire.json_of(kind, value) ->> 'age')))`;
+});
+
+t.test('WB-6: a record that an index refuses is REJECTED, and an outage is UNAVAILABLE', async (t) => {
+  const { store, sql } = await place();
+  t.teardown(() => store.close());
+  await store.open(FIRST);
+  await sql`CREATE INDEX ON tidewire.record ((1 / (length(value) - 3)))`;
+  await rejects(t, store.flush([record('a', { value: text('abc') })]), 'REJECTED');
+  await store.flush([record('a', { value: text('abcd') })]);
+  await sql`ALTER TABLE tidewire.record RENAME TO away`;
+  await rejects(t, store.flush([record('a', { ms: 2 })]), 'UNAVAILABLE');
+});
+
+t.test('WB-7: tables that are not of this version of Tidewire are refused', async (t) => {
+  const cases: [string, StoreErrorKind, RegExp][] = [
+    ['DROP TABLE tidewire.layout', 'FOREIGN', /did not make/],
+    ['UPDATE tidewire.layout SET version = 2', 'NEWER', /version 2/],
+    ['UPDATE tidewire.layout SET partitions = 7', 'PARTITIONS', /7 partitions/],
+    ['DELETE FROM tidewire.fence', 'FOREIGN', /fence is empty/],
+    ['ALTER TABLE tidewire.record DROP sequence', 'FOREIGN', /column sequence is missing/],
+    ['ALTER TABLE tidewire.record ALTER key TYPE text COLLATE "POSIX"', 'FOREIGN', /column key/],
+    ['ALTER TABLE tidewire.record DROP CONSTRAINT record_pkey', 'FOREIGN', /no key/],
+  ];
+  for (const [damage, kind, message] of cases) {
+    const { store, sql } = await place();
+    await store.open(FIRST);
+    await store.close();
+    await sql.unsafe(`DROP VIEW tidewire.records; ${damage}`);
+    const next = new PostgresStore({ ...server.server.connection, database: sql.options.database });
+    await rejects(t, next.open(FIRST), kind, message);
+  }
+});
+
+t.test('WB-8: a server that cannot be reached is UNAVAILABLE', async (t) => {
+  const store = new PostgresStore({ url: 'postgres://nobody@127.0.0.1:1/none' });
+  await rejects(t, store.open(FIRST), 'UNAVAILABLE');
+});
+
+t.test('WB-9: keys that mean something in an array literal arrive as they are', async (t) => {
+  const { store, sql } = await place();
+  t.teardown(() => store.close());
+  await store.open(FIRST);
+  await store.flush(sorted(KEYS.map((key) => record(key))));
+  const rows = await sql`SELECT key FROM tidewire.record`;
+  t.same(new Set(rows.map(({ key }) => key)), new Set(KEYS));
+});

@@ -1,0 +1,159 @@
+import type { Test } from 'tap';
+import type { Store, StoredRecord } from '#lib/store.js';
+import { rejects } from './support/rejects.js';
+import { KEYS, record, removal, sorted, text, VALUES } from './support/records.js';
+
+/** Makes stores on one empty place, so that two of them meet there. */
+export type MakeStore = () => Store;
+
+const FIRST = { takeOver: false };
+const TAKE_OVER = { takeOver: true };
+
+/** The rules that every Store keeps. `freshPlace` gives an empty place a test. */
+export function storeContract(t: Test, freshPlace: () => Promise<MakeStore>): void {
+  async function opened(t: Test): Promise<{ store: Store; make: MakeStore }> {
+    const make = await freshPlace();
+    const store = make();
+    t.teardown(() => store.close());
+    await store.open(FIRST);
+    return { store, make };
+  }
+
+  t.test('WB-1: values and keys come back bit for bit', async (t) => {
+    const { store } = await opened(t);
+    const records = sorted([
+      ...Object.entries(VALUES).map(([key, value], i) => record(key, { value, sequence: i + 1 })),
+      ...KEYS.map((key, i) => record(key, { map: key.slice(0, 20), kind: 2, sequence: i + 1 })),
+      record('all', {
+        ms: 2 ** 47 - 1,
+        counter: 0xffff,
+        node: 0xffffff,
+        sequence: 2 ** 48 - 1,
+        expiresAt: 2 ** 48,
+        partition: 270,
+      }),
+    ]);
+    await store.flush(records);
+    t.same(sorted(await recovered(store)), plain(records));
+  });
+
+  t.test('WB-2: a record is replaced only by a later one in the order of writes', async (t) => {
+    const { store } = await opened(t);
+    for (const [name, older, newer] of orderedPairs()) {
+      await store.flush([newer]);
+      await store.flush([older]);
+      t.same(await recordOf(store, name), plain([newer]), `${name}: not by an older one`);
+    }
+    for (const [name, older, newer] of orderedPairs()) {
+      const rename = { key: `${name}, upwards` };
+      await store.flush([{ ...older, ...rename }]);
+      await store.flush([{ ...newer, ...rename }]);
+      t.same(await recordOf(store, rename.key), plain([{ ...newer, ...rename }]), name);
+    }
+  });
+
+  t.test('WB-3: a flush repeated changes nothing', async (t) => {
+    const { store } = await opened(t);
+    const records = [record('a'), removal('b'), record('c', { expiresAt: 5 })];
+    await store.flush(records);
+    await store.flush(records);
+    t.same(sorted(await recovered(store)), plain(records));
+  });
+
+  t.test('WB-4: a buried record comes back unless the table has a newer one', async (t) => {
+    const { store } = await opened(t);
+    await store.flush([record('a', { ms: 1 }), record('b', { ms: 3 })]);
+    const buried = ['a', 'b', 'c'].map((key) => record(key, { ms: 2, sequence: 70 }));
+    for (const each of buried) await store.bury(each, 'refused');
+    const expected = [buried[0], record('b', { ms: 3 }), buried[2]];
+    t.same(sorted(await recovered(store)), plain(expected));
+  });
+
+  t.test('REC-1: recovery hands over every record once, tombstones and expired too', async (t) => {
+    const { store } = await opened(t);
+    const records = sorted(
+      Array.from({ length: 5000 }, (_, i) =>
+        i % 3 === 0 ? removal(`k${i}`) : record(`k${i}`, { expiresAt: i % 3 === 1 ? 0 : 1 }),
+      ),
+    );
+    await store.flush(records);
+    t.same(sorted(await recovered(store)), plain(records));
+  });
+
+  t.test('FENCE-1: every opening takes a higher epoch', async (t) => {
+    const make = await freshPlace();
+    for (const epoch of [1, 2, 3]) {
+      const store = make();
+      t.equal(await store.open(FIRST), epoch);
+      await store.close();
+    }
+  });
+
+  t.test('FENCE-2: a second process is refused while the first holds the store', async (t) => {
+    const { store, make } = await opened(t);
+    const second = make();
+    t.teardown(() => second.close());
+    await rejects(t, second.open(FIRST), 'LOCKED');
+    await store.flush([record('a')]);
+    t.equal((await recovered(store)).length, 1, 'the first goes on');
+  });
+
+  t.test('FENCE-3: after a take-over the first can write and read nothing more', async (t) => {
+    const { store, make } = await opened(t);
+    await store.flush([record('a', { ms: 1 })]);
+    const second = make();
+    t.teardown(() => second.close());
+    t.equal(await second.open(TAKE_OVER), 2);
+    await second.flush([record('b')]);
+    await fencedOff(t, store);
+    t.same(sorted(await recovered(second)), plain([record('a', { ms: 1 }), record('b')]));
+    await second.probe();
+  });
+}
+
+/** The first call may still meet the connection that the take-over has cut. */
+async function fencedOff(t: Test, store: Store): Promise<void> {
+  const write = (): Promise<void> => store.flush([record('a', { ms: 9 })]);
+  await write().catch((error) => t.match(error, { kind: /UNAVAILABLE|FENCED/ }));
+  await rejects(t, write(), 'FENCED');
+  await rejects(t, store.probe(), 'FENCED');
+  await rejects(t, store.bury(record('a'), 'refused'), 'FENCED');
+}
+
+/** Two writes of one key that differ in one part of the order, the older first. */
+function orderedPairs(): [string, StoredRecord, StoredRecord][] {
+  const pair = (
+    name: string,
+    older: Partial<StoredRecord>,
+    newer: Partial<StoredRecord>,
+  ): [string, StoredRecord, StoredRecord] => [name, record(name, older), record(name, newer)];
+  const noValue = { value: text('') };
+  return [
+    pair('ms', { ms: 255, counter: 9 }, { ms: 256, counter: 1 }),
+    pair('counter', { counter: 9, node: 7 }, { counter: 10, node: 1 }),
+    pair('node', { node: 9, ...{ value: text('z') } }, { node: 10, ...{ value: text('a') } }),
+    pair('deleted', { value: text('z') }, { deleted: true, kind: 0, ...noValue }),
+    pair('longer value', { value: text('a'), kind: 2 }, { value: text('aa'), kind: 1 }),
+    pair('larger byte', { value: Uint8Array.of(0x7f, 0xff) }, { value: Uint8Array.of(0x80) }),
+    pair('kind', { kind: 1, expiresAt: 9 }, { kind: 2 }),
+    pair('expiry', { expiresAt: 9 }, { expiresAt: 10 }),
+    pair('any expiry', { expiresAt: 0 }, { expiresAt: 1 }),
+  ];
+}
+
+async function recovered(store: Store): Promise<StoredRecord[]> {
+  const all: StoredRecord[] = [];
+  await store.recover(async (records) => {
+    all.push(...plain(records));
+  });
+  return all;
+}
+
+async function recordOf(store: Store, key: string): Promise<StoredRecord[]> {
+  return (await recovered(store)).filter((each) => each.key === key);
+}
+
+/** Values as one class, so that they compare by content. */
+function plain(records: readonly StoredRecord[]): StoredRecord[] {
+  return records.map((each) => ({ ...each, value: Uint8Array.from(each.value) }));
+}

@@ -1,0 +1,64 @@
+import { type PartitionNumber, type Store, StoreError, type StoredRecord } from '#lib/store.js';
+
+interface Call {
+  readonly records: readonly StoredRecord[];
+  settle(error?: StoreError): Promise<void>;
+}
+
+/** A store whose flushes end when and how the test says. */
+export class FakeStore implements Store {
+  readonly calls: Call[] = [];
+  readonly buried: StoredRecord[] = [];
+  /** Records that `recover` hands over, in groups. */
+  groups: StoredRecord[][] = [];
+  numbers: PartitionNumber[] = [];
+  probeError: StoreError | undefined;
+  /** Keys that are rejected at once. */
+  rejected: ReadonlySet<string> = new Set();
+
+  async open(): Promise<number> {
+    return 1;
+  }
+
+  async recover(onRecords: (records: StoredRecord[]) => Promise<void>): Promise<PartitionNumber[]> {
+    for (const group of this.groups) await onRecords(group);
+    return this.numbers;
+  }
+
+  flush(records: readonly StoredRecord[]): Promise<void> {
+    if (records.some(({ key }) => this.rejected.has(key)))
+      return Promise.reject(new StoreError('REJECTED', 'The record is refused.'));
+    return new Promise((resolve, reject) => {
+      this.calls.push({
+        records,
+        settle: async (error) => {
+          if (error === undefined) resolve();
+          else reject(error);
+          await turnOfEventLoop();
+        },
+      });
+    });
+  }
+
+  async bury(record: StoredRecord): Promise<void> {
+    this.buried.push(record);
+  }
+
+  async probe(): Promise<void> {
+    if (this.probeError !== undefined) throw this.probeError;
+  }
+
+  async close(): Promise<void> {}
+
+  /** The newest flush. */
+  get last(): Call {
+    const call = this.calls.at(-1);
+    if (call === undefined) throw new Error('nothing was flushed');
+    return call;
+  }
+}
+
+/** Lets promises that have settled call back. */
+export function turnOfEventLoop(): Promise<void> {
+  return new Promise(setImmediate);
+}

@@ -1,0 +1,35 @@
+/** What a command sees of the process: streams, environment, the user's wish to stop. */
+export interface Io {
+  readonly stdout: NodeJS.WritableStream & { readonly isTTY?: boolean };
+  readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean };
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Calls `action` when the user interrupts or the output has no reader any more. */
+  onStop(action: () => void): void;
+}
+
+export function processIo(): Io {
+  return {
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env: process.env,
+    onStop: (action) => {
+      process.once('SIGINT', action);
+      process.once('SIGTERM', action);
+      process.stdout.once('error', action);
+    },
+  };
+}
+
+/** How a command ends; also the exit code. */
+export const Exit = { DONE: 0, REFUSED: 1, WRONG_USE: 2 } as const;
+export type Exit = (typeof Exit)[keyof typeof Exit];
+
+/** The command line cannot be carried out as written: exit code 2, with this sentence. */
+export class UsageError extends Error {
+  override name = 'UsageError';
+}
+
+/** It could not be done: exit code 1, with this sentence. */
+export class FailedError extends Error {
+  override name = 'FailedError';
+}

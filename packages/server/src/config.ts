@@ -1,0 +1,166 @@
+import { readFileSync } from 'node:fs';
+import { availableParallelism, totalmem } from 'node:os';
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { ARENA_BYTES_MAX, ARENA_BYTES_MIN, WORKERS_MAX } from '@tidewire/core';
+import { z } from 'zod';
+
+const UNITS: Readonly<Record<string, number>> = {
+  '': 1,
+  K: 1024,
+  M: 1024 ** 2,
+  G: 1024 ** 3,
+};
+
+/** The settings of a server; each by flag, environment or file, in this order of precedence. */
+const SETTINGS = {
+  port: { value: 'N', help: 'TCP port (default 7271; 0 takes a free one)' },
+  host: { value: 'HOST', help: 'address to listen on (default 127.0.0.1)' },
+  workers: { value: 'N', help: 'partition workers (default: cores − 2, at least 1)' },
+  memory: { value: 'SIZE', help: 'memory for records, as 512M or 4G (default: 25 % of RAM)' },
+  'data-dir': { value: 'DIR', help: 'embedded Postgres and local files (default .tidewire)' },
+  'database-url': { value: 'URL', help: 'a Postgres server instead of the embedded one' },
+  'log-level': { value: 'LEVEL', help: 'debug, info, warn or error (default info)' },
+  'take-over': { value: undefined, help: 'end the server that holds the database' },
+  config: { value: 'FILE', help: 'a JSON file with any of these settings' },
+  help: { value: undefined, help: 'this text' },
+} as const;
+
+const Size = z
+  .union([z.string(), z.number()])
+  .transform((text) => /^(\d+)([KMG]?)(i?B)?$/i.exec(String(text)))
+  .refine((match) => match !== null, 'is a number of bytes, as 512M or 4G')
+  .transform((match) => Number(match?.[1]) * UNITS[(match?.[2] ?? '').toUpperCase()]);
+
+const Flag = z.union([z.boolean(), z.enum(['true', 'false']).transform((text) => text === 'true')]);
+
+const ConfigSchema = z.strictObject({
+  port: z.coerce.number().int().min(0).max(65_535).default(7271),
+  host: z.string().min(1).default('127.0.0.1'),
+  workers: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(WORKERS_MAX)
+    .default(() => Math.min(WORKERS_MAX, Math.max(1, availableParallelism() - 2))),
+  memory: Size.default(() => Math.floor(totalmem() / 4)),
+  'data-dir': z
+    .string()
+    .min(1)
+    .default('.tidewire')
+    .transform((path) => resolve(path)),
+  'database-url': z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, 'is a URL as postgres://user@host/database')
+    .optional(),
+  'log-level': z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+  'take-over': Flag.default(false),
+});
+
+export interface Config {
+  readonly port: number;
+  readonly host: string;
+  readonly workers: number;
+  /** Bytes of each worker's arena. */
+  readonly arenaBytes: number;
+  readonly dataDir: string;
+  readonly databaseUrl: string | undefined;
+  readonly logLevel: string;
+  readonly takeOver: boolean;
+}
+
+/** A setting is wrong; the message is a sentence for the operator. */
+export class ConfigError extends Error {
+  override name = 'ConfigError';
+}
+
+/** Reads the settings, or undefined if only help was asked for. Throws ConfigError. */
+export function readConfig(
+  args: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): Config | undefined {
+  const flags = readFlags(args);
+  if (flags['help'] === true) return undefined;
+  const file = flags['config'] ?? environment['TIDEWIRE_CONFIG'];
+  const settings = {
+    ...(typeof file === 'string' ? readConfigFile(file) : {}),
+    ...readEnvironment(environment),
+    ...flags,
+  };
+  delete settings['config'];
+  const parsed = ConfigSchema.safeParse(settings);
+  if (!parsed.success) throw new ConfigError(describe(parsed.error));
+  const { memory, workers } = parsed.data;
+  const arenaBytes = Math.floor(memory / workers);
+  if (arenaBytes < ARENA_BYTES_MIN)
+    throw new ConfigError(`--memory is at least ${ARENA_BYTES_MIN >> 20}M for each worker.`);
+  return {
+    port: parsed.data.port,
+    host: parsed.data.host,
+    workers,
+    arenaBytes: Math.min(arenaBytes, ARENA_BYTES_MAX),
+    dataDir: parsed.data['data-dir'],
+    databaseUrl: parsed.data['database-url'],
+    logLevel: parsed.data['log-level'],
+    takeOver: parsed.data['take-over'],
+  };
+}
+
+export function helpText(): string {
+  const lines = Object.entries(SETTINGS).map(([name, { value, help }]) => {
+    const flag = value === undefined ? `--${name}` : `--${name} ${value}`;
+    return `  ${flag.padEnd(22)} ${help}`;
+  });
+  return [
+    'Usage: pnpm start [flags]',
+    '',
+    ...lines,
+    '',
+    'Every flag can be given as TIDEWIRE_<NAME> too (TIDEWIRE_DATA_DIR, …), the database as DATABASE_URL.',
+  ].join('\n');
+}
+
+function readFlags(args: readonly string[]): Record<string, unknown> {
+  const options = Object.fromEntries(
+    Object.entries(SETTINGS).map(([name, { value }]) => [
+      name,
+      { type: value === undefined ? ('boolean' as const) : ('string' as const) },
+    ]),
+  );
+  try {
+    return { ...parseArgs({ args: [...args], options, strict: true }).values };
+  } catch (error) {
+    throw new ConfigError(`${(error as Error).message.split('. ')[0]}; --help lists the flags.`);
+  }
+}
+
+function readEnvironment(
+  environment: Readonly<Record<string, string | undefined>>,
+): Record<string, unknown> {
+  const settings: Record<string, unknown> = {};
+  if (environment['DATABASE_URL']) settings['database-url'] = environment['DATABASE_URL'];
+  if (environment['LOG_LEVEL']) settings['log-level'] = environment['LOG_LEVEL'];
+  for (const name of Object.keys(ConfigSchema.shape)) {
+    const value = environment[`TIDEWIRE_${name.replace('-', '_').toUpperCase()}`];
+    if (value) settings[name] = value;
+  }
+  return settings;
+}
+
+function readConfigFile(path: string): Record<string, unknown> {
+  try {
+    const settings: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    if (typeof settings === 'object' && settings !== null && !Array.isArray(settings))
+      return settings as Record<string, unknown>;
+  } catch (error) {
+    throw new ConfigError(`The config file ${path} cannot be read: ${(error as Error).message}.`);
+  }
+  throw new ConfigError(`The config file ${path} is a JSON object of settings.`);
+}
+
+function describe(error: z.ZodError): string {
+  const issue = error.issues[0];
+  if (issue.code === 'unrecognized_keys')
+    return `There is no setting "${issue.keys[0]}"; --help lists them.`;
+  return `--${issue.path.join('.')}: ${issue.message}.`;
+}

@@ -1,0 +1,236 @@
+import { randomInt } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DRIFT_MS_MAX, HEARTBEAT_TIMEOUT_MS, HybridLogicalClock, NODE_MAX } from '@tidewire/core';
+import { FRAME_BYTES_MAX, SESSION_HARD_BYTES } from '@tidewire/core';
+import {
+  allocateSharedMemory,
+  Doorbell,
+  GATEWAY_DOORBELL,
+  type SharedMemory,
+} from '@tidewire/core/threads';
+import {
+  createUwsTransport,
+  Gateway,
+  GatewayLoop,
+  type Transport,
+  TurnTime,
+} from '@tidewire/gateway';
+import { PartitionPool } from '@tidewire/partition-worker';
+import {
+  ClockBound,
+  type DatabaseConnection,
+  type EmbeddedServer,
+  type PersistenceStatus,
+  startEmbedded,
+} from '@tidewire/persistence';
+import type { Config } from './config.js';
+import type { Log } from './log.js';
+import { PersistenceThread } from './persistence-thread.js';
+import { Status } from './status.js';
+
+const DEADLINES_INTERVAL_MS = 100;
+const CLOCK_BOUND_INTERVAL_MS = 1000;
+/** For answers that are under way, and then for the last flushes. */
+const DRAIN_MS_MAX = 2000;
+const FLUSH_MS_MAX = 8000;
+
+/** The server cannot start, or can no longer run; the message is a sentence for the operator. */
+export class ServerError extends Error {
+  override name = 'ServerError';
+}
+
+/**
+ * The composition root: starts the threads in order, watches over them, and stops them in order.
+ *
+ *     memory → listening (HTTP answers) → database → workers → recovery → open for connections
+ */
+export class Coordinator {
+  readonly #config: Config;
+  readonly #log: Log;
+  readonly #memory: SharedMemory;
+  readonly #clock: HybridLogicalClock;
+  readonly #clockBound: ClockBound;
+  readonly #gateway: Gateway;
+  readonly #loop: GatewayLoop;
+  readonly #status: Status;
+  readonly #timers: NodeJS.Timeout[] = [];
+  readonly #onFatal: (reason: string) => void;
+  #transport: Transport | undefined;
+  #embedded: EmbeddedServer | undefined;
+  #pool: PartitionPool | undefined;
+  #persistence: PersistenceThread | undefined;
+  #recovered: { resolve: () => void; reject: (error: Error) => void } | undefined;
+  #unflushed = 0;
+
+  /** `onFatal`: the process must end; what was promised to the database is there. */
+  constructor(options: {
+    config: Config;
+    log: Log;
+    version: string;
+    onFatal: (reason: string) => void;
+  }) {
+    this.#config = options.config;
+    this.#log = options.log;
+    this.#onFatal = options.onFatal;
+    const { arenaBytes, workers, dataDir } = options.config;
+    this.#memory = allocateSharedMemory({ workers, arenaBytes });
+    const time = new TurnTime(Date.now);
+    this.#clock = new HybridLogicalClock({ now: () => time.nowMs, driftMs: DRIFT_MS_MAX });
+    this.#clockBound = new ClockBound({ dataDir, now: Date.now });
+    this.#status = new Status({
+      memory: this.#memory,
+      version: options.version,
+      nowMs: () => performance.now(),
+      connections: () => this.#gateway.connections,
+    });
+    this.#gateway = new Gateway({
+      memory: this.#memory,
+      clock: this.#clock,
+      time,
+      node: randomInt(1, NODE_MAX + 1),
+      version: options.version,
+      publish: (topic, bytes) => this.#transport?.publish(topic, bytes),
+      http: (path, isLocal) => this.#status.answer(path, isLocal),
+      onWork: () => this.#loop.wake(),
+    });
+    this.#loop = new GatewayLoop({
+      gateway: this.#gateway,
+      doorbell: new Doorbell(new Int32Array(this.#memory.doorbells), GATEWAY_DOORBELL),
+      nowUs: () => performance.now() * 1000,
+    });
+  }
+
+  /** Resolves with the port once connections are taken. Rejects with a sentence. */
+  async start(): Promise<number> {
+    await mkdir(this.#config.dataDir, { recursive: true });
+    const startMs = await this.#clockBound.read();
+    this.#transport = await createUwsTransport(this.#gateway, {
+      frameBytesMax: FRAME_BYTES_MAX,
+      bufferBytesMax: SESSION_HARD_BYTES,
+      idleTimeoutMs: HEARTBEAT_TIMEOUT_MS,
+    });
+    const port = await this.#transport.listen(this.#config.host, this.#config.port);
+    const connection = await this.#openDatabase();
+    this.#startPool();
+    this.#loop.wake();
+    this.#status.phase = 'recovering';
+    await this.#recover(connection);
+    this.#clock.ms = Math.max(this.#clock.ms, startMs);
+    await this.#raiseClockBound();
+    this.#every(CLOCK_BOUND_INTERVAL_MS, () => void this.#raiseClockBound());
+    this.#every(DEADLINES_INTERVAL_MS, () => {
+      this.#gateway.checkDeadlines();
+      this.#status.observe();
+    });
+    this.#gateway.open(this.#status.epoch);
+    this.#status.phase = 'ready';
+    return port;
+  }
+
+  /** Stops in order; resolves with the number of changes that did not reach the database. */
+  async stop(): Promise<number> {
+    this.#status.phase = 'stopping';
+    this.#gateway.drain();
+    this.#transport?.stopListening();
+    await this.#settleRequests();
+    await this.#persistence?.stop(FLUSH_MS_MAX);
+    this.#gateway.doWork(); // SAFE results of the last flush
+    for (const timer of this.#timers) clearInterval(timer);
+    this.#transport?.close();
+    await this.#pool?.stop();
+    this.#loop.stop();
+    await this.#embedded?.stop();
+    return this.#unflushed;
+  }
+
+  async #openDatabase(): Promise<DatabaseConnection> {
+    if (this.#config.databaseUrl !== undefined) return { url: this.#config.databaseUrl };
+    this.#embedded = await startEmbedded(join(this.#config.dataDir, 'postgres'));
+    return this.#embedded.connection;
+  }
+
+  #startPool(): void {
+    this.#pool = new PartitionPool({
+      memory: this.#memory,
+      onStart: (worker, start) => this.#gateway.onWorkerStart(worker, start),
+      onDown: (worker, cause, isGivenUp) => {
+        const reason = cause instanceof Error ? cause.message : String(cause);
+        this.#log.error({ worker, reason }, 'a partition worker has ended');
+        if (isGivenUp) this.#fail(reason);
+      },
+    });
+  }
+
+  #recover(connection: DatabaseConnection): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#recovered = { resolve, reject };
+      this.#persistence = new PersistenceThread({
+        memory: this.#memory,
+        connection,
+        takeOver: this.#config.takeOver,
+        onStatus: (status) => this.#onPersistence(status),
+        onDown: (cause) => this.#fail(cause instanceof Error ? cause.message : String(cause)),
+      });
+    });
+  }
+
+  #onPersistence(status: PersistenceStatus): void {
+    switch (status.kind) {
+      case 'opened':
+        this.#status.epoch = status.epoch;
+        this.#status.database = 'up';
+        return;
+      case 'recovering':
+        this.#status.recovered = status.records;
+        return;
+      case 'recovered':
+        this.#status.recovered = status.records;
+        this.#clock.ms = Math.max(this.#clock.ms, status.ms + 1);
+        this.#recovered?.resolve();
+        return;
+      case 'down':
+        this.#status.database = 'down';
+        this.#log.warn({ reason: status.reason }, 'the database is away; writes go on in memory');
+        return;
+      case 'up':
+        this.#status.database = 'up';
+        this.#log.info({}, 'the database is back');
+        return;
+      case 'buried':
+        this.#log.error({ map: status.map, reason: status.reason }, 'a record was put aside');
+        return;
+      case 'stopped':
+        this.#unflushed = status.unflushed;
+        return;
+      case 'fenced':
+      case 'failed':
+        this.#fail(status.reason);
+    }
+  }
+
+  /** Ends a start that is under way, or else the process. */
+  #fail(reason: string): void {
+    if (this.#status.phase === 'ready') this.#onFatal(reason);
+    else this.#recovered?.reject(new ServerError(reason));
+  }
+
+  async #raiseClockBound(): Promise<void> {
+    try {
+      this.#clock.boundMs = await this.#clockBound.raise(this.#clock.ms);
+    } catch (error) {
+      this.#log.error({ reason: (error as Error).message }, 'the clock bound cannot be written');
+    }
+  }
+
+  /** Waits until workers have answered what they were asked, for a while. */
+  async #settleRequests(): Promise<void> {
+    const endMs = performance.now() + DRAIN_MS_MAX;
+    while (this.#gateway.outstanding > 0 && performance.now() < endMs)
+      await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+
+  #every(intervalMs: number, action: () => void): void {
+    this.#timers.push(setInterval(action, intervalMs));
+  }
+}

@@ -1,0 +1,94 @@
+import { loadWord, type SharedMemory, WorkerControl } from '@tidewire/core/threads';
+import type { HttpAnswer } from '@tidewire/gateway';
+
+const SPAN_BYTES = 64 * 1024;
+
+/** Where a server stands; what the HTTP paths tell. */
+export class Status {
+  phase: 'starting' | 'recovering' | 'ready' | 'stopping' = 'starting';
+  database: 'starting' | 'up' | 'down' = 'starting';
+  epoch = 0;
+  recovered = 0;
+  readonly #memory: SharedMemory;
+  readonly #version: string;
+  readonly #nowMs: () => number;
+  readonly #connections: () => number;
+  /** When the dirty count was last seen at 0. */
+  #cleanMs: number;
+
+  constructor(options: {
+    memory: SharedMemory;
+    version: string;
+    nowMs: () => number;
+    connections: () => number;
+  }) {
+    this.#memory = options.memory;
+    this.#version = options.version;
+    this.#nowMs = options.nowMs;
+    this.#connections = options.connections;
+    this.#cleanMs = options.nowMs();
+  }
+
+  /** Call several times a second: tells since when something is dirty. */
+  observe(): void {
+    if (this.#dirty() === 0) this.#cleanMs = this.#nowMs();
+  }
+
+  answer(path: string, isLocal: boolean): HttpAnswer {
+    switch (path) {
+      case '/healthz':
+        return json(200, { status: 'ok', pid: process.pid, version: this.#version });
+      case '/readyz':
+        return json(this.phase === 'ready' ? 200 : 503, {
+          status: this.phase,
+          database: this.database,
+          recovered: this.recovered,
+        });
+      case '/info':
+        return isLocal ? json(200, this.#info()) : json(403, { error: 'Ask from this machine.' });
+      default:
+        return json(404, { error: 'There are /healthz, /readyz and /info.' });
+    }
+  }
+
+  #info(): object {
+    const dirty = this.#dirty();
+    return {
+      records: this.#sum(WorkerControl.RECORDS),
+      bytes: this.#sum(WorkerControl.SPANS) * SPAN_BYTES,
+      bytesLimit: this.#memory.workers.reduce((sum, { arena }) => sum + arena.byteLength, 0),
+      dirty,
+      flushLagMs: dirty === 0 ? 0 : Math.round(this.#nowMs() - this.#cleanMs),
+      database: this.database,
+      connections: this.#connections(),
+      workers: this.#memory.workers.length,
+      epoch: this.epoch,
+      version: this.#version,
+    };
+  }
+
+  #dirty(): number {
+    return this.#memory.workers.reduce((sum, { control }) => {
+      const words = new Int32Array(control);
+      const changes = loadWord(words, WorkerControl.CHANGES);
+      return sum + Math.max(0, (changes - loadWord(words, WorkerControl.CHANGES_HANDED)) | 0);
+    }, 0);
+  }
+
+  #sum(index: number): number {
+    return this.#memory.workers.reduce(
+      (sum, { control }) => sum + loadWord(new Int32Array(control), index),
+      0,
+    );
+  }
+}
+
+function json(status: number, body: object): HttpAnswer {
+  const texts: Readonly<Record<number, string>> = {
+    200: '200 OK',
+    403: '403 Forbidden',
+    404: '404 Not Found',
+    503: '503 Service Unavailable',
+  };
+  return { status: texts[status], body: `${JSON.stringify(body)}\n` };
+}

@@ -1,0 +1,79 @@
+import type { DialectOptions, LoadClock } from './dialect.js';
+import { REQUEST_RANGE } from './dialect.js';
+import type { KeySource } from './distribution.js';
+import {
+  type OperationTemplate,
+  operationTemplate,
+  REQUEST_ID_BASE,
+  writeHex,
+  writeKey,
+  writeRequestId,
+  writeStamp,
+} from './operation-template.js';
+import type { LoadPlan } from './plan.js';
+import { type Random, seededRandom } from './random.js';
+
+const COUNTER_MAX = 0xffff;
+
+/** Makes frames of operations by copying a template and overwriting what changes. */
+export class OperationEncoder {
+  readonly frameBytesMax: number;
+  /** Where, in the body of a message of puts, the first request id begins. */
+  readonly requestIdBodyAt: number;
+  readonly #put: OperationTemplate;
+  readonly #get: OperationTemplate;
+  readonly #getShare: number;
+  readonly #perFrame: number;
+  readonly #keys: KeySource;
+  readonly #random: Random;
+
+  constructor(plan: LoadPlan, options: DialectOptions) {
+    this.#put = operationTemplate({ ...plan, isGet: false });
+    this.#get = operationTemplate({ ...plan, isGet: true });
+    this.frameBytesMax = Math.max(this.#put.bytes.length, this.#get.bytes.length);
+    this.requestIdBodyAt =
+      this.#put.operationsAt + this.#put.requestIdAt - (this.#put.clockAt - 1);
+    this.#getShare = plan.getShare;
+    this.#perFrame = plan.operationsPerFrame;
+    this.#keys = options.keys;
+    this.#random = seededRandom(plan.seed + options.connection);
+  }
+
+  encode(target: Uint8Array, at: number, request: number, clock: LoadClock): number {
+    const template = this.#isGet() ? this.#get : this.#put;
+    target.set(template.bytes, at);
+    tick(clock);
+    writeStamp(target, at + template.clockAt, clock.ms, clock.counter);
+    let operation = at + template.operationsAt;
+    for (let i = 0; i < this.#perFrame; i++, operation += template.operationBytes)
+      this.#fill(target, operation, (request + i) & (REQUEST_RANGE - 1), template, clock);
+    return template.bytes.length;
+  }
+
+  #isGet(): boolean {
+    return this.#getShare > 0 && (this.#getShare === 1 || this.#random() < this.#getShare);
+  }
+
+  #fill(
+    target: Uint8Array,
+    at: number,
+    request: number,
+    template: OperationTemplate,
+    clock: LoadClock,
+  ): void {
+    writeRequestId(target, at + template.requestIdAt, REQUEST_ID_BASE + request);
+    writeKey(target, at + template.keyAt, this.#keys.next());
+    if (template.writeAt >= 0) writeHex(target, at + template.writeAt, request);
+    if (template.stampAt < 0) return;
+    tick(clock);
+    writeStamp(target, at + template.stampAt, clock.ms, clock.counter);
+  }
+}
+
+function tick(clock: LoadClock): void {
+  if (clock.counter < COUNTER_MAX) clock.counter++;
+  else {
+    clock.counter = 0;
+    clock.ms++;
+  }
+}

@@ -1,0 +1,75 @@
+import type { Distribution } from './distribution.js';
+import type { Account } from './ledger.js';
+
+/** What a load process is to do; sent to it once. */
+export interface LoadPlan {
+  readonly dialect: 'tidewire' | 'resp' | 'echo';
+  readonly port: number;
+  readonly connections: number;
+  /** Requests in flight on a connection. */
+  readonly window: number;
+  readonly operationsPerFrame: number;
+  readonly keys: number;
+  readonly distribution: Distribution;
+  /** Share of gets, 0 to 1; the rest are puts. */
+  readonly getShare: number;
+  readonly valueBytes: number;
+  /** Writes carry the client's stamp, as the client library's do; else the server stamps them. */
+  readonly stamped: boolean;
+  /** Ask for SAFE answers. */
+  readonly safe: boolean;
+  /** Connections that subscribe to the whole map and send nothing. */
+  readonly subscribers: number;
+  readonly seed: number;
+}
+
+/** One run on the open connections. */
+export interface RunPlan {
+  /** Runs before the measured window opens. */
+  readonly settleMs: number;
+  readonly measureMs: number;
+  /** Operations per second by the clock (open loop); 0: as fast as answers come (closed loop). */
+  readonly rate: number;
+  /** Stop after this many operations, whatever the time; 0: by time. */
+  readonly operations: number;
+  /** Processes whose CPU time is taken at both ends of the window, their children included. */
+  readonly watch: readonly number[];
+}
+
+/** CPU seconds of one thread over the window. */
+export interface ThreadCpu {
+  readonly process: number;
+  readonly thread: number;
+  readonly name: string;
+  readonly seconds: number;
+}
+
+export interface LoadReport {
+  /** Length of the measured window. */
+  readonly seconds: number;
+  /** Operations acked within it. */
+  readonly acked: number;
+  readonly clientCpuSeconds: number;
+  readonly cpu: readonly ThreadCpu[];
+  /** Everything from the first request to the last answer, settling and draining included. */
+  readonly account: Account;
+  readonly events: { readonly received: number; readonly disordered: number };
+  /** Microseconds from sending (closed loop) or from the intended time (open loop). */
+  readonly latency: readonly LatencyPoint[];
+  /** Acked per second, one point each 100 ms of the window. */
+  readonly series: readonly number[];
+}
+
+export interface LatencyPoint {
+  readonly percentile: number;
+  readonly micros: number;
+}
+
+export type ToLoad =
+  | { readonly type: 'open'; readonly plan: LoadPlan }
+  | { readonly type: 'run'; readonly run: RunPlan };
+
+export type FromLoad =
+  | { readonly type: 'opened' }
+  | { readonly type: 'report'; readonly report: LoadReport }
+  | { readonly type: 'failed'; readonly message: string };

@@ -1,0 +1,103 @@
+import { parseArgs } from 'node:util';
+import type { Scenario } from './measure/scenario.js';
+
+const ROUNDS = 5;
+const ROUNDS_QUICK = 3;
+
+export interface Options {
+  /** Scenarios to run, by their order in the catalogue. */
+  readonly scenarios: readonly Scenario[];
+  readonly rounds: number;
+  readonly isQuick: boolean;
+  readonly isMicro: boolean;
+  readonly isHelp: boolean;
+  readonly isRecorded: boolean;
+  readonly jsonFile: string | undefined;
+  readonly reportFolder: string | undefined;
+}
+
+/** Wrong use; the message is a sentence for the user. */
+export class UsageError extends Error {
+  override name = 'UsageError';
+}
+
+/** Reads the command line. Throws {@link UsageError}. */
+export function readOptions(words: string[], catalogue: readonly Scenario[]): Options {
+  const { values, positionals } = parse(words);
+  const isMicro = positionals.includes('micro');
+  const ids = positionals.filter((word) => word !== 'micro');
+  const rounds = Number(values.rounds ?? (values.quick ? ROUNDS_QUICK : ROUNDS));
+  if (!Number.isInteger(rounds) || rounds < ROUNDS_QUICK)
+    throw new UsageError(`--rounds takes a whole number of at least ${ROUNDS_QUICK}.`);
+  return {
+    scenarios: choose(ids, catalogue),
+    rounds,
+    isQuick: values.quick,
+    isMicro,
+    isHelp: values.help,
+    isRecorded: values.record,
+    jsonFile: values.json,
+    reportFolder: values.report,
+  };
+}
+
+export function helpText(catalogue: readonly Scenario[]): string {
+  const lines = catalogue.map((scenario) => {
+    const need = typeof scenario.open === 'string' ? ' (not built yet)' : '';
+    return `  ${scenario.id.padEnd(4)} ${scenario.title}${need}`;
+  });
+  return [
+    'pnpm perf [P1 P5 …] [--rounds N] [--quick] [--json FILE] [--report DIR] [--record]',
+    'pnpm perf micro [--json FILE]',
+    '',
+    'Measures Tidewire beside what a user would pick instead, on this machine, in one run.',
+    'Without names: every scenario. Exit code 1: a bar was missed; 2: wrong use.',
+    '',
+    '  --rounds N    pairs of measurements of each scenario (5; with --quick 3)',
+    '  --quick       three short rounds: under a minute a scenario',
+    '  --json FILE   writes the results as JSON',
+    '  --report DIR  writes DIR/index.html with plots',
+    '  --record      appends the ratios to perf/results/history.jsonl',
+    '',
+    ...lines,
+    '  micro ring, frame reader and writer, store, conflict rule and clock, in seconds',
+  ].join('\n');
+}
+
+type Values = {
+  rounds?: string;
+  quick: boolean;
+  json?: string;
+  report?: string;
+  record: boolean;
+  help: boolean;
+};
+
+function parse(words: string[]): { values: Values; positionals: string[] } {
+  try {
+    return parseArgs({
+      args: words[0] === '--' ? words.slice(1) : words,
+      allowPositionals: true,
+      options: {
+        rounds: { type: 'string' },
+        quick: { type: 'boolean', default: false },
+        json: { type: 'string' },
+        report: { type: 'string' },
+        record: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false, short: 'h' },
+      },
+    });
+  } catch (error) {
+    throw new UsageError((error as Error).message.split('. ')[0].concat('.'));
+  }
+}
+
+function choose(ids: readonly string[], catalogue: readonly Scenario[]): readonly Scenario[] {
+  const wanted = ids.map((id) => id.toLowerCase());
+  const known = catalogue.map((scenario) => scenario.id.toLowerCase());
+  const unknown = wanted.findIndex((id) => !known.includes(id));
+  if (unknown >= 0)
+    throw new UsageError(`There is no scenario ${ids[unknown]}; --help lists them.`);
+  const chosen = catalogue.filter((scenario) => wanted.includes(scenario.id.toLowerCase()));
+  return chosen.length > 0 ? chosen : catalogue;
+}
