@@ -4,7 +4,11 @@ import { spawnSync } from 'node:child_process';
 const CHECKS = [
   ['format and lint', 'biome', ['check', '.']],
   ['types', 'node', ['scripts/turbo.mjs', 'run', 'build', '--output-logs=errors-only']],
-  ['dependency direction', 'depcruise', ['--config', '.dependency-cruiser.cjs', 'packages', 'schemas/src', 'perf/src']],
+  [
+    'dependency direction',
+    'depcruise',
+    ['--config', '.dependency-cruiser.cjs', 'packages', 'schemas/src', 'perf/src'],
+  ],
   ['dead code', 'knip', ['--no-progress']],
   ['schemas', 'pnpm', ['--filter', '@tidewire/schemas', 'run', 'lint']],
   ['house rules', 'node', ['scripts/house-rules.mjs']],

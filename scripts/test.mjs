@@ -24,8 +24,6 @@ child.stdout.setEncoding('utf8').on('data', (text) => {
 });
 child.on('close', (code) => {
   const skipped = sum.skip + sum.todo;
-  console.log(
-    `${sum.pass} passed, ${sum.fail} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`,
-  );
+  console.log(`${sum.pass} passed, ${sum.fail} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
   process.exitCode = code || (sum.pass === 0 ? 1 : 0);
 });

@@ -153,6 +153,7 @@ export class RingModel {
     if (this.#consumer.isEmpty() !== isEmpty) return 'isEmpty';
     if (this.#producer.isDrained() !== (this.#head === this.#committedTail)) return 'isDrained';
     const free = CAPACITY - (this.#tail - this.#head) - RESERVE;
-    return this.#producer.freeWords() === free ? undefined : 'freeWords';
+    if (free >= 0 && !this.#producer.hasRoom(free)) return 'hasRoom of what is free';
+    return this.#producer.hasRoom(free + 1) ? 'hasRoom of more than is free' : undefined;
   }
 }

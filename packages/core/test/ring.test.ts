@@ -78,7 +78,7 @@ t.test('RING-3: a full ring refuses, and takes again once a record is released',
 t.test('RING-4: control records have a reserve of their own', async (t) => {
   const producer = new RingProducer(ring(64), 8);
   while (producer.claim(1, 6) !== NO_ROOM);
-  t.equal(producer.freeWords(), 0);
+  t.equal(producer.hasRoom(1), false);
   t.not(producer.claimControl(2, 6), NO_ROOM);
   t.equal(producer.claimControl(2, 6), NO_ROOM);
 });

@@ -1,7 +1,8 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import {
-  Code,
   CODE_SENTENCES,
+  type Code,
   DRIFT_MS_MAX,
   FRAME_BYTES_MAX,
   FRAME_OPERATIONS_MAX,
@@ -11,8 +12,8 @@ import {
   IN_FLIGHT_MAX,
   KEY_BYTES_MAX,
   MAP_BYTES_MAX,
-  packStamp,
   PROTOCOL_VERSION,
+  packStamp,
   SUBSCRIPTIONS_MAX,
   VALUE_BYTES_MAX,
 } from '@tidewire/core';
@@ -23,7 +24,6 @@ import {
   type ServerFrame,
   ServerFrameSchema,
 } from '@tidewire/schemas';
-import type { MessageInitShape } from '@bufbuild/protobuf';
 
 const LIMITS: MessageInitShape<typeof LimitsSchema> = {
   frameBytesMax: FRAME_BYTES_MAX,

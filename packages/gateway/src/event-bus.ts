@@ -1,7 +1,7 @@
 import {
   assert,
-  Code,
   CONTROL_BACKLOG_MAX,
+  Code,
   type HybridLogicalClock,
   PARTITIONS,
   SUBSCRIPTIONS_MAX,
@@ -109,7 +109,9 @@ export class EventBus {
     session.subscriptions.delete(subscriptionId);
     const waiting = topic.joining.find(
       (joining) =>
-        joining.session === session && joining.subscriptionId === subscriptionId && !joining.isEnded,
+        joining.session === session &&
+        joining.subscriptionId === subscriptionId &&
+        !joining.isEnded,
     );
     if (waiting === undefined) this.#leave(topic, session);
     else waiting.isEnded = true;

@@ -1,14 +1,14 @@
 import {
-  Code,
   CODE_SENTENCES,
+  Code,
   closeCodeOf,
   type HybridLogicalClock,
-  MAP_BYTES_MAX,
   KEY_BYTES_MAX,
+  MAP_BYTES_MAX,
   NODE_MAX,
   PROTOCOL_VERSION,
-  Receipt,
   RETRY_AFTER_MS,
+  Receipt,
 } from '@tidewire/core';
 import {
   ClientBody,
@@ -193,10 +193,7 @@ export class Gateway implements TransportHandlers<Session> {
   onDropped(session: Session): void {
     if (session.isClosing) return;
     session.isClosing = true;
-    session.connection.close(
-      closeCodeOf(Code.SLOW_CONSUMER),
-      CODE_SENTENCES[Code.SLOW_CONSUMER],
-    );
+    session.connection.close(closeCodeOf(Code.SLOW_CONSUMER), CODE_SENTENCES[Code.SLOW_CONSUMER]);
   }
 
   onClose(session: Session): void {

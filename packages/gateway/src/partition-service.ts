@@ -195,12 +195,7 @@ function flagsOf(reader: FrameReader): number {
   return safe | (reader.returnWinner ? OPERATION_RETURN_WINNER : 0);
 }
 
-function writeTime(
-  words: Int32Array,
-  at: number,
-  time: OperationTime,
-  reader: FrameReader,
-): void {
+function writeTime(words: Int32Array, at: number, time: OperationTime, reader: FrameReader): void {
   const kind = reader.valueKind === 0 ? ValueKind.JSON : reader.valueKind;
   const expiresAt = reader.ttlMs === 0 ? 0 : time.ms + reader.ttlMs;
   words[at + Operation.MS_LOW] = RecordLayout.lowWord(time.ms);

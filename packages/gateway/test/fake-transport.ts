@@ -1,4 +1,4 @@
-import { create, fromBinary, toBinary, type MessageInitShape } from '@bufbuild/protobuf';
+import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import {
   ClientFrameSchema,
   type Event,
@@ -29,7 +29,8 @@ export class FakeClient implements Connection {
 
   send(bytes: Uint8Array): Sent {
     if (this.refusesSend) return Sent.DROPPED;
-    if (this.closedWith === undefined) this.frames.push(fromBinary(ServerFrameSchema, bytes.slice()));
+    if (this.closedWith === undefined)
+      this.frames.push(fromBinary(ServerFrameSchema, bytes.slice()));
     return Sent.OK;
   }
 

@@ -22,7 +22,10 @@ const get = (requestId: number, key: string) => ({
 t.test('OP-1: a put is applied by its owner and a get reads it back', async (t) => {
   const bench = new TestBench({ workers: 3 });
   const client = bench.client();
-  client.say({ case: 'operations', value: { operations: [put(1, 'ann', '{"age":41}'), get(2, 'ann'), get(3, 'bob')] } });
+  client.say({
+    case: 'operations',
+    value: { operations: [put(1, 'ann', '{"age":41}'), get(2, 'ann'), get(3, 'bob')] },
+  });
   bench.settle();
   t.equal(client.last('welcome')?.epoch, 42n);
   const byId = new Map(client.results.map((result) => [result.requestId, result]));
@@ -43,10 +46,16 @@ t.test('SUB-1: map and key subscribers hear of every change after Subscribed', a
   t.equal(one.last('subscribed')?.subscriptionId, 6);
   for (let i = 0; i < 10; i++)
     writer.say({ case: 'operations', value: { operations: [put(i, `k${i}`, String(i))] } });
-  writer.say({ case: 'operations', value: { operations: [{ requestId: 99, kind: OperationKind.REMOVE, map: 'users', key: 'k3' }] } });
+  writer.say({
+    case: 'operations',
+    value: { operations: [{ requestId: 99, kind: OperationKind.REMOVE, map: 'users', key: 'k3' }] },
+  });
   bench.settle();
   t.equal(all.events.length, 11);
-  t.same(one.events.map((event) => event.kind), [EventKind.PUT, EventKind.REMOVE]);
+  t.same(
+    one.events.map((event) => event.kind),
+    [EventKind.PUT, EventKind.REMOVE],
+  );
   all.say({ case: 'unsubscribe', value: { subscriptionId: 5 } });
   writer.say({ case: 'operations', value: { operations: [put(100, 'k1', '7')] } });
   bench.settle();

@@ -11,8 +11,8 @@ import {
   RecordLayout,
   type ResultFields,
   ResultMessage,
-  resultBytes,
   RingProducer,
+  resultBytes,
   SubscribedMessage,
   SubscribeRequest,
   type WorkerMemory,
@@ -157,10 +157,7 @@ export class Outbound {
     const result = this.#result;
     result.requestId = request[at + Operation.REQUEST_ID];
     const bytes = resultBytes(result, this.#words);
-    const body = this.#claim(
-      OutboundKind.RESULT,
-      ResultMessage.BODY + RecordLayout.wordsOf(bytes),
-    );
+    const body = this.#claim(OutboundKind.RESULT, ResultMessage.BODY + RecordLayout.wordsOf(bytes));
     const { words } = this.#ring;
     words[body + ResultMessage.REQUEST_POSITION] = position;
     words[body + ResultMessage.SESSION] = request[at + Operation.SESSION];

@@ -92,7 +92,7 @@ export class PersistenceQueue {
     if (this.#pull !== undefined) return !this.#pull.blocked;
     return (
       loadWord(this.#control, WorkerControl.PULL_REQUESTED) !==
-        this.#control[WorkerControl.PULL_SERVED]
+      this.#control[WorkerControl.PULL_SERVED]
     );
   }
 

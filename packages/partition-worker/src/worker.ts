@@ -71,7 +71,12 @@ export class Worker {
     const doorbellWords = new Int32Array(doorbells);
     this.#doorbell = new Doorbell(this.#control, WorkerControl.WORKER_DOORBELL);
     this.#persistenceDoorbell = new Doorbell(doorbellWords, PERSISTENCE_DOORBELL);
-    this.#outbound = new Outbound({ memory, doorbells, interests: this.#interests, store: this.#store });
+    this.#outbound = new Outbound({
+      memory,
+      doorbells,
+      interests: this.#interests,
+      store: this.#store,
+    });
     this.#executor = new Executor({
       store: this.#store,
       outbound: this.#outbound,

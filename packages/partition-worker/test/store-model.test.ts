@@ -43,7 +43,7 @@ function deadly(options: Plain, arenaBytes: number): ModelOptions {
     ...options,
     open,
     run(act, random) {
-      if (random(3) !== 0) return act(), false;
+      if (random(3) !== 0) return (act(), false);
       cutAt(random(random(4) === 0 ? 3000 : 60));
       const died = diesIn(act);
       while (died && random(3) === 0) {

@@ -197,8 +197,7 @@ export class StoreModel {
       found.push(RecordLayout.sequenceOf(this.store.words, record)),
     );
     const covered = last - from < this.#options.journalEntries;
-    const expected =
-      from === last || (covered && from >= this.#journalFrom[partition]);
+    const expected = from === last || (covered && from >= this.#journalFrom[partition]);
     if (reaches !== expected) throw new Error('reach of the journal');
     const wanted = [...this.#entries]
       .filter(([key, entry]) => partitionOf(key.hash) === partition && entry.sequence > from)

@@ -1,4 +1,4 @@
-import { type Store, StoreError, type StoredRecord } from './store.js';
+import { type Store, type StoredRecord, StoreError } from './store.js';
 
 /**
  * Flushes all that the store takes. A batch that it rejects is halved until the records that cannot

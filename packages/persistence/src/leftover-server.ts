@@ -14,6 +14,9 @@ const SOCKET_DIR_PREFIX = 'tidewire-pg-';
 const SOCKET_PATH_BYTES_MAX = 107;
 const POLL_MS = 20;
 const STOP_MS = 10_000;
+/** A killed owner needs a moment to give its memory back. */
+const OWNER_END_MS = 3000;
+const ZOMBIE = 'Z';
 
 /** A folder for the socket of one server, short enough for the limit on its path. */
 export async function makeSocketDir(socketName: string): Promise<string> {
@@ -48,14 +51,19 @@ export async function stopLeftover(dataDir: string): Promise<void> {
   await requireDeadOwner(dataDir);
   if (!(await end(pid, 'SIGINT')) && !(await end(pid, 'SIGQUIT')))
     throw new Error(`A database left behind on ${dataDir} (process ${pid}) does not end.`);
-  if (basename(socketDir).startsWith(SOCKET_DIR_PREFIX)) await rm(socketDir, { recursive: true, force: true });
+  if (basename(socketDir).startsWith(SOCKET_DIR_PREFIX))
+    await rm(socketDir, { recursive: true, force: true });
 }
 
 async function requireDeadOwner(dataDir: string): Promise<void> {
   const [pidText, start] = (await textOf(join(dataDir, OWNER_FILE))).trim().split(' ');
   const pid = Number(pidText);
-  if (pid === process.pid || !(pid > 0) || !isAlive(pid)) return;
-  if ((await startOf(pid)) !== (start ?? '')) return;
+  if (pid === process.pid || !(pid > 0)) return;
+  for (let waited = 0; waited < OWNER_END_MS; waited += POLL_MS) {
+    if (!isAlive(pid) || (await startOf(pid)) !== (start ?? '')) return;
+    if ((await stateOf(pid)) === ZOMBIE) return;
+    await delay(POLL_MS);
+  }
   throw new Error(`Another Tidewire (process ${pid}) uses the data folder ${dataDir}.`);
 }
 
@@ -79,8 +87,18 @@ function isAlive(pid: number): boolean {
 
 /** When a process began, in ticks since the machine did; empty where there is no /proc. */
 async function startOf(pid: number): Promise<string> {
+  return (await statOf(pid))[19] ?? '';
+}
+
+/** Its state as one letter, as in proc(5); empty where there is no /proc. */
+async function stateOf(pid: number): Promise<string> {
+  return (await statOf(pid))[0] ?? '';
+}
+
+/** The fields of /proc/<pid>/stat behind the program's name. */
+async function statOf(pid: number): Promise<string[]> {
   const stat = await textOf(`/proc/${pid}/stat`);
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 }
 
 async function commandOf(pid: number): Promise<string> {

@@ -29,7 +29,7 @@ export default async function main(task: PersistenceTask): Promise<void> {
   const store = new PostgresStore(task.connection);
   const stop = stopCommand(port, doorbell);
   try {
-    report({ kind: 'opened', epoch: await open(store, task.takeOver) });
+    report({ kind: 'opened', epoch: await open(store, task.takeOver, stop) });
     const recovery = new Recovery(memory, (hasRoom) => doorbell.sleepAsync(hasRoom, ROOM_POLL_MS));
     const progress = (records: number): void => report({ kind: 'recovering', records });
     report({ kind: 'recovered', ...(await recovery.run(store, progress)) });
@@ -50,23 +50,28 @@ export default async function main(task: PersistenceTask): Promise<void> {
   port.close();
 }
 
+/** When to give up; undefined until the owner says stop. */
+interface Stop {
+  atMs: number | undefined;
+}
+
 /** A database that is just starting is waited for. */
-async function open(store: Store, takeOver: boolean): Promise<number> {
+async function open(store: Store, takeOver: boolean, stop: Readonly<Stop>): Promise<number> {
   const lastMs = performance.now() + DATABASE_START_MS;
   for (let failures = 1; ; failures++) {
     try {
       return await store.open({ takeOver });
     } catch (error) {
       const isOutage = error instanceof StoreError && error.kind === 'UNAVAILABLE';
-      if (!isOutage || performance.now() + BACKOFF_MAX_MS > lastMs) throw error;
+      if (!isOutage || stop.atMs !== undefined || performance.now() + BACKOFF_MAX_MS > lastMs)
+        throw error;
       await delay(backoffMs(failures, Math.random()));
     }
   }
 }
 
-/** When to give up flushing, once the owner has said stop. */
-function stopCommand(port: MessagePort, doorbell: Doorbell): { atMs: number | undefined } {
-  const stop: { atMs: number | undefined } = { atMs: undefined };
+function stopCommand(port: MessagePort, doorbell: Doorbell): Readonly<Stop> {
+  const stop: Stop = { atMs: undefined };
   port.on('message', (command: PersistenceCommand) => {
     stop.atMs = performance.now() + command.deadlineMs;
     doorbell.ring();
@@ -77,7 +82,7 @@ function stopCommand(port: MessagePort, doorbell: Doorbell): { atMs: number | un
 async function run(
   engine: PersistenceEngine,
   doorbell: Doorbell,
-  stop: { readonly atMs: number | undefined },
+  stop: Readonly<Stop>,
 ): Promise<void> {
   for (;;) {
     if (engine.isFenced) return;

@@ -32,7 +32,10 @@ export async function prepareSchema(query: Query): Promise<void> {
   );
   if (found?.['schema'] !== true) await create(query);
   else if (found['layout'] !== true)
-    throw new StoreError('FOREIGN', 'The database has a schema tidewire that Tidewire did not make.');
+    throw new StoreError(
+      'FOREIGN',
+      'The database has a schema tidewire that Tidewire did not make.',
+    );
   await requireLayout(query);
   await requireRecordTable(query);
 }
@@ -57,7 +60,10 @@ async function requireLayout(query: Query): Promise<void> {
   const [layout] = await query('SELECT version, partitions FROM tidewire.layout');
   const [fence] = await query('SELECT epoch FROM tidewire.fence');
   if (layout === undefined || fence === undefined)
-    throw new StoreError('FOREIGN', 'The schema tidewire is damaged: its layout or fence is empty.');
+    throw new StoreError(
+      'FOREIGN',
+      'The schema tidewire is damaged: its layout or fence is empty.',
+    );
   const version = Number(layout['version']);
   if (version !== VERSION)
     throw new StoreError(

@@ -9,7 +9,7 @@ import postgres from 'postgres';
 import { toStoreError } from './postgres-error.js';
 import { prepareSchema } from './postgres-schema.js';
 import { BURY, FLUSH, PARTITION_NUMBERS, RECOVER, recordParameters } from './postgres-statement.js';
-import { type PartitionNumber, type Store, StoreError, type StoredRecord } from './store.js';
+import { type PartitionNumber, type Store, type StoredRecord, StoreError } from './store.js';
 
 /** Where the database is. A plain value, so that it can be sent to a thread. */
 export type DatabaseConnection =

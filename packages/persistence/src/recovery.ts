@@ -22,7 +22,7 @@ import {
   type WorkerMemory,
 } from '@tidewire/core/threads';
 import { type ImageKey, imageWordsOf, writeImage } from './record-image.js';
-import { type Store, StoreError, type StoredRecord } from './store.js';
+import { type Store, type StoredRecord, StoreError } from './store.js';
 
 /** What recovery found. */
 export interface Recovered {

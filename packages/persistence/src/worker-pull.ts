@@ -16,7 +16,7 @@ import {
 import { Batch } from './batch.js';
 import { type Backlog, backoffMs, batchRecords, isDue } from './flush-window.js';
 import { ImageReader } from './record-image.js';
-import { StoreError, type StoredRecord } from './store.js';
+import { type StoredRecord, StoreError } from './store.js';
 
 /** Ring records taken in one turn. */
 const TURN_RECORDS = 512;

@@ -29,7 +29,13 @@ t.test('CLK-2: a damaged file is an error, never a lower bound', async (t) => {
   await bound.raise(0);
   const path = join(dataDir, 'clock-bound');
   const text = await readFile(path, 'latin1');
-  for (const damaged of ['', text.slice(0, -2), text.replace('1', '0'), `${text}x`, '\0'.repeat(30)]) {
+  for (const damaged of [
+    '',
+    text.slice(0, -2),
+    text.replace('1', '0'),
+    `${text}x`,
+    '\0'.repeat(30),
+  ]) {
     await writeFile(path, damaged);
     await t.rejects(bound.read(), { message: /damaged/ }, JSON.stringify(damaged));
   }

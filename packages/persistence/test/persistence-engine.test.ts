@@ -1,4 +1,9 @@
-import { BATCH_RECORDS_MAX, FLUSH_INTERVAL_MS, FLUSH_RECORDS, PROBE_INTERVAL_MS } from '@tidewire/core';
+import {
+  BATCH_RECORDS_MAX,
+  FLUSH_INTERVAL_MS,
+  FLUSH_RECORDS,
+  PROBE_INTERVAL_MS,
+} from '@tidewire/core';
 import { allocateSharedMemory, MapTable, WorkerControl } from '@tidewire/core/threads';
 import t from 'tap';
 import { PersistenceEngine } from '#lib/persistence-engine.js';
@@ -158,6 +163,7 @@ t.test('WB-16: an answer that a dying worker began is taken once, newest first',
   scene.worker.change(record('b', { ms: 1 }));
   scene.engine.doWork();
   scene.worker.handOver(2);
+  scene.worker.dieAndReturn();
   scene.worker.change(record('a', { ms: 2 }));
   scene.step();
   t.same(

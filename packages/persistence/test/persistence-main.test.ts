@@ -78,7 +78,7 @@ t.test('REC-6: what a stop has flushed, the next start recovers', async (t) => {
   ]);
 });
 
-t.test('FENCE-7: a process that was taken over says so, even while idle, and ends', async () => {
+t.test('FENCE-7: a process that was taken over says so, even while idle, and ends', async (t) => {
   const connection = await server.freshDatabase();
   const first = new Run();
   const firstEnd = first.start(connection);
@@ -90,7 +90,7 @@ t.test('FENCE-7: a process that was taken over says so, even while idle, and end
   t.equal(first.statuses.filter(({ kind }) => kind === 'fenced').length, 1);
 });
 
-t.test('WB-27: a start that is refused says why and ends', async () => {
+t.test('WB-27: a start that is refused says why and ends', async (t) => {
   const connection = await server.freshDatabase();
   const holder = new PostgresStore(connection);
   t.teardown(() => holder.close());

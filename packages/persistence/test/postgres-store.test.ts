@@ -1,11 +1,11 @@
 import t from 'tap';
+import { FLUSH, recordParameters } from '#lib/postgres-statement.js';
 import { PostgresStore } from '#lib/postgres-store.js';
 import type { StoreErrorKind } from '#lib/store.js';
-import { FLUSH, recordParameters } from '#lib/postgres-statement.js';
 import { storeContract } from './store.contract.js';
 import { TestServer } from './support/database.js';
-import { rejects } from './support/rejects.js';
 import { KEYS, record, removal, sorted, text, VALUES } from './support/records.js';
+import { rejects } from './support/rejects.js';
 
 const server = await TestServer.start(t);
 const FIRST = { takeOver: false };
@@ -24,23 +24,26 @@ async function place(): Promise<{ store: PostgresStore; sql: ReturnType<TestServ
   return { store: new PostgresStore(connection), sql: server.sql(connection) };
 }
 
-t.test('FENCE-4: a lost connection takes a new number, and the old one is fenced off', async (t) => {
-  const { store, sql } = await place();
-  t.teardown(() => store.close());
-  await store.open(FIRST);
-  await store.flush([record('a', { ms: 1 })]);
-  await sql.unsafe(CUT);
-  await store.flush([record('a', { ms: 2 })]).catch((error) => {
-    t.equal(error.kind, 'UNAVAILABLE');
-    return store.flush([record('a', { ms: 2 })]);
-  });
-  const [fence] = await sql`SELECT epoch::int, connection::int FROM tidewire.fence`;
-  t.same(fence, { epoch: 1, connection: 1 });
-  const late = await sql.unsafe(FLUSH, ['1', '0', ...recordParameters([record('a', { ms: 3 })])]);
-  t.equal(late.length, 0, 'a statement of the earlier connection finds no fence');
-  const [{ ms }] = await sql`SELECT (hlc >> 16)::int AS ms FROM tidewire.record`;
-  t.equal(ms, 2);
-});
+t.test(
+  'FENCE-4: a lost connection takes a new number, and the old one is fenced off',
+  async (t) => {
+    const { store, sql } = await place();
+    t.teardown(() => store.close());
+    await store.open(FIRST);
+    await store.flush([record('a', { ms: 1 })]);
+    await sql.unsafe(CUT);
+    await store.flush([record('a', { ms: 2 })]).catch((error) => {
+      t.equal(error.kind, 'UNAVAILABLE');
+      return store.flush([record('a', { ms: 2 })]);
+    });
+    const [fence] = await sql`SELECT epoch::int, connection::int FROM tidewire.fence`;
+    t.same(fence, { epoch: 1, connection: 1 });
+    const late = await sql.unsafe(FLUSH, ['1', '0', ...recordParameters([record('a', { ms: 3 })])]);
+    t.equal(late.length, 0, 'a statement of the earlier connection finds no fence');
+    const [{ ms }] = await sql`SELECT (hlc >> 16)::int AS ms FROM tidewire.record`;
+    t.equal(ms, 2);
+  },
+);
 
 t.test('FENCE-5: a take-over ends a statement that holds the fence too long', async (t) => {
   const { store, sql } = await place();
@@ -52,6 +55,27 @@ t.test('FENCE-5: a take-over ends a statement that holds the fence too long', as
   t.teardown(() => second.close());
   t.equal(await second.open(FIRST), 2);
   await t.rejects(sql.unsafe('COMMIT; SELECT 1 FROM tidewire.fence FOR SHARE; SELECT 1/0'));
+});
+
+t.test('FENCE-8: a flush under way commits before a take-over or never', async (t) => {
+  const { store, sql } = await place();
+  t.teardown(() => store.close());
+  await store.open(FIRST);
+  await store.flush([record('a', { ms: 1 })]);
+  await sql.unsafe(`BEGIN; SELECT 1 FROM tidewire.record FOR UPDATE`);
+  const stalled = store.flush([record('a', { ms: 3 })]).catch((error) => error.kind);
+  const isStalled = `SELECT 1 FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+  while ((await sql.unsafe(isStalled)).length === 0);
+  const [{ database }] = await sql`SELECT current_database() AS database`;
+  const second = new PostgresStore({ ...server.server.connection, database }, 50);
+  t.teardown(() => second.close());
+  await second.open({ takeOver: true });
+  await sql.unsafe('COMMIT');
+  await second.flush([record('a', { ms: 2 })]);
+  t.equal(await stalled, 'UNAVAILABLE');
+  const [{ ms }] = await sql`SELECT (hlc >> 16)::int AS ms FROM tidewire.record`;
+  t.equal(ms, 2, 'the fenced flush wrote nothing');
 });
 
 t.test('WB-5: SQL reads JSON where Postgres takes it, else NULL', async (t) => {
@@ -86,16 +110,19 @@ t.test('WB-5: SQL reads JSON where Postgres takes it, else NULL', async (t) => {
   await sql`CREATE INDEX ON tidewire.record (((tidewire.json_of(kind, value) ->> 'age')))`;
 });
 
-t.test('WB-6: a record that an index refuses is REJECTED, and an outage is UNAVAILABLE', async (t) => {
-  const { store, sql } = await place();
-  t.teardown(() => store.close());
-  await store.open(FIRST);
-  await sql`CREATE INDEX ON tidewire.record ((1 / (length(value) - 3)))`;
-  await rejects(t, store.flush([record('a', { value: text('abc') })]), 'REJECTED');
-  await store.flush([record('a', { value: text('abcd') })]);
-  await sql`ALTER TABLE tidewire.record RENAME TO away`;
-  await rejects(t, store.flush([record('a', { ms: 2 })]), 'UNAVAILABLE');
-});
+t.test(
+  'WB-6: a record that an index refuses is REJECTED, and an outage is UNAVAILABLE',
+  async (t) => {
+    const { store, sql } = await place();
+    t.teardown(() => store.close());
+    await store.open(FIRST);
+    await sql`CREATE INDEX ON tidewire.record ((1 / (length(value) - 3)))`;
+    await rejects(t, store.flush([record('a', { value: text('abc') })]), 'REJECTED');
+    await store.flush([record('a', { value: text('abcd') })]);
+    await sql`ALTER TABLE tidewire.record RENAME TO away`;
+    await rejects(t, store.flush([record('a', { ms: 2 })]), 'UNAVAILABLE');
+  },
+);
 
 t.test('WB-7: tables that are not of this version of Tidewire are refused', async (t) => {
   const cases: [string, StoreErrorKind, RegExp][] = [

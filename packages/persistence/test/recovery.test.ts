@@ -148,6 +148,11 @@ t.test('REC-5: a record that cannot be is refused with its name', async (t) => {
   for (const each of wrong) {
     const { store, recovery } = scene(1);
     store.groups = [[each]];
-    await rejects(t, recovery.run(store, () => {}), 'FOREIGN', /table/);
+    await rejects(
+      t,
+      recovery.run(store, () => {}),
+      'FOREIGN',
+      /table/,
+    );
   }
 });

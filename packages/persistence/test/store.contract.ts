@@ -1,7 +1,7 @@
 import type { Test } from 'tap';
 import type { Store, StoredRecord } from '#lib/store.js';
-import { rejects } from './support/rejects.js';
 import { KEYS, record, removal, sorted, text, VALUES } from './support/records.js';
+import { rejects } from './support/rejects.js';
 
 /** Makes stores on one empty place, so that two of them meet there. */
 export type MakeStore = () => Store;

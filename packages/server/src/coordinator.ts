@@ -1,8 +1,14 @@
 import { randomInt } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DRIFT_MS_MAX, HEARTBEAT_TIMEOUT_MS, HybridLogicalClock, NODE_MAX } from '@tidewire/core';
-import { FRAME_BYTES_MAX, SESSION_HARD_BYTES } from '@tidewire/core';
+import {
+  DRIFT_MS_MAX,
+  FRAME_BYTES_MAX,
+  HEARTBEAT_TIMEOUT_MS,
+  HybridLogicalClock,
+  NODE_MAX,
+  SESSION_HARD_BYTES,
+} from '@tidewire/core';
 import {
   allocateSharedMemory,
   Doorbell,

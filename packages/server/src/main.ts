@@ -42,8 +42,7 @@ async function main(): Promise<void> {
     if (isStopping) process.exit(EXIT_FAILED); // the second signal
     isStopping = true;
     const unflushed = await coordinator.stop();
-    if (unflushed > 0)
-      fail(`${unflushed} writes did not reach the database.`, EXIT_UNFLUSHED);
+    if (unflushed > 0) fail(`${unflushed} writes did not reach the database.`, EXIT_UNFLUSHED);
     process.exit(0);
   };
   process.on('SIGTERM', () => void stop());

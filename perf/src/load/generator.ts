@@ -13,7 +13,6 @@ import { RespDialect } from './resp-dialect.js';
 import { TidewireDialect } from './tidewire-dialect.js';
 
 const SERIES_STEP_MS = 100;
-const DRAIN_MS = 5000;
 /** After everything expected has come, wait so long for what must not come. */
 const SURPLUS_MS = 20;
 /** Longest nap of the open loop between two looks at the clock. */
@@ -57,7 +56,7 @@ export class LoadGenerator {
     this.#latency.isRecording = false;
     for (const sender of this.#senders) sender.stop();
     await pacing;
-    await this.#drain();
+    await this.#drain(run.drainMs);
     return this.#report(first, last, series);
   }
 
@@ -140,8 +139,8 @@ export class LoadGenerator {
   }
 
   /** Waits until every request is answered and every subscriber has what was applied. */
-  async #drain(): Promise<void> {
-    const deadline = performance.now() + DRAIN_MS;
+  async #drain(drainMs: number): Promise<void> {
+    const deadline = performance.now() + drainMs;
     while (performance.now() < deadline && (this.#open() > 0 || this.#missingEvents() > 0))
       await sleep(5);
     await sleep(SURPLUS_MS);

@@ -15,9 +15,7 @@ export class LatencyRecorder {
 
   static async create(): Promise<LatencyRecorder> {
     await initWebAssembly();
-    return new LatencyRecorder(
-      build({ useWebAssembly: true, highestTrackableValue: MICROS_MAX }),
-    );
+    return new LatencyRecorder(build({ useWebAssembly: true, highestTrackableValue: MICROS_MAX }));
   }
 
   record(milliseconds: number): void {

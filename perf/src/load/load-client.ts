@@ -28,7 +28,10 @@ export class LoadClient {
 
   /** Throws if the load process cannot go on, with the reason. */
   async run(run: RunPlan): Promise<LoadReport> {
-    const answer = await this.#ask({ type: 'run', run }, run.settleMs + run.measureMs + PATIENCE_MS);
+    const answer = await this.#ask(
+      { type: 'run', run },
+      run.settleMs + run.measureMs + PATIENCE_MS,
+    );
     if (answer.type !== 'report') throw new Error(`the load process answered ${answer.type}`);
     return answer.report;
   }
@@ -43,7 +46,10 @@ export class LoadClient {
   #ask(question: ToLoad, patienceMs: number): Promise<FromLoad> {
     const child = this.#child;
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => end(new Error('the load process does not answer')), patienceMs);
+      const timer = setTimeout(
+        () => end(new Error('the load process does not answer')),
+        patienceMs,
+      );
       const onMessage = (answer: FromLoad): void =>
         end(answer.type === 'failed' ? new Error(`load: ${answer.message}`) : undefined, answer);
       const onExit = (code: number | null): void =>

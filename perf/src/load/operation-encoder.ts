@@ -31,8 +31,7 @@ export class OperationEncoder {
     this.#put = operationTemplate({ ...plan, isGet: false });
     this.#get = operationTemplate({ ...plan, isGet: true });
     this.frameBytesMax = Math.max(this.#put.bytes.length, this.#get.bytes.length);
-    this.requestIdBodyAt =
-      this.#put.operationsAt + this.#put.requestIdAt - (this.#put.clockAt - 1);
+    this.requestIdBodyAt = this.#put.operationsAt + this.#put.requestIdAt - (this.#put.clockAt - 1);
     this.#getShare = plan.getShare;
     this.#perFrame = plan.operationsPerFrame;
     this.#keys = options.keys;

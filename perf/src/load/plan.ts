@@ -1,6 +1,9 @@
 import type { Distribution } from './distribution.js';
 import type { Account } from './ledger.js';
 
+/** Long enough for everything that is only late. */
+export const DRAIN_MS = 5000;
+
 /** What a load process is to do; sent to it once. */
 export interface LoadPlan {
   readonly dialect: 'tidewire' | 'resp' | 'echo';
@@ -32,6 +35,8 @@ export interface RunPlan {
   readonly rate: number;
   /** Stop after this many operations, whatever the time; 0: by time. */
   readonly operations: number;
+  /** At the end, how long to wait for answers and events that are due. */
+  readonly drainMs: number;
   /** Processes whose CPU time is taken at both ends of the window, their children included. */
   readonly watch: readonly number[];
 }
@@ -42,6 +47,11 @@ export interface ThreadCpu {
   readonly thread: number;
   readonly name: string;
   readonly seconds: number;
+}
+
+/** To write or read so many operations, however long it takes. */
+export function runOf(operations: number): RunPlan {
+  return { settleMs: 0, measureMs: 0, rate: 0, operations, drainMs: DRAIN_MS, watch: [] };
 }
 
 export interface LoadReport {

@@ -70,7 +70,8 @@ export class TidewireDialect extends WebSocketReader implements Dialect {
     else if (tag === EVENTS) this.#onEvents(bytes, this.#next, to);
     else if (tag === WELCOME) this.#onWelcome();
     else if (tag === SUBSCRIBED) this.#link.ready();
-    else if (tag === ERROR) this.#link.fail(`the server reports ${bytes.toString('latin1', at, to)}`);
+    else if (tag === ERROR)
+      this.#link.fail(`the server reports ${bytes.toString('latin1', at, to)}`);
   }
 
   #onWelcome(): void {

@@ -1,5 +1,5 @@
 import { LoadClient } from '../load/load-client.js';
-import type { LoadReport, RunPlan } from '../load/plan.js';
+import { type LoadReport, runOf } from '../load/plan.js';
 import { faultsOf, remarksOf } from './accounting.js';
 import { cpuSecondsOf, describeCpu } from './process-cpu.js';
 import type { Bench, Context, Sample } from './scenario.js';
@@ -93,8 +93,8 @@ export class LoadBench implements Bench {
 
   async #sample(client: LoadClient, target: Target): Promise<Sample> {
     const { settleMs, measureMs } = this.#context;
-    const run: RunPlan = { settleMs, measureMs, rate: 0, operations: 0, watch: [target.pid] };
-    const load = await client.run(run);
+    const watch = [target.pid];
+    const load = await client.run({ ...runOf(0), settleMs, measureMs, watch });
     const cpu = describeCpu(load.cpu, target.pid, load.seconds);
     return {
       value: this.#figure(load, target),
@@ -129,8 +129,7 @@ async function fill(target: Target): Promise<void> {
   };
   const client = await LoadClient.open(plan);
   try {
-    const run = { settleMs: 0, measureMs: 0, rate: 0, operations: plan.keys, watch: [] };
-    const faults = faultsOf(await client.run(run), plan);
+    const faults = faultsOf(await client.run(runOf(plan.keys)), plan);
     if (faults.length > 0) throw new Error(`filling the store: ${faults.join('; ')}`);
   } finally {
     await client.close();

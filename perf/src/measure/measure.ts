@@ -1,6 +1,12 @@
 import type { Environment } from './environment.js';
 import { type Result, resultOf, type Samples, unmeasured } from './result.js';
-import { type Bench, type Context, PeerMissingError, type Sample, type Scenario } from './scenario.js';
+import {
+  type Bench,
+  type Context,
+  PeerMissingError,
+  type Sample,
+  type Scenario,
+} from './scenario.js';
 import { interleaved } from './statistics.js';
 
 export interface Measurement {

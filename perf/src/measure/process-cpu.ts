@@ -42,7 +42,8 @@ export function describeCpu(
     .filter((thread) => thread.seconds > seconds / 100)
     .sort((left, right) => right.seconds - left.seconds)
     .map((thread) => {
-      const label = thread.thread === process ? 'main' : `${thread.name}+${thread.thread - process}`;
+      const label =
+        thread.thread === process ? 'main' : `${thread.name}+${thread.thread - process}`;
       return `${label} ${percent(thread.seconds)}`;
     });
   const others = threads

@@ -48,6 +48,12 @@ export async function redisTarget(shape: LoadShape): Promise<Target & { redis: R
 
 export async function echoTarget(shape: LoadShape): Promise<Target> {
   const server = await EchoServer.start();
-  const plan: LoadPlan = { ...COMMON, ...shape, subscribers: 0, dialect: 'echo', port: server.port };
+  const plan: LoadPlan = {
+    ...COMMON,
+    ...shape,
+    subscribers: 0,
+    dialect: 'echo',
+    port: server.port,
+  };
   return { pid: server.pid, plan, stop: () => server.stop() };
 }

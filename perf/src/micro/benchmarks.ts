@@ -1,8 +1,8 @@
 import { DRIFT_MS_MAX, HybridLogicalClock } from '@tidewire/core';
 import {
   FrameReader,
-  Operation,
   OPERATION_READ,
+  Operation,
   type ResultFields,
   RingConsumer,
   RingProducer,
@@ -71,7 +71,7 @@ function ringHandOver(): MicroBenchmark {
     }
     return BATCH;
   };
-  return { name: 'ring: claim, commit, next, release', bar: 2, batch };
+  return { name: 'ring: claim, commit, next, release', bar: 1, batch };
 }
 
 /** One put a frame: the whole of `open` and `nextOperation`. */
@@ -110,7 +110,7 @@ function resultWrite(): MicroBenchmark {
     }
     return BATCH;
   };
-  return { name: 'frame writer: a result', bar: 2, batch };
+  return { name: 'frame writer: a result', bar: 1, batch };
 }
 
 function eventWrite(): MicroBenchmark {
@@ -130,7 +130,7 @@ function storeOverwrite(): MicroBenchmark {
     for (let i = 0; i < BATCH; i++) operation.write(store, keys[i]);
     return BATCH;
   };
-  return { name: `store: overwrite, ${STORE_KEYS} keys`, bar: 8, batch };
+  return { name: `store: overwrite, ${STORE_KEYS} keys`, bar: 3, batch };
 }
 
 function storeFind(): MicroBenchmark {
@@ -145,7 +145,7 @@ function storeFind(): MicroBenchmark {
     if (found !== BATCH) throw new Error('a key is missing');
     return BATCH;
   };
-  return { name: `store: find, ${STORE_KEYS} keys`, bar: 4, batch };
+  return { name: `store: find, ${STORE_KEYS} keys`, bar: 1.5, batch };
 }
 
 function conflictRule(): MicroBenchmark {
@@ -155,12 +155,13 @@ function conflictRule(): MicroBenchmark {
   const batch = (): number => {
     for (let i = 0; i < BATCH; i++) {
       operation.words[Operation.MS_LOW] = i;
-      if (compareWrite(operation.words, operation.at, STORE_FLAGS, store.words, record) > 0) newer++;
+      if (compareWrite(operation.words, operation.at, STORE_FLAGS, store.words, record) > 0)
+        newer++;
     }
     if (newer === 0) throw new Error('no write was newer');
     return BATCH;
   };
-  return { name: 'conflict rule', bar: 1, batch };
+  return { name: 'conflict rule', bar: 0.2, batch };
 }
 
 function clockReceive(): MicroBenchmark {
@@ -174,7 +175,7 @@ function clockReceive(): MicroBenchmark {
     }
     return BATCH;
   };
-  return { name: 'clock: receive and tick', bar: 1, batch };
+  return { name: 'clock: receive and tick', bar: 0.1, batch };
 }
 
 function storeWithRecord(): {

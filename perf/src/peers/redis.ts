@@ -57,7 +57,10 @@ export class RedisServer {
   /**
    * redis-benchmark's own figure, requests a second: a look at this Redis by somebody else's tool.
    */
-  async benchmark(test: 'set' | 'get', options: { pipeline: number; clients: number }): Promise<number> {
+  async benchmark(
+    test: 'set' | 'get',
+    options: { pipeline: number; clients: number },
+  ): Promise<number> {
     const requests = options.pipeline > 1 ? 2_000_000 : 200_000;
     const words = ['-p', this.port, '-P', options.pipeline, '-c', options.clients, '-d', 100];
     words.push('-r', 100_000, '-n', requests, '-t', test, '--csv');

@@ -1,6 +1,6 @@
 import type { LatencyPoint } from '../load/plan.js';
-import type { Measurement } from '../measure/measure.js';
 import type { Environment } from '../measure/environment.js';
+import type { Measurement } from '../measure/measure.js';
 import type { Sample } from '../measure/scenario.js';
 import { short } from './format.js';
 import type { HistoryEntry } from './history.js';
@@ -32,7 +32,9 @@ export function reportPage(
 
 function describe(environment: Environment): string {
   const { commit, cpu, cores, node, platform, peers } = environment;
-  const versions = Object.entries(peers).map(([name, version]) => `${name} ${version ?? 'missing'}`);
+  const versions = Object.entries(peers).map(
+    ([name, version]) => `${name} ${version ?? 'missing'}`,
+  );
   return `commit ${commit}, ${cores} × ${cpu}, Node ${node} on ${platform}, ${versions.join(', ')}`;
 }
 

@@ -9,7 +9,12 @@ export class Progress {
   constructor(steps: number, stream: NodeJS.WriteStream = process.stderr) {
     if (!stream.isTTY) return;
     const format = '{bar} {value}/{total} {id} {text}';
-    this.#bar = new cliProgress.SingleBar({ format, stream, hideCursor: true, clearOnComplete: true });
+    this.#bar = new cliProgress.SingleBar({
+      format,
+      stream,
+      hideCursor: true,
+      clearOnComplete: true,
+    });
     this.#bar.start(steps, 0, { id: '', text: '' });
   }
 

@@ -23,7 +23,16 @@ export function tableOf(results: readonly Result[]): string {
 
 function rowOf(result: Result): string[] {
   const { id, ours, theirs, unit, ratio, bar, goal } = result;
-  return [id, short(ours), short(theirs), unit, short(ratio), String(bar), String(goal), verdict(result)];
+  return [
+    id,
+    short(ours),
+    short(theirs),
+    unit,
+    short(ratio),
+    String(bar),
+    String(goal),
+    verdict(result),
+  ];
 }
 
 /** In words, for a reader; `pass` alone is what counts. */

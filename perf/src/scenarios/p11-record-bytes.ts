@@ -2,11 +2,12 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { LoadClient } from '../load/load-client.js';
+import { runOf } from '../load/plan.js';
 import { faultsOf } from '../measure/accounting.js';
 import type { Bench, Context, Sample, Scenario } from '../measure/scenario.js';
 import type { Side } from '../measure/statistics.js';
 import { redisTarget, type Target } from '../measure/targets.js';
-import { LoadClient } from '../load/load-client.js';
 import type { RedisServer } from '../peers/redis.js';
 import type { StoreFillPlan, StoreSize } from './store-fill-process.js';
 
@@ -64,9 +65,7 @@ class RecordBytesBench implements Bench {
       value: Math.max(...perRecord),
       notes: [
         `best ${Math.min(...perRecord).toFixed(1)}, worst ${Math.max(...perRecord).toFixed(1)} B`,
-        ...sizes
-          .filter((size) => size.records % 200_000 === 0)
-          .map(describeSize),
+        ...sizes.filter((size) => size.records % 200_000 === 0).map(describeSize),
       ],
       faults: missing.map((size) => `the store holds ${size.records} records, not as many as put`),
     };
@@ -76,8 +75,7 @@ class RecordBytesBench implements Bench {
   async #measureRedis(): Promise<Sample> {
     const { redis, plan } = this.#target;
     const client = await LoadClient.open(plan);
-    const run = { settleMs: 0, measureMs: 0, rate: 0, operations: RECORDS, watch: [] };
-    const report = await client.run(run);
+    const report = await client.run(runOf(RECORDS));
     await client.close();
     await sleep(REDIS_CLOSE_MS); // until Redis has freed the connections' buffers
     const keys = await redis.info('db0');

@@ -31,7 +31,11 @@ export class RedisBench implements Bench {
       ours: () => tidewireTarget(shape, flags),
       theirs: () => Promise.resolve(target),
     };
-    return new RedisBench(await LoadBench.open(start, ackedPerSecond, context), target.redis, shape);
+    return new RedisBench(
+      await LoadBench.open(start, ackedPerSecond, context),
+      target.redis,
+      shape,
+    );
   }
 
   async measure(side: Side): Promise<Sample> {

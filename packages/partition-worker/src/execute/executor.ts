@@ -33,10 +33,7 @@ export class Executor {
 
   /** Reads what an operation will need into the cache, so that misses of a group overlap. */
   touch(request: Int32Array, at: number): void {
-    this.#store.touch(
-      request[at + Operation.MAP_KIND_FLAGS] >>> 16,
-      request[at + Operation.HASH],
-    );
+    this.#store.touch(request[at + Operation.MAP_KIND_FLAGS] >>> 16, request[at + Operation.HASH]);
   }
 
   /** Ends a group of touches. */
@@ -69,13 +66,7 @@ export class Executor {
     return true;
   }
 
-  #get(
-    request: Int32Array,
-    at: number,
-    position: number,
-    partition: number,
-    record: number,
-  ): void {
+  #get(request: Int32Array, at: number, position: number, partition: number, record: number): void {
     const outcome = this.#isVisible(request, at, record) ? Code.FOUND : Code.ABSENT;
     this.#outbound.answer(request, at, position, partition, record, outcome, Level.MEMORY);
   }
@@ -100,8 +91,7 @@ export class Executor {
       return;
     }
     const written = this.#store.put(record, request, at, partition, flags, position);
-    if (written === FULL)
-      this.#outbound.refuse(request, at, position, partition, Code.OVERLOADED);
+    if (written === FULL) this.#outbound.refuse(request, at, position, partition, Code.OVERLOADED);
     else this.#applied(request, at, position, partition, written);
   }
 

@@ -87,7 +87,10 @@ export class SubscriptionIndex {
   #addKey(interest: KeyInterest): void {
     const { hash, mapId } = interest;
     const others = this.#keyInterests.get(hash) ?? [];
-    this.#keyInterests.set(hash, [...others.filter((other) => !isSameKey(other, interest)), interest]);
+    this.#keyInterests.set(hash, [
+      ...others.filter((other) => !isSameKey(other, interest)),
+      interest,
+    ]);
     this.#keysOfMap[mapId]++;
     this.#undo.set(interest.topic, () => {
       this.#keysOfMap[mapId]--;

@@ -68,9 +68,7 @@ export class RecordStore {
   readonly #index: KeyIndex;
   readonly #journal: ChangeJournal;
   readonly #intent: Intent;
-  readonly #touchHashes: Int32Array = new Int32Array(TOUCHES_MAX);
-  readonly #touchMaps: Int32Array = new Int32Array(TOUCHES_MAX);
-  readonly #touchRecords: Int32Array = new Int32Array(TOUCHES_MAX);
+  readonly #touches: Int32Array = new Int32Array(TOUCHES_MAX);
   #touchCount = 0;
   #recordsLive = 0;
   #indexHash = 0;
@@ -105,32 +103,27 @@ export class RecordStore {
     return this.#index.find(partition, mapId, hash, keyWords, keyIndex, keyLength);
   }
 
-  /** Notes an operation to come, one of a group of up to 32, for `touchRecords`. */
+  /**
+   * Reads the home slot of an operation to come, for a group of up to 32 of them; `touchRecords` then
+   * reads what the slots refer to. So the processor fetches the lines of all at once, before the
+   * operations need them one by one.
+   */
   touch(mapId: number, hash: number): void {
     const i = this.#touchCount++ & (TOUCHES_MAX - 1);
-    this.#touchHashes[i] = hash;
-    this.#touchMaps[i] = mapId;
+    this.#touches[i] = this.#index.homeBlock(partitionOf(hash), indexHashOf(hash, mapId));
   }
 
-  /**
-   * Reads what the noted operations will read: first every home slot, then every record. So the
-   * processor fetches the lines of all at once, before the operations need them one by one.
-   */
+  /** Ends a group of touches. */
   touchRecords(): void {
     const words = this.words;
-    const records = this.#touchRecords;
     const count = Math.min(this.#touchCount, TOUCHES_MAX);
-    this.#touchCount = 0;
-    for (let i = 0; i < count; i++) {
-      const hash = this.#touchHashes[i];
-      const indexHash = indexHashOf(hash, this.#touchMaps[i]);
-      records[i] = this.#index.homeBlock(partitionOf(hash), indexHash);
-    }
     let touched = 0;
-    for (let i = 0; i < count; i++) touched ^= words[records[i]];
-    for (let i = 0; i < count; i++)
-      touched ^= words[records[i] + 16] ^ words[records[i] + 32];
+    for (let i = 0; i < count; i++) {
+      const record = this.#touches[i];
+      touched ^= words[record] ^ words[record + 16] ^ words[record + 32];
+    }
     this.touched ^= touched;
+    this.#touchCount = 0;
   }
 
   /** How the index, the journal and `recordsWithHash` name a key. */

@@ -9,10 +9,16 @@ import ts from 'typescript';
  * has no hooks.
  *
  * What is shared is told by name: a view of shared memory is called `words`, or `control` for a
- * worker's control words, `wordBytes` for a byte view of `words`, `to` for the target of a copy;
+ * worker's control words, `wordBytes` for a byte view of `words`, `to` or `target` for where a copy goes;
  * a private array is not. (One too many does no harm: dying there is as good as anywhere.)
  */
-const SHARED_NAMES: ReadonlySet<string> = new Set(['words', 'control', 'wordBytes', 'to']);
+const SHARED_NAMES: ReadonlySet<string> = new Set([
+  'words',
+  'control',
+  'wordBytes',
+  'to',
+  'target',
+]);
 const BULK_CALLS: ReadonlySet<string> = new Set(['set', 'fill', 'copyWithin']);
 const ATOMIC_CALLS: Readonly<Record<string, string>> = {
   store: 'atomicStore',

@@ -1,4 +1,4 @@
-import { type PartitionNumber, type Store, StoreError, type StoredRecord } from '#lib/store.js';
+import { type PartitionNumber, type Store, type StoredRecord, StoreError } from '#lib/store.js';
 
 interface Call {
   readonly records: readonly StoredRecord[];

@@ -84,6 +84,12 @@ export class FakeWorker {
     return Math.max(0, dirty.length - limit);
   }
 
+  /** Another worker goes on from what is shared. */
+  dieAndReturn(): void {
+    this.#handed.clear();
+    this.attempt = 0;
+  }
+
   #seeAttempt(): void {
     const attempt = this.word(WorkerControl.ATTEMPT);
     if (attempt === this.attempt) return;

@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers/promises';
 import type { Client } from '@tidewire/client';
 import { type Call, type Command, withClient } from './command.js';
-import { Exit, type Io, UsageError } from './io.js';
+import { Exit, FailedError, type Io, UsageError } from './io.js';
 import { Loader } from './loader.js';
 import { openProgress } from './progress.js';
 import { openRecordFile, type RecordFile } from './record-file.js';
@@ -55,6 +55,7 @@ async function loadFile(file: RecordFile, { client, map, safe, io }: Target): Pr
   try {
     for await (const readings of file.readings()) {
       await loader.addAll(readings);
+      if (loader.loss) break;
       progress.update(file.bytesRead);
     }
   } finally {
@@ -62,7 +63,10 @@ async function loadFile(file: RecordFile, { client, map, safe, io }: Target): Pr
     progress.stop();
     io.stdout.write(`${summaryOf(loader, performance.now() - startedMs)}\n`);
   }
-  if (loader.loss) throw loader.loss;
+  if (loader.loss)
+    throw new FailedError(
+      `the server was lost before the end of the file (${loader.loss.detail}); load it again`,
+    );
   return loader.refused === 0 ? Exit.DONE : Exit.REFUSED;
 }
 

@@ -42,12 +42,12 @@ export class Loader {
     this.#options = options;
   }
 
-  /** @throws TidewireError once the server is lost. */
+  /** Takes nothing more once the server is lost. */
   async addAll(readings: readonly Reading[]): Promise<void> {
     for (const reading of readings) {
       while (this.#underWay >= this.#options.client.server.limits.inFlightMax)
         await this.#nextAnswer();
-      if (this.loss) throw this.loss;
+      if (this.loss) return;
       if (reading.kind === 'fault') this.#refuse(reading.line, reading.reason);
       else void this.#store(reading, this.#options.client.nextStamp());
     }

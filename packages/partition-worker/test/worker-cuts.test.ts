@@ -1,0 +1,213 @@
+import { Code } from '@tidewire/core';
+import { OPERATION_RETURN_WINNER, OPERATION_SAFE, type WorkerMemory } from '@tidewire/core/threads';
+import { OperationKind } from '@tidewire/schemas';
+import t from 'tap';
+import { RecordStore } from '#lib/store/record-store.js';
+import { buildCut } from './cut/cut-build.js';
+import { cutAt, diesIn, revive, stepsTaken } from './cut/cut-steps.js';
+import { checkStore } from './store-check.js';
+import {
+  doorbells,
+  FakeGateway,
+  type Sent,
+  Snapshot,
+  START_MS,
+  saysOutcome,
+  smallMemory,
+} from './worker-fixture.js';
+
+const url = buildCut('worker-cuts')('worker/worker.js');
+const { Worker } = (await import(url)) as typeof import('#lib/worker.js');
+type CutWorker = InstanceType<typeof Worker>;
+
+/** Every n-th first cut is followed by a second one, in the worker that attaches. */
+const SECOND_CUT_EVERY = process.env['TIDEWIRE_LONG_TESTS'] === undefined ? 7 : 1;
+const MAP_TOPIC = 11;
+const KEY_TOPIC = 5;
+const INTERESTS = [
+  { topic: MAP_TOPIC, key: '' },
+  { topic: KEY_TOPIC, key: 'k' },
+];
+const SAFE = OPERATION_SAFE;
+const put = (key: string, value: string, ms: number, more: Partial<Sent> = {}): Sent => ({
+  kind: OperationKind.PUT,
+  key,
+  value,
+  ms,
+  ...more,
+});
+const get = (key: string): Sent => ({ kind: OperationKind.GET, key, ms: 9 });
+const remove = (key: string, ms: number): Sent => ({ kind: OperationKind.REMOVE, key, ms });
+
+interface Scenario {
+  readonly name: string;
+  readonly before: readonly Sent[];
+  readonly operation: Sent;
+  readonly outcome: Code;
+  readonly refusal?: Code;
+  readonly events: number;
+}
+
+const scenarios: Scenario[] = [
+  {
+    name: 'a first put',
+    before: [],
+    operation: put('k', 'one', 1),
+    outcome: Code.APPLIED,
+    events: 1,
+  },
+  {
+    name: 'an overwrite',
+    before: [put('k', 'one', 1)],
+    operation: put('k', 'two', 2),
+    outcome: Code.APPLIED,
+    events: 1,
+  },
+  {
+    name: 'an overwrite of another size',
+    before: [put('k', 'one', 1)],
+    operation: put('k', 'x'.repeat(700), 2),
+    outcome: Code.APPLIED,
+    events: 1,
+  },
+  {
+    name: 'a put that expires',
+    before: [],
+    operation: put('k', 'one', 1, { expiresAt: START_MS + 50 }),
+    outcome: Code.APPLIED,
+    events: 1,
+  },
+  {
+    name: 'a remove',
+    before: [put('k', 'one', 1)],
+    operation: remove('k', 2),
+    outcome: Code.APPLIED,
+    events: 1,
+  },
+  {
+    name: 'a remove of nothing',
+    before: [],
+    operation: remove('k', 2),
+    outcome: Code.APPLIED,
+    events: 1,
+  },
+  {
+    name: 'a put that is superseded',
+    before: [put('k', 'new', 9)],
+    operation: put('k', 'old', 2, { flags: OPERATION_RETURN_WINNER }),
+    outcome: Code.SUPERSEDED,
+    events: 0,
+  },
+  {
+    name: 'a duplicate',
+    before: [put('k', 'one', 1)],
+    operation: put('k', 'one', 1),
+    outcome: Code.DUPLICATE,
+    events: 0,
+  },
+  {
+    name: 'a get',
+    before: [put('k', 'one', 1)],
+    operation: get('k'),
+    outcome: Code.FOUND,
+    events: 0,
+  },
+  {
+    name: 'a get of nothing',
+    before: [remove('k', 1)],
+    operation: get('k'),
+    outcome: Code.ABSENT,
+    events: 0,
+  },
+  {
+    name: 'a SAFE put',
+    before: [],
+    operation: put('k', 'one', 1, { flags: SAFE }),
+    outcome: Code.APPLIED,
+    events: 1,
+  },
+  {
+    name: 'a SAFE duplicate',
+    before: [put('k', 'one', 1)],
+    operation: put('k', 'one', 1, { flags: SAFE }),
+    outcome: Code.DUPLICATE,
+    events: 0,
+  },
+];
+
+function start(
+  memory: WorkerMemory,
+  gateway: FakeGateway,
+  bells: SharedArrayBuffer,
+  count: number,
+): CutWorker {
+  gateway.introduce(count, INTERESTS);
+  return new Worker(memory, bells, count);
+}
+
+function work(worker: CutWorker): void {
+  for (let idle = 0; idle < 2; ) idle = worker.doWork() === 0 ? idle + 1 : 0;
+}
+
+t.test(
+  'EXACT-1: a worker that dies at any store leaves every operation undone or done, answered and broadcast once',
+  async (t) => {
+    for (const scenario of scenarios) {
+      const memory = smallMemory();
+      const bells = doorbells();
+      const setup = new FakeGateway(memory);
+      setup.introduce(1, INTERESTS);
+      scenario.before.forEach((sent, i) => setup.send(i + 1, sent));
+      work(new Worker(memory, bells, 1));
+      setup.listen();
+      setup.send(77, scenario.operation);
+      setup.send(78, put('other', 'after', 3));
+      const snapshot = new Snapshot(memory);
+      const { answered } = setup;
+
+      /** The same history again; with cuts, in up to three workers. */
+      const play = (cuts: readonly number[]): FakeGateway => {
+        snapshot.restore();
+        const gateway = new FakeGateway(memory, answered);
+        let count = 2;
+        for (const step of cuts) {
+          gateway.introduce(count, INTERESTS);
+          cutAt(step);
+          diesIn(() => work(new Worker(memory, bells, count)));
+          revive();
+          gateway.listen();
+          count++;
+        }
+        work(start(memory, gateway, bells, count));
+        gateway.listen();
+        return gateway;
+      };
+
+      const whole = play([]);
+      const events = whole.heard.filter((said) => said.startsWith('event')).length;
+      t.ok(
+        saysOutcome(whole.heard[0], scenario.outcome, scenario.refusal),
+        `${scenario.name}: outcome`,
+      );
+      t.equal(events, scenario.events + 1, `${scenario.name}: events`);
+      revive();
+      snapshot.restore();
+      const probe = new FakeGateway(memory, answered);
+      probe.introduce(2, INTERESTS);
+      work(new Worker(memory, bells, 2));
+      const steps = stepsTaken();
+      let wrong = 0;
+      for (let step = 0; step < steps; step++) {
+        const cuts = step % SECOND_CUT_EVERY === 0 ? [step, (step * 31) % steps] : [step];
+        const gateway = play(cuts);
+        checkStore(new RecordStore(memory.arena));
+        if (gateway.heard.join('\n') !== whole.heard.join('\n') || gateway.hasUnread) {
+          wrong++;
+          if (wrong === 1)
+            t.same(gateway.heard, whole.heard, `${scenario.name}, cut at ${cuts.join(' and ')}`);
+        }
+      }
+      t.equal(wrong, 0, `${scenario.name}: ${steps} cuts`);
+    }
+  },
+);
