@@ -1,8 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, readlink, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import postgres from 'postgres';
+import { descendantsOf } from './measure/process-cpu.js';
 import { stopChild, waitForLine } from './peers/child-server.js';
 import { freePort } from './peers/free-port.js';
 
@@ -10,6 +12,19 @@ const ENTRY: string = fileURLToPath(new URL('../../packages/server/dist/main.js'
 const READY = /tidewire ready ws:\/\/127\.0\.0\.1:(\d+)/;
 const START_MS = 60_000;
 const STOP_MS = 30_000;
+
+// Lines of Postgres's postmaster.pid.
+const PID_FILE_PORT = 3;
+const PID_FILE_SOCKET_FOLDER = 4;
+
+/** What `/info` tells, as far as it is used here. */
+export interface ServerInfo {
+  readonly records: number;
+  /** Records that the database does not have yet. */
+  readonly dirty: number;
+  /** For how long something has been dirty. */
+  readonly flushLagMs: number;
+}
 
 /** Tidewire as a user starts it: its own process, its own database, a data folder of its own. */
 export class TidewireServer {
@@ -42,8 +57,43 @@ export class TidewireServer {
     return new TidewireServer(child, port, folder);
   }
 
+  async info(): Promise<ServerInfo> {
+    const response = await fetch(`http://127.0.0.1:${this.port}/info`);
+    return (await response.json()) as ServerInfo;
+  }
+
+  /** Rows of the table, asked of its database without the server. */
+  async countRows(): Promise<number> {
+    const [database] = descendantsOf(this.pid);
+    const folder = await readlink(`/proc/${database}/cwd`); // Postgres works in its data folder
+    const lines = (await readFile(join(folder, 'postmaster.pid'), 'utf8')).split('\n');
+    const sql = postgres({
+      host: lines[PID_FILE_SOCKET_FOLDER],
+      port: Number(lines[PID_FILE_PORT]),
+      user: 'tidewire',
+      database: 'postgres',
+      max: 1,
+    });
+    try {
+      const [row] = await sql<{ count: string }[]>`SELECT count(*) FROM tidewire.record`;
+      return Number(row.count);
+    } finally {
+      await sql.end();
+    }
+  }
+
+  /** Holds the database's processes still, so that nothing is written behind. */
+  holdDatabase(): void {
+    for (const pid of descendantsOf(this.pid)) process.kill(pid, 'SIGSTOP');
+  }
+
+  releaseDatabase(): void {
+    for (const pid of descendantsOf(this.pid)) process.kill(pid, 'SIGCONT');
+  }
+
   /** Stops it as an operator would. Throws if it did not flush everything. */
   async stop(): Promise<void> {
+    this.releaseDatabase();
     const code = await stopChild(this.#child, STOP_MS);
     await rm(this.#folder, { recursive: true, force: true });
     if (code !== 0) throw new Error(`the server ended with ${code}`);

@@ -72,7 +72,7 @@ export class Connection {
     this.#link = new Link(this.#options, {
       onReady: (server) => this.#onReady(server),
       onBody: (body) => this.#handlers?.onBody(body),
-      onDown: (error, final) => this.#onDown(error, final),
+      onDown: (error, isFinal) => this.#onDown(error, isFinal),
     });
   }
 
@@ -83,10 +83,10 @@ export class Connection {
     this.#handlers?.onReady();
   }
 
-  #onDown(error: TidewireError, final: boolean): void {
+  #onDown(error: TidewireError, isFinal: boolean): void {
     const before = this.#state;
     if (before === 'closed') return;
-    if (final || before === 'connecting') {
+    if (isFinal || before === 'connecting') {
       this.#finish(error, error);
       return;
     }

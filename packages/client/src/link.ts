@@ -24,8 +24,8 @@ export interface LinkHandlers {
   onReady(server: ServerInfo): void;
   /** Any frame after Welcome. A TidewireError thrown here ends the link: the frame was bad. */
   onBody(body: ServerBody): void;
-  /** Called once, unless `close` was called. `final`: another attempt would end the same way. */
-  onDown(error: TidewireError, final: boolean): void;
+  /** Called once, unless `close` was called. `isFinal`: another attempt would end the same way. */
+  onDown(error: TidewireError, isFinal: boolean): void;
 }
 
 export interface LinkOptions {
@@ -35,6 +35,9 @@ export interface LinkOptions {
   readonly environment: Environment;
   readonly clock: ServerClock;
 }
+
+/** The same credential would be refused again. */
+const FINAL: ReadonlySet<Code> = new Set([Code.UNAUTHENTICATED, Code.FORBIDDEN]);
 
 /** One WebSocket from opening to its end: greeting, heartbeats, decoding. Never reopened. */
 export class Link {
@@ -78,10 +81,11 @@ export class Link {
   }
 
   /** Gives the connection up and says so. */
-  fail(error: TidewireError, final = false): void {
+  fail(error: TidewireError): void {
     if (this.#state === 'down') return;
+    const isFinal = FINAL.has(error.code) || this.#isMisunderstood(error);
     this.#shut(closeCodeOf(error.code), error.name);
-    this.#handlers.onDown(error, final || isFinal(error.code));
+    this.#handlers.onDown(error, isFinal);
   }
 
   #onOpen(): void {
@@ -114,15 +118,13 @@ export class Link {
   #onWelcome(clock: bigint, body: ServerBody): void {
     if (body.case !== 'welcome') throw badFrame('came before its Welcome');
     const { protocolVersion, epoch, serverVersion } = body.value;
-    if (protocolVersion !== PROTOCOL_VERSION) {
-      this.fail(
-        new TidewireError(Code.INVALID, `The server speaks protocol ${protocolVersion}.`),
-        true,
-      );
-      return;
-    }
+    if (protocolVersion !== PROTOCOL_VERSION)
+      throw new TidewireError(Code.INVALID, `The server speaks protocol ${protocolVersion}.`);
     const limits = limitsOf(body.value);
-    this.#options.clock.restart(clock, limits.driftMsMax);
+    this.#options.clock.restart(clock, {
+      driftMs: limits.driftMsMax,
+      roundTripMs: this.#receivedAtMs - this.#sentAtMs,
+    });
     this.#limits = limits;
     this.#state = 'ready';
     this.#cancelTimer();
@@ -165,6 +167,11 @@ export class Link {
     );
   }
 
+  /** The two do not even agree on the greeting. */
+  #isMisunderstood(error: TidewireError): boolean {
+    return this.#state === 'greeting' && error.code === Code.INVALID;
+  }
+
   #lossSentence(): string {
     const { url } = this.#options;
     const loss = this.#state === 'opening' ? `Nobody answers at ${url}` : `${url} hung up`;
@@ -178,11 +185,6 @@ export class Link {
     this.#socket.onmessage = null;
     this.#socket.close(code, reason);
   }
-}
-
-/** Refused as who they are: the same credential would be refused again. */
-function isFinal(code: Code): boolean {
-  return code === Code.UNAUTHENTICATED || code === Code.FORBIDDEN;
 }
 
 function frameErrorOf(frame: ErrorFrame): TidewireError {

@@ -22,7 +22,7 @@ const SLEW_PER_MS = 0.001;
 export class ServerClock {
   readonly node: number;
   readonly #monotonicMs: () => number;
-  readonly #clock: HybridLogicalClock;
+  #clock: HybridLogicalClock;
   #offsetMs = 0;
   #sampledAtMs = 0;
   #driftMs = 0;
@@ -31,17 +31,20 @@ export class ServerClock {
     assert(options.node >= 1 && options.node <= NODE_MAX, 'a node has 24 bits and is not 0');
     this.node = options.node;
     this.#monotonicMs = options.monotonicMs;
-    this.#clock = new HybridLogicalClock({
-      now: () => Math.floor(this.#monotonicMs() + this.#offsetMs),
-      driftMs: Number.POSITIVE_INFINITY, // the server is the authority
-    });
+    this.#clock = this.#newClock();
   }
 
-  /** Takes the clock of a Welcome: whatever was learned from an earlier connection is replaced. */
-  restart(stamp: bigint, driftMs: number): void {
+  /**
+   * Takes the clock of a Welcome, asked for `roundTripMs` ago: the physical time learned from an
+   * earlier connection is replaced. If the server's clock has fallen so far back that it would
+   * refuse all our stamps, ours begins anew: then it has none of our writes above its own clock.
+   */
+  restart(stamp: bigint, { driftMs, roundTripMs }: { driftMs: number; roundTripMs: number }): void {
+    const serverMs = unpackStamp(stamp).ms;
     this.#driftMs = driftMs;
     this.#sampledAtMs = this.#monotonicMs();
-    this.#offsetMs = unpackStamp(stamp).ms - this.#sampledAtMs;
+    this.#offsetMs = serverMs - this.#sampledAtMs;
+    if (this.#clock.ms > serverMs + roundTripMs + driftMs) this.#clock = this.#newClock();
     this.#receive(stamp);
   }
 
@@ -67,6 +70,13 @@ export class ServerClock {
   /** The state as frames carry it. */
   get packed(): bigint {
     return packStamp(this.#clock.ms, this.#clock.counter);
+  }
+
+  #newClock(): HybridLogicalClock {
+    return new HybridLogicalClock({
+      now: () => Math.floor(this.#monotonicMs() + this.#offsetMs),
+      driftMs: Number.POSITIVE_INFINITY, // the server is the authority
+    });
   }
 
   #receive(stamp: bigint): void {

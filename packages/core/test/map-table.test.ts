@@ -1,6 +1,7 @@
 import t from 'tap';
 import { MAP_BYTES_MAX, MAPS_MAX } from '#lib/limits.js';
 import { MAP_TABLE_BYTES, MAPS_FULL, MapTable, NO_MAP } from '#lib/memory/map-table.js';
+import { hashOf } from '#lib/partition-hash.js';
 
 const buffer = (): SharedArrayBuffer => new SharedArrayBuffer(MAP_TABLE_BYTES);
 
@@ -28,6 +29,30 @@ t.test('RING-10: a map keeps the id it was given first', async (t) => {
   t.equal(table.count, names.length);
   t.throws(() => table.nameOf(names.length));
   t.throws(() => register(table, 'x'.repeat(MAP_BYTES_MAX + 1)));
+});
+
+/** Two names, one the beginning of the other, whose lookups begin at the same place. */
+function collidingPrefix(): [string, string] {
+  for (let i = 0; ; i++) {
+    const name = `map-${i}`;
+    const longer = `${name}x`;
+    const distance = hashOf(Buffer.from(name)) ^ hashOf(Buffer.from(longer));
+    if ((distance & (2 * MAPS_MAX - 1)) === 0) return [name, longer];
+  }
+}
+
+t.test('RING-10: a name is not another that begins with it', async (t) => {
+  const [name, longer] = collidingPrefix();
+  for (const names of [
+    [name, longer],
+    [longer, name],
+  ]) {
+    const table = new MapTable(buffer());
+    t.equal(register(table, names[0]), 0);
+    t.equal(idOf(table, names[1]), NO_MAP);
+    t.equal(register(table, names[1]), 1);
+    t.equal(idOf(table, names[0]), 0);
+  }
 });
 
 t.test('RING-10: another thread’s table learns what is registered later', async (t) => {

@@ -219,8 +219,8 @@ export class PersistenceQueue {
   };
 
   #take(record: number, sequence: number, pull: Pull): void {
-    let taken = pull.taken.get(this.#partition);
-    if (taken === undefined) pull.taken.set(this.#partition, (taken = new Set()));
+    const taken = pull.taken.get(this.#partition) ?? new Set();
+    pull.taken.set(this.#partition, taken);
     if (pull.blocked || taken.has(sequence)) return;
     const words = RecordLayout.imageWords(this.#store.words, record);
     const body = this.#batches.claim(BatchKind.RECORD, words);

@@ -19,6 +19,8 @@ import {
 const BUSY_PARTITIONS = [3, 5];
 const CARRY_START = 2 ** 32 - 700;
 const CHECK_EVERY = 500;
+/** Changes neither home slot nor tag of an index hash in map 0. */
+const SAME_HOME_MAP = 1 << 14;
 
 /** Makes a store over the same arena again; with a death on the way if it likes. */
 export interface ModelOptions {
@@ -92,7 +94,8 @@ export class StoreModel {
 
   #put(key: Key): void {
     const write = this.#write();
-    const position = (this.#position = (this.#position + 40) | 0);
+    this.#position = (this.#position + 40) | 0;
+    const position = this.#position;
     const sequence = this.store.sequence(partitionOf(key.hash)) + 1;
     const oldRecord = findKey(this.store, key);
     const old = oldRecord === ABSENT ? '' : imageText(this.store.words, oldRecord);
@@ -154,8 +157,9 @@ export class StoreModel {
     const { valueBytes, bigOdds } = this.#options;
     const isBig = bigOdds > 0 && random(bigOdds) === 0;
     const isLong = random(10) === 0;
+    this.#ms += random(3) + 1;
     return {
-      ms: (this.#ms += random(3) + 1),
+      ms: this.#ms,
       counter: random(65_536),
       node: random(1 << 24),
       kind: random(4),
@@ -213,7 +217,7 @@ function makeKeys(count: number, random: (below: number) => number): Key[] {
   const hashes = BUSY_PARTITIONS.flatMap((partition) => hashesIn(partition, count / 2 - 40));
   hashes.push(-0x80000000, 0, ...Array.from({ length: 38 }, () => random(0x7fffffff)));
   for (const hash of hashes) {
-    const length = keys.length % 50 === 0 ? 1 + random(1024) : 1 + random(40);
+    const length = keys.length % 50 === 0 ? 1 + random(1020) : 1 + random(40);
     const words = new Int32Array((length + 3) >> 2);
     for (let i = 0; i < words.length; i++) words[i] = random(0x7fffffff);
     if ((length & 3) !== 0) words[words.length - 1] &= (1 << ((length & 3) * 8)) - 1;
@@ -223,7 +227,9 @@ function makeKeys(count: number, random: (below: number) => number): Key[] {
     const { hash, mapId, length, words } = keys[i * 6];
     const other = words.slice();
     other[0] ^= 1;
-    keys.push({ hash, mapId, length, words: other }, { hash, mapId: 65_535, length, words });
+    keys.push({ hash, mapId, length, words: other });
+    keys.push({ hash, mapId: SAME_HOME_MAP, length, words });
+    keys.push({ hash, mapId, length: length + 4, words: Int32Array.of(...words, 0) });
   }
   return keys;
 }

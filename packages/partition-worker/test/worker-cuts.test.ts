@@ -157,7 +157,7 @@ t.test(
       const bells = doorbells();
       const setup = new FakeGateway(memory);
       setup.introduce(1, INTERESTS);
-      scenario.before.forEach((sent, i) => setup.send(i + 1, sent));
+      for (const [i, sent] of scenario.before.entries()) setup.send(i + 1, sent);
       work(new Worker(memory, bells, 1));
       setup.listen();
       setup.send(77, scenario.operation);

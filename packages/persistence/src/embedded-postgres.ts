@@ -145,6 +145,9 @@ async function launch(setup: Setup): Promise<EmbeddedServer> {
     child.once('error', (error) => settle(error.message));
     child.once('exit', () => settle(log.text));
   });
+  const onExit = (): void => void child.kill('SIGINT'); // whoever exits without `stop`
+  process.once('exit', onExit);
+  void ended.then(() => process.off('exit', onExit));
   await ready(child, log, ended);
   return {
     connection: { host: setup.socketDir, port: PORT, user: USER, database: 'postgres' },

@@ -7,17 +7,12 @@ const REJECTED_CLASSES: ReadonlySet<string> = new Set([
   '54', // program limit exceeded
   'P0', // raised by a function, as of an index that the operator added
 ]);
-const LOCK_NOT_AVAILABLE = '55P03';
 
 /** The SQLSTATE of an error that the server sent, else an empty text. */
 function stateOf(error: unknown): string {
   if (!(error instanceof Error) || !('code' in error)) return '';
   const code = String(error.code);
   return code.length === 5 ? code : '';
-}
-
-export function isLockTimeout(error: unknown): boolean {
-  return stateOf(error) === LOCK_NOT_AVAILABLE;
 }
 
 /** What an error of the driver means to the caller of a store. */

@@ -87,10 +87,15 @@ export class PostgresStore implements Store {
       RECOVERY_GROUP_RECORDS,
     );
     const iterator = groups[Symbol.asyncIterator]();
-    for (;;) {
-      const group = await this.#attempt(link, iterator.next());
-      if (group.done === true) break;
-      await onRecords(group.value);
+    try {
+      for (;;) {
+        const group = await this.#attempt(link, iterator.next());
+        if (group.done === true) break;
+        await onRecords(group.value);
+      }
+    } catch (error) {
+      link.lost = true; // the cursor is still open on it
+      throw error;
     }
     return await this.#attempt(link, link.sql.unsafe<PartitionNumber[]>(PARTITION_NUMBERS));
   }

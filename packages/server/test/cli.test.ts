@@ -77,6 +77,9 @@ test('CLI-6: info prints what the server tells over HTTP', async (t) => {
   server.info = { records: 12, bytes: 3400, bytesLimit: 9000, dirty: 2, flushLagMs: 80, epoch: 3 };
   const info = await ran(['info', '--url', server.url]);
   t.equal(info.exit, 0);
+  server.info = { error: 'Ask from this machine.' };
+  const refused = await ran(['info', '--url', server.url]);
+  t.match(refused, { exit: 1, out: '', error: /: Ask from this machine\.\n$/ });
   t.match(info.out, /^records +12\nbytes +3400\nlimit +9000\ndirty +2\nflush lag ms +80\n/);
 });
 

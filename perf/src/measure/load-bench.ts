@@ -94,12 +94,14 @@ export class LoadBench implements Bench {
   async #sample(client: LoadClient, target: Target): Promise<Sample> {
     const { settleMs, measureMs } = this.#context;
     const watch = [target.pid];
+    const seen = target.watch?.();
     const load = await client.run({ ...runOf(0), settleMs, measureMs, watch });
+    const { notes, faults } = (await seen?.()) ?? { notes: [], faults: [] };
     const cpu = describeCpu(load.cpu, target.pid, load.seconds);
     return {
       value: this.#figure(load, target),
-      notes: [`server CPU: ${cpu}`, ...remarksOf(load)],
-      faults: faultsOf(load, target.plan),
+      notes: [`server CPU: ${cpu}`, ...remarksOf(load), ...notes],
+      faults: [...faultsOf(load, target.plan), ...faults],
       load,
     };
   }

@@ -64,7 +64,8 @@ function threadsOf(pid: number): ThreadCpu[] {
   });
 }
 
-function descendantsOf(pid: number): number[] {
+/** Processes that `pid` has started, and those that they have. */
+export function descendantsOf(pid: number): number[] {
   const children = namesIn(`/proc/${pid}/task`).flatMap((thread) =>
     readOrEmpty(`/proc/${pid}/task/${thread}/children`)
       .split(' ')

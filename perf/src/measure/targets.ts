@@ -3,6 +3,7 @@ import { SEED } from '../load/random.js';
 import { EchoServer } from '../peers/echo.js';
 import { RedisServer } from '../peers/redis.js';
 import { TidewireServer } from '../server-under-test.js';
+import { watchFlush } from './flush-watch.js';
 
 /** What a scenario says of its load; the rest is the same for all. */
 export type LoadShape = Partial<Omit<LoadPlan, 'dialect' | 'port'>>;
@@ -11,7 +12,14 @@ export type LoadShape = Partial<Omit<LoadPlan, 'dialect' | 'port'>>;
 export interface Target {
   readonly pid: number;
   readonly plan: LoadPlan;
+  /** Watches the server over a run; what is returned ends that and tells what was seen. */
+  watch?(): () => Promise<Seen>;
   stop(): Promise<void>;
+}
+
+export interface Seen {
+  readonly notes: readonly string[];
+  readonly faults: readonly string[];
 }
 
 /** The load of the goals: 8 connections × 64 in flight, 16-byte keys, 100-byte values, 100 k keys. */
@@ -29,13 +37,16 @@ const COMMON: Omit<LoadPlan, 'dialect' | 'port'> = {
   seed: SEED,
 };
 
+/** With `writesBehind` the write-behind is watched, and drained after every run. */
 export async function tidewireTarget(
   shape: LoadShape,
-  flags: readonly string[] = [],
-): Promise<Target> {
-  const server = await TidewireServer.start(flags);
+  options: { writesBehind: boolean } = { writesBehind: true },
+): Promise<Target & { server: TidewireServer }> {
+  const server = await TidewireServer.start();
   const plan: LoadPlan = { ...COMMON, ...shape, dialect: 'tidewire', port: server.port };
-  return { pid: server.pid, plan, stop: () => server.stop() };
+  const target = { pid: server.pid, plan, server, stop: () => server.stop() };
+  if (!options.writesBehind) return target;
+  return { ...target, watch: () => watchFlush(server, plan.keys) };
 }
 
 /** Redis knows no frames, stamps or events: the same keys, values and windows. */

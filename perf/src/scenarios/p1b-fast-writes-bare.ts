@@ -8,5 +8,5 @@ export const fastWritesBare: Scenario = {
   bar: 0.6,
   goal: 1,
   better: 'higher',
-  open: (context) => RedisBench.open(context, {}, ['--write-behind', 'off']),
+  open: (context) => RedisBench.open(context, {}, { writesBehind: false }),
 };

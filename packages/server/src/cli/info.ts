@@ -40,11 +40,13 @@ function infoUrl(url: string): string {
   return address.href;
 }
 
-async function fetchInfo(url: string): Promise<Record<string, unknown>> {
+async function fetchInfo(url: string): Promise<Readonly<Record<string, unknown>>> {
   const response = await fetch(url, { signal: AbortSignal.timeout(INFO_TIMEOUT_MS) }).catch(() => {
     throw new FailedError(`Nobody answers at ${url}; start the server, or name it with --url`);
   });
-  const facts: unknown = response.ok ? await response.json().catch(() => undefined) : undefined;
-  if (typeof facts === 'object' && facts !== null) return facts as Record<string, unknown>;
-  throw new FailedError(`${url} gave no information (HTTP ${response.status}); is that Tidewire?`);
+  const answer: unknown = await response.json().catch(() => undefined);
+  const facts = typeof answer === 'object' && answer !== null ? answer : {};
+  if (response.ok && 'records' in facts) return facts;
+  const reason = 'error' in facts ? facts.error : 'Is that Tidewire?';
+  throw new FailedError(`${url} gave no information (HTTP ${response.status}): ${reason}`);
 }

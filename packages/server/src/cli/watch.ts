@@ -51,7 +51,7 @@ async function watched(
 }
 
 /** One line; JSON values stand in it as they are stored, digit for digit. */
-export function eventLine(event: EntryEvent<unknown>): string {
+function eventLine(event: EntryEvent<unknown>): string {
   const { kind, key, stamp, sequence, partition } = event;
   const head = JSON.stringify({ kind, key }).slice(0, -1);
   const tail = JSON.stringify({ stamp, sequence, partition }).slice(1);
