@@ -1,6 +1,6 @@
 const BACKOFF_MIN_MS = 100;
 /** The longest pause between two attempts; a connection that lived as long starts anew. */
-export const BACKOFF_MAX_MS = 10_000;
+export const BACKOFF_MAX_MS = 3_000;
 
 /** The pause before reconnecting: doubles with each attempt, half of it at random. */
 export function backoffMs(attempt: number, random: number): number {

@@ -22,7 +22,10 @@ export const HEARTBEAT_INTERVAL_MS = 15_000;
 export const HEARTBEAT_TIMEOUT_MS = 40_000;
 export const SESSION_SOFT_BYTES: number = 256 * 1024;
 export const SESSION_HARD_BYTES: number = 4 * 1024 * 1024;
+/** Beyond this much unsent, a result with a value is OVERLOADED instead. */
 export const SESSION_ANSWER_BYTES_MAX: number = 2 * 1024 * 1024;
+/** Results up to this length always fit; longer ones carry a value. */
+export const RESULT_SHORT_BYTES = 1024;
 export const RETRY_AFTER_MS = 50;
 
 // What a client library keeps while the connection is away or its window is full.
@@ -88,7 +91,11 @@ assert(
 );
 assert(KEY_BYTES_MAX + VALUE_BYTES_MAX + 512 <= FRAME_BUFFER_BYTES, 'an event fits a frame');
 assert(SESSION_SOFT_BYTES < SESSION_HARD_BYTES, 'events stop before the connection is closed');
-assert(SESSION_ANSWER_BYTES_MAX < SESSION_HARD_BYTES - SESSION_SOFT_BYTES, 'answers always fit');
+assert(
+  SESSION_ANSWER_BYTES_MAX + IN_FLIGHT_MAX * RESULT_SHORT_BYTES + SESSION_SOFT_BYTES <
+    SESSION_HARD_BYTES,
+  'answers always fit',
+);
 assert(HEARTBEAT_TIMEOUT_MS > 2 * HEARTBEAT_INTERVAL_MS, 'one lost ping closes nothing');
 assert((JOURNAL_ENTRIES & (JOURNAL_ENTRIES - 1)) === 0, 'journal entries are masked');
 assert((LANE_ENTRIES & (LANE_ENTRIES - 1)) === 0, 'lane entries are masked');

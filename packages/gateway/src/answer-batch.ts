@@ -1,8 +1,24 @@
-import type { HybridLogicalClock } from '@tidewire/core';
-import { writeResultsHead } from '@tidewire/core/threads';
+import {
+  Code,
+  type HybridLogicalClock,
+  isRefusal,
+  RESULT_SHORT_BYTES,
+  SESSION_ANSWER_BYTES_MAX,
+} from '@tidewire/core';
+import {
+  NO_RECORD,
+  type ResultFields,
+  requestIdOf,
+  writeResult,
+  writeResultsHead,
+} from '@tidewire/core/threads';
 import { FrameBufferPool } from './frame-buffer.js';
 import type { Session } from './session.js';
 import { Sent } from './transport.js';
+
+const SAY_BYTES_MAX = 32;
+const NO_WORDS: Int32Array = new Int32Array(0);
+const NO_BYTES: Uint8Array = new Uint8Array(0);
 
 /** Results of one turn, put together to one frame a session. */
 export class AnswerBatch {
@@ -10,17 +26,37 @@ export class AnswerBatch {
   readonly #touched: Session[] = [];
   readonly #clock: HybridLogicalClock;
   readonly #onDropped: (session: Session) => void;
+  readonly #scratch: Uint8Array = new Uint8Array(SAY_BYTES_MAX);
+  readonly #result: ResultFields = {
+    requestId: 0,
+    outcome: 0,
+    refusal: 0,
+    level: 0,
+    partition: 0,
+    record: NO_RECORD,
+    withValue: false,
+  };
 
   constructor(options: { clock: HybridLogicalClock; onDropped: (session: Session) => void }) {
     this.#clock = options.clock;
     this.#onDropped = options.onDropped;
   }
 
-  /** Adds an entry of Results. */
+  /** Adds an entry of Results. One with a value that would overfill the buffer is OVERLOADED. */
   append(session: Session, source: Uint8Array, offset: number, length: number): void {
-    if (session.answers?.hasRoom(length) === false) this.#send(session);
-    if (session.answers === undefined) this.#begin(session);
-    session.answers?.append(source, offset, length);
+    if (length > RESULT_SHORT_BYTES && unsentBytes(session) + length > SESSION_ANSWER_BYTES_MAX)
+      this.say(session, requestIdOf(source, offset), Code.OVERLOADED);
+    else this.#append(session, source, offset, length);
+  }
+
+  /** Adds a result that is no more than a code. */
+  say(session: Session, requestId: number, code: Code): void {
+    const result = this.#result;
+    result.requestId = requestId;
+    result.outcome = isRefusal(code) ? Code.UNSPECIFIED : code;
+    result.refusal = isRefusal(code) ? code : Code.UNSPECIFIED;
+    const length = writeResult(this.#scratch, 0, result, NO_WORDS, NO_BYTES);
+    this.#append(session, this.#scratch, 0, length);
   }
 
   /** Sends everything. */
@@ -30,6 +66,12 @@ export class AnswerBatch {
       session.isTouched = false;
     }
     this.#touched.length = 0;
+  }
+
+  #append(session: Session, source: Uint8Array, offset: number, length: number): void {
+    if (session.answers?.hasRoom(length) === false) this.#send(session);
+    if (session.answers === undefined) this.#begin(session);
+    session.answers?.append(source, offset, length);
   }
 
   #begin(session: Session): void {
@@ -50,4 +92,9 @@ export class AnswerBatch {
     if (session.connection.send(frame) === Sent.DROPPED) this.#onDropped(session);
     this.#pool.give(buffer);
   }
+}
+
+function unsentBytes(session: Session): number {
+  const { answers, connection } = session;
+  return connection.bufferedBytes() + (answers === undefined ? 0 : answers.end - answers.start);
 }

@@ -10,22 +10,11 @@ import {
   TTL_MS_MAX,
   VALUE_BYTES_MAX,
 } from '@tidewire/core';
-import {
-  type FrameReader,
-  isCleanUtf8,
-  NO_RECORD,
-  OPERATION_READ,
-  type ResultFields,
-  writeResult,
-} from '@tidewire/core/threads';
+import { type FrameReader, isCleanUtf8, OPERATION_READ } from '@tidewire/core/threads';
 import { AckLevel, OperationKind, ValueKind } from '@tidewire/schemas';
 import type { AnswerBatch } from './answer-batch.js';
 import { type OperationTime, type PartitionService, ROUTED } from './partition-service.js';
 import type { Session } from './session.js';
-
-const NO_WORDS: Int32Array = new Int32Array(0);
-const NO_BYTES: Uint8Array = new Uint8Array(0);
-const REFUSAL_BYTES_MAX = 32;
 
 /**
  * Takes the operations of a frame: checks each, stamps it if it has no stamp, and sends it to its
@@ -38,16 +27,6 @@ export class OperationIntake {
   readonly #partitions: PartitionService;
   readonly #answers: AnswerBatch;
   readonly #time: OperationTime = { ms: 0, counter: 0, node: 0, nowMs: 0 };
-  readonly #scratch: Uint8Array = new Uint8Array(REFUSAL_BYTES_MAX);
-  readonly #answer: ResultFields = {
-    requestId: 0,
-    outcome: 0,
-    refusal: 0,
-    level: 0,
-    partition: 0,
-    record: NO_RECORD,
-    withValue: false,
-  };
   /** Operations sent to workers and not answered by them. */
   outstanding = 0;
   /** The server stops: every operation is refused. */
@@ -74,7 +53,7 @@ export class OperationIntake {
     const isFull = session.connection.bufferedBytes() > SESSION_SOFT_BYTES;
     while (this.#reader.nextOperation() === OPERATION_READ) {
       const code = isFull ? Code.OVERLOADED : this.#takeOne(session, bytes);
-      if (code !== ROUTED) this.#answerAtOnce(session, code);
+      if (code !== ROUTED) this.#answers.say(session, this.#reader.requestId, code);
     }
   }
 
@@ -125,14 +104,5 @@ export class OperationIntake {
     time.counter = stampCounter;
     time.node = node === 0 ? session.node : node;
     return Code.UNSPECIFIED;
-  }
-
-  #answerAtOnce(session: Session, code: Code): void {
-    const answer = this.#answer;
-    answer.requestId = this.#reader.requestId;
-    answer.outcome = code === Code.ABSENT ? code : 0;
-    answer.refusal = code === Code.ABSENT ? 0 : code;
-    const length = writeResult(this.#scratch, 0, answer, NO_WORDS, NO_BYTES);
-    this.#answers.append(session, this.#scratch, 0, length);
   }
 }

@@ -25,6 +25,8 @@ import {
   type Write,
 } from './store-fixture.js';
 
+t.setTimeout(0); // the runner's own limit is enough
+
 const PARTITION = 5;
 const POSITION = 4242;
 const url = buildCut('store-cuts')('worker/store/record-store.js');

@@ -4,6 +4,8 @@ import { buildCut } from './cut/cut-build.js';
 import { cutAt, diesIn, revive } from './cut/cut-steps.js';
 import { type ModelOptions, StoreModel } from './store-model.js';
 
+t.setTimeout(0); // the runner's own limit is enough
+
 const JOURNAL_ENTRIES = 64;
 const isLong = process.env['TIDEWIRE_LONG_TESTS'] !== undefined;
 const firstSeed = Number(process.env['TIDEWIRE_SEED'] ?? 1);

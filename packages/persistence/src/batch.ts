@@ -1,6 +1,6 @@
 import type { StoredRecord } from './store.js';
 
-/** Records on their way to one flush: the newest of each key, in the order that `flush` requires. */
+/** Records on their way to one flush: the newest of each key, in the order that it requires. */
 export class Batch {
   readonly #records: Map<string, StoredRecord> = new Map();
 

@@ -42,7 +42,8 @@ interface Setup {
 
 /**
  * Starts a Postgres of our own on `dataDir`, made if it is not there, behind a Unix socket in a
- * folder that only this account may enter: no network port and no password. Rejects with a sentence.
+ * folder that only its account may enter: no network port and no password. Rejects with a
+ * sentence.
  */
 export async function startEmbedded(
   dataDir: string,

@@ -28,7 +28,7 @@ export function batchRecords(backlog: Backlog): number {
   return BATCH_RECORDS_MAX;
 }
 
-/** Pause after the n-th failure in a row: doubling, bounded, half of it by chance (`random` < 1). */
+/** Pause after the n-th failure in a row: doubling, bounded, half of it by chance. */
 export function backoffMs(failures: number, random: number): number {
   const whole = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** Math.min(failures - 1, 16));
   return whole / 2 + (whole / 2) * random;

@@ -58,26 +58,7 @@ export class PostgresStore implements Store {
   }
 
   async open(options: { takeOver: boolean }): Promise<number> {
-    const link = this.#dial();
-    try {
-      const locked = await tryLock(link);
-      if (!locked && !options.takeOver)
-        throw new StoreError(
-          'LOCKED',
-          'Another Tidewire writes to this database; stop it, or take over with --take-over.',
-        );
-      await prepareSchema((text) => link.lock.unsafe(text));
-      const [fence] = await this.#raise(
-        link,
-        'UPDATE tidewire.fence SET epoch = epoch + 1, connection = 0 RETURNING epoch::float8',
-      );
-      this.#epoch = Number(fence['epoch']);
-      if (!locked) await this.#seizeLock(link);
-    } catch (error) {
-      await leave(link);
-      throw toStoreError(error);
-    }
-    this.#link = link;
+    await this.#establish((link) => this.#take(link, options.takeOver));
     return this.#epoch;
   }
 
@@ -89,7 +70,7 @@ export class PostgresStore implements Store {
     const iterator = groups[Symbol.asyncIterator]();
     try {
       for (;;) {
-        const group = await this.#attempt(link, iterator.next());
+        const group = await this.#attempt(link, within(DATABASE_STATEMENT_MS, iterator.next()));
         if (group.done === true) break;
         await onRecords(group.value);
       }
@@ -116,12 +97,11 @@ export class PostgresStore implements Store {
   }
 
   async close(): Promise<void> {
-    const link = this.#link;
-    this.#link = undefined;
-    if (link !== undefined) await leave(link);
+    if (this.#renewal !== undefined && this.#link !== undefined) this.#link.lost = true;
+    if (this.#link !== undefined) await leave(this.#link);
   }
 
-  /** Runs a statement whose first two parameters are the fence and which answers a row if it held. */
+  /** Runs a statement that takes the fence as $1 and $2 and answers a row if it held. */
   async #write(text: string, parameters: string[]): Promise<void> {
     const link = await this.#ready();
     const number = this.#number;
@@ -146,34 +126,60 @@ export class PostgresStore implements Store {
 
   async #ready(): Promise<Link> {
     if (this.#fenced) throw this.#fence();
-    if (this.#link !== undefined && !this.#link.lost) return this.#link;
+    if (this.#renewal === undefined && this.#link?.lost === false) return this.#link;
     this.#renewal ??= this.#renew().finally(() => {
       this.#renewal = undefined;
     });
     return await this.#renewal;
   }
 
-  /** New connections, and the next connection number; the order keeps a fenced process lockless. */
   async #renew(): Promise<Link> {
     if (this.#link !== undefined) void leave(this.#link);
-    this.#link = undefined;
+    return await this.#establish((link) => this.#resume(link));
+  }
+
+  /** Connects anew; `claim` makes the new connections the only ones that may write. */
+  async #establish(claim: (link: Link) => Promise<void>): Promise<Link> {
     const link = this.#dial();
+    this.#link = link;
     try {
-      const rows = await this.#raise(
-        link,
-        `UPDATE tidewire.fence SET connection = connection + 1 WHERE epoch = ${this.#epoch}
-          RETURNING connection::float8`,
-      );
-      if (rows.length === 0) throw this.#fence();
-      this.#number = Number(rows[0]['connection']);
-      if (!(await tryLock(link)))
-        throw new StoreError('UNAVAILABLE', 'The lock of the earlier connection still stands.');
+      await within(DATABASE_STATEMENT_MS, claim(link));
     } catch (error) {
-      await leave(link);
+      link.lost = true;
+      void leave(link);
       throw toStoreError(error);
     }
-    this.#link = link;
     return link;
+  }
+
+  /** The first connections of a process: lock, tables, epoch. */
+  async #take(link: Link, takeOver: boolean): Promise<void> {
+    const isLocked = await tryLock(link);
+    if (!isLocked && !takeOver)
+      throw new StoreError(
+        'LOCKED',
+        'Another Tidewire writes to this database; stop it, or take over with --take-over.',
+      );
+    await prepareSchema((text) => link.lock.unsafe(text));
+    const [fence] = await this.#raise(
+      link,
+      'UPDATE tidewire.fence SET epoch = epoch + 1, connection = 0 RETURNING epoch::float8',
+    );
+    this.#epoch = Number(fence['epoch']);
+    if (!isLocked) await this.#seizeLock(link);
+  }
+
+  /** Connections in place of lost ones. The fence comes first: who is fenced takes no lock. */
+  async #resume(link: Link): Promise<void> {
+    const [fence] = await this.#raise(
+      link,
+      `UPDATE tidewire.fence SET connection = connection + 1 WHERE epoch = ${this.#epoch}
+        RETURNING connection::float8`,
+    );
+    if (fence === undefined) throw this.#fence();
+    this.#number = Number(fence['connection']);
+    if (!(await tryLock(link)))
+      throw new StoreError('UNAVAILABLE', 'The lock of the earlier connection still stands.');
   }
 
   /** Updates the fence, waiting for statements that hold it and ending those that take too long. */

@@ -37,8 +37,8 @@ export type Idle = (hasRoom: () => boolean) => Promise<void>;
 
 /**
  * Streams the store into the workers before anything else may happen to their memory: record images
- * through the recovery rings, then for each partition the sequence that it goes on from, which is at
- * the same time flushed, then an end mark.
+ * through the recovery rings, then for each partition the sequence that it goes on from, which is
+ * also its flushed one, then an end mark.
  *
  * Runs in the persistence thread, which is the writer of the map table until it has ended.
  */

@@ -30,7 +30,7 @@ export async function unprivilegedAccount(): Promise<Account> {
   );
 }
 
-/** `path`, or a place for it that the account can reach. The same path has always the same place. */
+/** `path`, or a place for it that the account can reach: always the same for the same path. */
 export async function placeFor(path: string, account: Account): Promise<string> {
   if (account.uid === undefined || (await canEnter(dirname(path), account))) return path;
   return join(SHARED_FOLDER, createHash('sha256').update(path).digest('hex').slice(0, 16));

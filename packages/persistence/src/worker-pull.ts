@@ -14,6 +14,7 @@ import {
   type WorkerMemory,
 } from '@tidewire/core/threads';
 import { Batch } from './batch.js';
+import { type End, readEnd } from './batch-end.js';
 import { type Backlog, backoffMs, batchRecords, isDue } from './flush-window.js';
 import { ImageReader } from './record-image.js';
 import { type StoredRecord, StoreError } from './store.js';
@@ -35,24 +36,17 @@ export interface PullContext {
   onOutcome(error: StoreError | undefined): void;
 }
 
-interface Mark {
-  readonly partition: number;
-  readonly sequence: number;
-}
-
-/** What a commit of the batch under way completes. */
-interface End {
-  readonly laneHanded: number;
-  readonly marks: readonly Mark[];
-  readonly more: boolean;
-  readonly changesHanded: number;
-}
-
 type State =
   | { readonly kind: 'IDLE' }
   /** The worker is answering; records gather in the batch. */
   | { readonly kind: 'PULLING' }
-  | { readonly kind: 'FLUSHING'; readonly end: End; outcome: 'COMMITTED' | StoreError | undefined }
+  | {
+      readonly kind: 'FLUSHING';
+      /** What a commit completes. */
+      readonly end: End;
+      readonly changesHanded: number;
+      outcome: 'COMMITTED' | StoreError | undefined;
+    }
   | { readonly kind: 'BACKOFF'; readonly untilMs: number }
   | { readonly kind: 'FENCED' };
 
@@ -224,16 +218,12 @@ export class WorkerPull {
       this.#state = { kind: 'IDLE' };
       return;
     }
-    this.#flush({
-      laneHanded: words[at + BatchEnd.LANE_HANDED],
-      marks: marksOf(words, at),
-      more: words[at + BatchEnd.MORE] !== 0,
-      changesHanded: this.#load(WorkerControl.CHANGES_HANDED),
-    });
+    const changesHanded = this.#load(WorkerControl.CHANGES_HANDED);
+    this.#flush(readEnd(words, at), changesHanded);
   }
 
-  #flush(end: End): void {
-    const state: State = { kind: 'FLUSHING', end, outcome: undefined };
+  #flush(end: End, changesHanded: number): void {
+    const state: State = { kind: 'FLUSHING', end, changesHanded, outcome: undefined };
     this.#state = state;
     this.#context.flush(this.#batch.take()).then(
       () => {
@@ -252,6 +242,7 @@ export class WorkerPull {
     if (state.outcome === undefined) return 0;
     if (state.outcome === 'COMMITTED') {
       this.#commit(state.end);
+      this.#changesFlushed = state.changesHanded;
       this.#context.onOutcome(undefined);
       return 1;
     }
@@ -271,7 +262,6 @@ export class WorkerPull {
     this.#laneFlushed = end.laneHanded;
     storeWord(this.#control, WorkerControl.LANE_FLUSHED, end.laneHanded);
     this.#gateway.ring();
-    this.#changesFlushed = end.changesHanded;
     this.#mustPull = end.more;
     this.#failures = 0;
     this.#state = { kind: 'IDLE' };
@@ -305,14 +295,4 @@ export class WorkerPull {
   #load(index: number): number {
     return loadWord(this.#control, index);
   }
-}
-
-function marksOf(words: Int32Array, end: number): Mark[] {
-  return Array.from({ length: words[end + BatchEnd.MARK_COUNT] }, (_, i) => {
-    const at = end + BatchEnd.MARKS + i * BatchEnd.MARK_WORDS;
-    return {
-      partition: words[at],
-      sequence: RecordLayout.joinWords(words[at + 1], words[at + 2]),
-    };
-  });
 }

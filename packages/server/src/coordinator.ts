@@ -217,8 +217,15 @@ export class Coordinator {
 
   /** Ends a start that is under way, or else the process. */
   #fail(reason: string): void {
-    if (this.#status.phase === 'ready') this.#onFatal(reason);
+    if (this.#status.phase === 'ready') void this.#abort(reason);
     else this.#recovered?.reject(new ServerError(reason));
+  }
+
+  /** Leaves no database behind. */
+  async #abort(reason: string): Promise<void> {
+    this.#gateway.drain();
+    await this.#embedded?.stop().catch(() => {});
+    this.#onFatal(reason);
   }
 
   async #raiseClockBound(): Promise<void> {

@@ -6,6 +6,7 @@ import { createLog } from './log.js';
 const EXIT_FAILED = 1;
 const EXIT_WRONG_USE = 2;
 const EXIT_UNFLUSHED = 3;
+const STOP_MS_MAX = 20_000;
 
 function version(): string {
   const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
@@ -41,6 +42,7 @@ async function main(): Promise<void> {
   const stop = async (): Promise<void> => {
     if (isStopping) process.exit(EXIT_FAILED); // the second signal
     isStopping = true;
+    setTimeout(() => fail('stopping took too long.', EXIT_UNFLUSHED), STOP_MS_MAX).unref();
     const unflushed = await coordinator.stop();
     if (unflushed > 0) fail(`${unflushed} writes did not reach the database.`, EXIT_UNFLUSHED);
     process.exit(0);

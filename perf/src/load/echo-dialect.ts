@@ -10,7 +10,7 @@ import { REQUEST_ID_BASE } from './operation-template.js';
 import type { LoadPlan } from './plan.js';
 import { upgradeRequest, WebSocketReader } from './websocket.js';
 
-/** The frames of Tidewire's load against a server that sends each back: the ceiling of a gateway. */
+/** The frames of Tidewire's load, each sent back by the server: the ceiling of any gateway. */
 export class EchoDialect extends WebSocketReader implements Dialect {
   readonly frameBytesMax: number;
   readonly operationsPerFrame: number;

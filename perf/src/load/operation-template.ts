@@ -11,7 +11,7 @@ import { maskedMessage } from './websocket.js';
 export const MAP = 'bench';
 export const KEY_BYTES = 16;
 
-/** Request ids lie in [2^21, 2^28): all of them take four bytes, so that they can be overwritten. */
+/** Request ids lie in [2^21, 2^28): all take four bytes, so that they can be overwritten. */
 export const REQUEST_ID_BASE: number = 1 << 21;
 
 // Each stands where an operation's own number, stamp and key are written later.

@@ -16,8 +16,8 @@ const SUBSCRIBED = 0x2a;
 const ERROR = 0x42;
 
 /**
- * `tidewire.v1` at the least cost: results and events are counted by walking over their lengths, and
- * only the first, short fields of each are read (the order of fields is fixed by the server's writer).
+ * `tidewire.v1` at the least cost: results and events are counted by walking over their lengths,
+ * and only the first, short fields of each are read (the server writes fields in a fixed order).
  */
 export class TidewireDialect extends WebSocketReader implements Dialect {
   readonly frameBytesMax: number;
@@ -111,7 +111,7 @@ export class TidewireDialect extends WebSocketReader implements Dialect {
     }
   }
 
-  /** Events: topic 0x08, then entries of tag 0x12; in each kind 0x08, partition 0x10, sequence 0x18. */
+  /** Events: topic 0x08, entries of tag 0x12; in each kind 0x08, partition 0x10, sequence 0x18. */
   #onEvents(bytes: Buffer, from: number, to: number): void {
     let at = from;
     if (bytes[at] === 0x08) {

@@ -7,7 +7,7 @@ const TICKS_PER_SECOND = 100;
 const USER_TICKS = 11;
 const SYSTEM_TICKS = 12;
 
-/** CPU seconds since their start of all threads of `pids` and of the processes they have started. */
+/** CPU seconds since their start of all threads of `pids` and of processes they have started. */
 export function readThreads(pids: readonly number[]): ThreadCpu[] {
   return pids.flatMap((pid) => [pid, ...descendantsOf(pid)]).flatMap(threadsOf);
 }

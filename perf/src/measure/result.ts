@@ -65,7 +65,7 @@ export function resultOf(
   };
 }
 
-/** A scenario that was not measured: failed for want of a feature, or skipped for want of a peer. */
+/** A scenario that was not measured: failed for want of a feature, skipped for want of a peer. */
 export function unmeasured(
   scenario: Scenario,
   reason: string,

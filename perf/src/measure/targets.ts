@@ -22,7 +22,7 @@ export interface Seen {
   readonly faults: readonly string[];
 }
 
-/** The load of the goals: 8 connections × 64 in flight, 16-byte keys, 100-byte values, 100 k keys. */
+/** The goals' load: 8 connections × 64 in flight, 16-byte keys, 100-byte values, 100 k keys. */
 const COMMON: Omit<LoadPlan, 'dialect' | 'port'> = {
   connections: 8,
   window: 64,

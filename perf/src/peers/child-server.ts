@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 
-/** Waits until `child` prints a line that matches `pattern`; throws if it ends or takes too long. */
+/** Waits until `child` prints what matches `pattern`; throws if it ends or takes too long. */
 export async function waitForLine(
   child: ChildProcess,
   pattern: RegExp,

@@ -1,4 +1,4 @@
-/** Entry of the echo server: raw uWebSockets.js that sends every message back, on a port of its own. */
+/** Entry of the echo server: raw uWebSockets.js that sends back every message. */
 import uWS from 'uWebSockets.js';
 
 const app = uWS.App();

@@ -8,7 +8,8 @@ import { escapeText, linePlot, type Series } from './plot.js';
 import { verdict } from './table.js';
 
 const STYLE = `body{font:15px system-ui,sans-serif;max-width:1120px;margin:2rem auto;padding:0 1rem}
-table{border-collapse:collapse}td,th{padding:.25rem .75rem;text-align:left;border-bottom:1px solid #8884}
+table{border-collapse:collapse}
+td,th{padding:.25rem .75rem;text-align:left;border-bottom:1px solid #8884}
 svg{width:520px;max-width:100%;font:11px system-ui,sans-serif}.grid{stroke:#8883}
 .title{font-weight:600;font-size:13px}svg .label,svg .title{fill:currentColor}
 @media(prefers-color-scheme:dark){body{background:#111;color:#ddd}}`;

@@ -1,6 +1,6 @@
 import * as RecordLayout from '../memory/record-layout.js';
 import { partitionOf } from '../partition-hash.js';
-import { copyBytes, varintBytes, writeFixed32, writeStamp, writeVarint } from './wire-bytes.js';
+import { copyBytes, readFixed32, varintBytes, writeFixed32, writeStamp, writeVarint } from './wire-bytes.js';
 
 /**
  * Writes the messages of a ServerFrame into memory that the caller owns; every `…Bytes` function
@@ -28,6 +28,7 @@ const HEAD_CLOCK_BYTES = 9;
 /** A Result begins with these, zero or not, so that they can be patched where they lie. */
 const RESULT_REFUSAL = 3;
 const RESULT_LEVEL = 5;
+const RESULT_REQUEST_ID = 7;
 const RESULT_FIXED_BYTES = 11;
 
 /** Room to keep in front of a body for its head. */
@@ -90,6 +91,11 @@ export function patchRefusal(target: Uint8Array, offset: number, refusal: number
 /** Sets the level of the Result that `writeResult` put at `offset`. */
 export function patchLevel(target: Uint8Array, offset: number, level: number): void {
   target[entryBody(target, offset) + RESULT_LEVEL] = level;
+}
+
+/** The request id of the Result that `writeResult` put at `offset`. */
+export function requestIdOf(target: Uint8Array, offset: number): number {
+  return readFixed32(target, entryBody(target, offset) + RESULT_REQUEST_ID);
 }
 
 /** Length of the record's Event as an entry of Events: tag, length and fields. */

@@ -35,6 +35,11 @@ export function writeFixed32(target: Uint8Array, offset: number, value: number):
   return offset + 4;
 }
 
+export function readFixed32(source: Uint8Array, offset: number): number {
+  const high = (source[offset + 2] << 16) | (source[offset + 3] << 24);
+  return (source[offset] | (source[offset + 1] << 8) | high) >>> 0;
+}
+
 /** Writes `milliseconds << 16 | counter`, given the milliseconds' low 32 and high 16 bits. */
 export function writeStamp(
   target: Uint8Array,

@@ -15,7 +15,7 @@ export function processIo(): Io {
     onStop: (action) => {
       process.once('SIGINT', action);
       process.once('SIGTERM', action);
-      process.stdout.once('error', action);
+      process.stdout.on('error', action);
     },
   };
 }

@@ -1,0 +1,161 @@
+import { once } from 'node:events';
+import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
+import {
+  ClientFrameSchema,
+  type Error as ErrorFrame,
+  type Event,
+  type OperationSchema,
+  type Result,
+  type ServerFrame,
+  ServerFrameSchema,
+} from '@tidewire/schemas';
+import { type RawData, WebSocket } from 'ws';
+
+export type Body = MessageInitShape<typeof ClientFrameSchema>['body'];
+export type OperationInit = MessageInitShape<typeof OperationSchema>;
+
+/** Frames of one connection, written and read by the schema: no library of ours in between. */
+export class RawClient {
+  readonly events: Event[] = [];
+  readonly errors: ErrorFrame[] = [];
+  /** The newest clock that the server has shown. */
+  clock = 0n;
+  /** How the server ended the connection. */
+  readonly closed: Promise<{ code: number; reason: string }>;
+  readonly socket: WebSocket;
+  #isClosed = false;
+  #requestId = 0;
+  #subscriptionId = 0;
+  readonly #results: Map<number, (result: Result) => void> = new Map();
+  #waiting: { readonly condition: () => boolean; readonly resolve: () => void }[] = [];
+  readonly #bodies: Set<string> = new Set();
+  lastPong = 0n;
+  epoch = 0n;
+
+  private constructor(socket: WebSocket) {
+    this.socket = socket;
+    socket.on('message', (data) => this.#onFrame(data));
+    socket.on('error', () => {}); // `close` follows
+    this.closed = once(socket, 'close').then(([code, reason]) => {
+      this.#isClosed = true;
+      this.#look();
+      return { code, reason: String(reason) };
+    });
+  }
+
+  /** A connection that has not said Hello. */
+  static async open(url: string): Promise<RawClient> {
+    const socket = new WebSocket(url, { perMessageDeflate: false });
+    const client = new RawClient(socket);
+    await once(socket, 'open');
+    return client;
+  }
+
+  static async connect(url: string, node = 7): Promise<RawClient> {
+    const client = await RawClient.open(url);
+    client.say({ case: 'hello', value: { protocolVersion: 1, node } });
+    await client.until(() => client.has('welcome'));
+    return client;
+  }
+
+  say(body: Body, clock = 0n): void {
+    this.sayBytes(encodeFrame(body, clock));
+  }
+
+  sayBytes(bytes: Uint8Array): void {
+    this.socket.send(bytes);
+  }
+
+  /** Sends one frame of operations; resolves with their results in the same order. */
+  operate(...operations: OperationInit[]): Promise<Result[]> {
+    const numbered = operations.map((operation) => ({
+      ...operation,
+      requestId: ++this.#requestId,
+    }));
+    const results = numbered.map(
+      ({ requestId }) =>
+        new Promise<Result>((resolve) => this.#results.set(requestId, resolve)),
+    );
+    this.say({ case: 'operations', value: { operations: numbered } });
+    return Promise.all(results);
+  }
+
+  /** Resolves once the subscription is live. */
+  async subscribe(map: string, key = ''): Promise<number> {
+    const subscriptionId = ++this.#subscriptionId;
+    let isLive = false;
+    this.#onSubscribed.set(subscriptionId, () => {
+      isLive = true;
+    });
+    this.say({ case: 'subscribe', value: { subscriptionId, map, key } });
+    await this.until(() => isLive || this.errors.length > 0);
+    return subscriptionId;
+  }
+
+  /** Resolves when everything said before has been read by the server. */
+  async ping(clock = 0n): Promise<void> {
+    const token = this.lastPong + 1n;
+    this.say({ case: 'ping', value: { token } }, clock);
+    await this.until(() => this.lastPong === token);
+  }
+
+  /** Looks after every frame; rejects if the connection ends before. */
+  async until(condition: () => boolean): Promise<void> {
+    if (condition()) return;
+    await new Promise<void>((resolve) => this.#waiting.push({ condition, resolve }));
+    if (!condition()) throw new Error('the connection has ended');
+  }
+
+  has(body: string): boolean {
+    return this.#bodies.has(body);
+  }
+
+  close(): void {
+    this.socket.terminate();
+  }
+
+  readonly #onSubscribed: Map<number, () => void> = new Map();
+
+  #onFrame(data: RawData): void {
+    const frame = fromBinary(ServerFrameSchema, data as Buffer);
+    this.clock = frame.clock;
+    this.#take(frame.body);
+    this.#bodies.add(frame.body.case ?? '');
+    this.#look();
+  }
+
+  #take(body: ServerFrame['body']): void {
+    switch (body.case) {
+      case 'welcome':
+        this.epoch = body.value.epoch;
+        break;
+      case 'results':
+        for (const result of body.value.results) this.#results.get(result.requestId)?.(result);
+        break;
+      case 'events':
+        this.events.push(...body.value.events);
+        break;
+      case 'subscribed':
+        this.#onSubscribed.get(body.value.subscriptionId)?.();
+        break;
+      case 'error':
+        this.errors.push(body.value);
+        break;
+      case 'pong':
+        this.lastPong = body.value.token;
+    }
+  }
+
+  #look(): void {
+    this.#waiting = this.#waiting.filter(({ condition, resolve }) => {
+      if (!this.#isClosed && !condition()) return true;
+      resolve();
+      return false;
+    });
+  }
+}
+
+export function encodeFrame(body: Body, clock = 0n): Uint8Array {
+  const init = { clock, ...(body === undefined ? {} : { body }) };
+  return toBinary(ClientFrameSchema, create(ClientFrameSchema, init));
+}
