@@ -108,6 +108,10 @@ export function storeContract(t: Test, freshPlace: () => Promise<MakeStore>): vo
     await fencedOff(t, store);
     t.same(sorted(await recovered(second)), plain([record('a', { ms: 1 }), record('b')]));
     await second.probe();
+    await store.close();
+    const third = make();
+    t.teardown(() => third.close());
+    await rejects(t, third.open(FIRST), 'LOCKED');
   });
 }
 
