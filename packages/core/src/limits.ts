@@ -7,6 +7,8 @@ export const PROTOCOL_VERSION = 1;
 
 // What a client may send.
 export const FRAME_BYTES_MAX: number = 64 * 1024;
+/** A frame beyond FRAME_BYTES_MAX is refused by name, one beyond this ends its connection at once. */
+export const TRANSPORT_FRAME_BYTES_MAX: number = 256 * 1024;
 export const FRAME_OPERATIONS_MAX = 1024;
 export const MAP_BYTES_MAX = 128;
 export const KEY_BYTES_MAX = 1024;
@@ -89,6 +91,7 @@ assert(
   FRAME_BYTES_MAX >= VALUE_BYTES_MAX + KEY_BYTES_MAX + MAP_BYTES_MAX + 64,
   'a put fits a frame',
 );
+assert(FRAME_BYTES_MAX < TRANSPORT_FRAME_BYTES_MAX, 'a frame too long is refused by name');
 assert(KEY_BYTES_MAX + VALUE_BYTES_MAX + 512 <= FRAME_BUFFER_BYTES, 'an event fits a frame');
 assert(SESSION_SOFT_BYTES < SESSION_HARD_BYTES, 'events stop before the connection is closed');
 assert(

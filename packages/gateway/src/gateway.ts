@@ -2,6 +2,7 @@ import {
   CODE_SENTENCES,
   Code,
   closeCodeOf,
+  FRAME_BYTES_MAX,
   type HybridLogicalClock,
   KEY_BYTES_MAX,
   MAP_BYTES_MAX,
@@ -172,6 +173,10 @@ export class Gateway implements TransportHandlers<Session> {
 
   onMessage(session: Session, bytes: Uint8Array): void {
     if (session.isClosing) return;
+    if (bytes.length > FRAME_BYTES_MAX) {
+      this.#refuseSession(session, Code.TOO_LARGE);
+      return;
+    }
     const nowMs = this.#time.refresh();
     const fault = this.#reader.open(bytes);
     if (fault !== FrameFault.NONE) {
@@ -188,6 +193,11 @@ export class Gateway implements TransportHandlers<Session> {
     if (this.#reader.body === ClientBody.OPERATIONS) this.#intake.take(session, bytes, nowMs);
     else this.#onControl(session, bytes);
     this.#onWork();
+  }
+
+  onText(session: Session): void {
+    if (!session.isClosing)
+      this.#refuseSession(session, Code.INVALID, 'A frame is a binary message.');
   }
 
   onDropped(session: Session): void {

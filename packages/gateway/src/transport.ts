@@ -27,6 +27,8 @@ export interface TransportHandlers<C> {
   onOpen(connection: Connection): C;
   /** `bytes` are valid only during the call. */
   onMessage(context: C, bytes: Uint8Array): void;
+  /** A text message came; its content is of no interest. */
+  onText(context: C): void;
   /** A message was skipped because the connection's buffer was full. */
   onDropped(context: C): void;
   onClose(context: C): void;
@@ -40,6 +42,7 @@ export interface HttpAnswer {
 }
 
 export interface TransportLimits {
+  /** A message longer than this ends its connection without a word. */
   readonly frameBytesMax: number;
   /** Beyond it messages are dropped, and `onDropped` is called. */
   readonly bufferBytesMax: number;

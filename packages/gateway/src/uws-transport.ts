@@ -110,9 +110,11 @@ class UwsTransport<C> implements Transport {
       upgrade: (response, request, socketContext) =>
         this.#upgrade(response, request, socketContext),
       open: (socket) => this.#open(socket),
-      message: (socket, message) => {
+      message: (socket, message, isBinary) => {
         const { context } = socket.getUserData();
-        if (context !== undefined) handlers.onMessage(context, new Uint8Array(message));
+        if (context === undefined) return;
+        if (isBinary) handlers.onMessage(context, new Uint8Array(message));
+        else handlers.onText(context);
       },
       dropped: (socket) => {
         const { context } = socket.getUserData();

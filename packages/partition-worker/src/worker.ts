@@ -30,6 +30,8 @@ const INTERESTS_A_TURN = 1024;
 /** How long to sleep when what is lacking is room in another thread's ring. */
 const BLOCKED_SLEEP_MS = 1;
 const IDLE_SLEEP_MS = 250;
+/** Looks before a sleep, some 15 µs in all: less than the gateway pays to wake a thread. */
+const SPINS = 200;
 
 /**
  * One partition worker: owns its partitions' records and executes what is asked of them, one
@@ -109,8 +111,9 @@ export class Worker {
     return work;
   }
 
-  /** Blocks the thread until there is something to do. */
+  /** Blocks the thread until there is something to do; first it looks again for a moment. */
   sleep(): void {
+    for (let i = 0; i < SPINS; i++) if (this.#hasWork()) return;
     this.#doorbell.sleep(
       () => this.#hasWork(),
       this.#outbound.hasRoom() ? IDLE_SLEEP_MS : BLOCKED_SLEEP_MS,

@@ -95,7 +95,7 @@ export class WorkerPull {
     this.#pull = loadWord(this.#control, WorkerControl.PULL_REQUESTED);
     this.#attempt = loadWord(this.#control, WorkerControl.ATTEMPT);
     this.#laneFlushed = loadWord(this.#control, WorkerControl.LANE_FLUSHED);
-    this.#changesFlushed = loadWord(this.#control, WorkerControl.CHANGES_HANDED);
+    this.#changesFlushed = loadWord(this.#control, WorkerControl.CHANGES_FLUSHED);
     this.#wakeAt = loadWord(this.#control, WorkerControl.WAKE_AT_CHANGES);
     this.#raiseAttempt(); // whatever an earlier thread had under way is handed over again
   }
@@ -243,6 +243,7 @@ export class WorkerPull {
     if (state.outcome === 'COMMITTED') {
       this.#commit(state.end);
       this.#changesFlushed = state.changesHanded;
+      storeWord(this.#control, WorkerControl.CHANGES_FLUSHED, state.changesHanded);
       this.#context.onOutcome(undefined);
       return 1;
     }

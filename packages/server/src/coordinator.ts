@@ -3,11 +3,11 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   DRIFT_MS_MAX,
-  FRAME_BYTES_MAX,
   HEARTBEAT_TIMEOUT_MS,
   HybridLogicalClock,
   NODE_MAX,
   SESSION_HARD_BYTES,
+  TRANSPORT_FRAME_BYTES_MAX,
 } from '@tidewire/core';
 import {
   allocateSharedMemory,
@@ -112,7 +112,7 @@ export class Coordinator {
     await mkdir(this.#config.dataDir, { recursive: true });
     const startMs = await this.#clockBound.read();
     this.#transport = await createUwsTransport(this.#gateway, {
-      frameBytesMax: FRAME_BYTES_MAX,
+      frameBytesMax: TRANSPORT_FRAME_BYTES_MAX,
       bufferBytesMax: SESSION_HARD_BYTES,
       idleTimeoutMs: HEARTBEAT_TIMEOUT_MS,
     });

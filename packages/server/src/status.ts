@@ -71,7 +71,7 @@ export class Status {
     return this.#memory.workers.reduce((sum, { control }) => {
       const words = new Int32Array(control);
       const changes = loadWord(words, WorkerControl.CHANGES);
-      return sum + Math.max(0, (changes - loadWord(words, WorkerControl.CHANGES_HANDED)) | 0);
+      return sum + Math.max(0, (changes - loadWord(words, WorkerControl.CHANGES_FLUSHED)) | 0);
     }, 0);
   }
 

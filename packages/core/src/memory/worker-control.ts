@@ -21,6 +21,8 @@ export const ATTEMPT = 34;
 export const WAKE_AT_CHANGES = 35;
 /** SAFE lane position up to which everything is in the database. */
 export const LANE_FLUSHED = 36;
+/** Of CHANGES, those that the database has; what lies between is in memory alone. */
+export const CHANGES_FLUSHED = 37;
 
 // Writer: worker.
 /** Grows by one a turn. */
