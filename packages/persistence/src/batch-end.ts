@@ -1,7 +1,7 @@
 import { BatchEnd, RecordLayout } from '@tidewire/core/threads';
 
 /** Everything of a partition up to a sequence. */
-export interface Mark {
+interface Mark {
   readonly partition: number;
   readonly sequence: number;
 }

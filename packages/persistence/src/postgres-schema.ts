@@ -4,7 +4,7 @@ import { PARTITIONS } from '@tidewire/core';
 import { StoreError } from './store.js';
 
 /** Runs a statement, or several without parameters as one transaction. */
-export type Query = (text: string) => Promise<readonly Record<string, unknown>[]>;
+type Query = (text: string) => Promise<readonly Record<string, unknown>[]>;
 
 const VERSION = 1;
 const RECORD_COLUMNS: Readonly<Record<string, string>> = {

@@ -26,7 +26,7 @@ const FAR_AWAY = 0x4000_0000;
 const NONE: Backlog = { dirty: 0, lane: 0, sinceMs: Number.POSITIVE_INFINITY };
 
 /** What the pulls of all workers share. */
-export interface PullContext {
+interface PullContext {
   /** Starts a flush; settles with what became of it. */
   flush(records: StoredRecord[]): Promise<void>;
   /** Called when a flush has settled, from outside a turn. */

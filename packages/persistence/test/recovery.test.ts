@@ -84,6 +84,7 @@ t.test('REC-2: each worker gets the records of its partitions, bit for bit', asy
   const records = sorted([
     ...Object.entries(VALUES).map(([key, value]) => record(key, { value })),
     ...KEYS.map((key) => record(key, { map: key.slice(0, 20), kind: 2, expiresAt: 2 ** 48 - 1 })),
+    removal('fewer', { ms: 2 ** 47 - 1, counter: 3 }),
     removal('gone', { ms: 2 ** 47 - 1, counter: 0xffff, node: 0xffffff, sequence: 2 ** 48 - 1 }),
   ]).map((each) => ({ ...each, value: Buffer.from(each.value) }));
   store.groups = [records.slice(0, 5), records.slice(5)];

@@ -42,7 +42,7 @@ const DRAIN_MS_MAX = 2000;
 const FLUSH_MS_MAX = 8000;
 
 /** The server cannot start, or can no longer run; the message is a sentence for the operator. */
-export class ServerError extends Error {
+class ServerError extends Error {
   override name = 'ServerError';
 }
 

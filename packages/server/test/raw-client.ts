@@ -73,8 +73,7 @@ export class RawClient {
       requestId: ++this.#requestId,
     }));
     const results = numbered.map(
-      ({ requestId }) =>
-        new Promise<Result>((resolve) => this.#results.set(requestId, resolve)),
+      ({ requestId }) => new Promise<Result>((resolve) => this.#results.set(requestId, resolve)),
     );
     this.say({ case: 'operations', value: { operations: numbered } });
     return Promise.all(results);

@@ -33,7 +33,7 @@ export function zipfShare(rank: number, count: number): number {
 }
 
 /** Draws ranks from 0, exactly Zipf-distributed, by searching the cumulated shares. */
-export class ZipfSampler {
+class ZipfSampler {
   readonly #cumulated: Float64Array;
   readonly #random: Random;
 

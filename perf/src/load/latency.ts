@@ -36,7 +36,3 @@ export class LatencyRecorder {
     return points;
   }
 }
-
-export function percentileOf(points: readonly LatencyPoint[], percentile: number): number {
-  return points.find((point) => point.percentile === percentile)?.micros ?? Number.NaN;
-}

@@ -2,7 +2,7 @@ import type { Distribution } from './distribution.js';
 import type { Account } from './ledger.js';
 
 /** Long enough for everything that is only late. */
-export const DRAIN_MS = 5000;
+const DRAIN_MS = 5000;
 
 /** What a load process is to do; sent to it once. */
 export interface LoadPlan {

@@ -30,7 +30,7 @@ export interface Result {
 export type Samples = Readonly<Record<Side, readonly Sample[]>>;
 
 /** Whether `ratio` is as good as `wanted`. */
-export function reaches(scenario: Scenario, ratio: number, wanted: number): boolean {
+function reaches(scenario: Scenario, ratio: number, wanted: number): boolean {
   return scenario.better === 'higher' ? ratio >= wanted : ratio <= wanted;
 }
 

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { Environment } from '../measure/environment.js';
 import type { Result } from '../measure/result.js';
 
-export const HISTORY_FILE: string = fileURLToPath(
+const HISTORY_FILE: string = fileURLToPath(
   new URL('../../results/history.jsonl', import.meta.url),
 );
 

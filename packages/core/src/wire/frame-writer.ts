@@ -1,6 +1,13 @@
 import * as RecordLayout from '../memory/record-layout.js';
 import { partitionOf } from '../partition-hash.js';
-import { copyBytes, readFixed32, varintBytes, writeFixed32, writeStamp, writeVarint } from './wire-bytes.js';
+import {
+  copyBytes,
+  readFixed32,
+  varintBytes,
+  writeFixed32,
+  writeStamp,
+  writeVarint,
+} from './wire-bytes.js';
 
 /**
  * Writes the messages of a ServerFrame into memory that the caller owns; every `…Bytes` function

@@ -33,14 +33,14 @@ export const FREE_SPANS = 384;
 export const FREE_SPAN_SIZES = 12;
 
 // Partition words. Numbers of 48 bits lie low before high.
-export const PARTITIONS_INDEX = 1024;
+const PARTITIONS_INDEX = 1024;
 const PARTITION_WORDS_LOG2 = 4;
 export const SEQUENCE = 0;
 /** The journal knows every change above this sequence, as far as it reaches back. */
 export const JOURNAL_FROM = 2;
 
 // Directory. A segment is chosen by the top 8 bits of an index hash.
-export const DIRECTORY = 8192;
+const DIRECTORY = 8192;
 export const DIRECTORY_BITS = 8;
 export const DIRECTORY_SIZE: number = 1 << DIRECTORY_BITS;
 export const DIRECTORY_SHIFT: number = 32 - DIRECTORY_BITS;
