@@ -3,6 +3,11 @@ import type { Gateway } from './gateway.js';
 
 /** How long to look for answers without progress before sleeping. */
 const POLL_US = 50;
+/**
+ * How long answers may wait for others of the same time, while workers owe some: one message with
+ * ten answers costs hardly more than one with a single answer.
+ */
+const HOLD_US = 50;
 /** Deadlines are checked at least this often. */
 const SLEEP_MS_MAX = 100;
 
@@ -18,6 +23,7 @@ export class GatewayLoop {
   #isScheduled = false;
   #isStopped = false;
   #progressUs = 0;
+  #flushedUs = 0;
   /** Counts sleeps, so that one that was cut short does not start a second loop. */
   #sleep = 0;
   #isAsleep = false;
@@ -50,10 +56,17 @@ export class GatewayLoop {
     const work = this.#gateway.doWork();
     const nowUs = this.#nowUs();
     if (work > 0) this.#progressUs = nowUs;
-    const polls = this.#gateway.outstanding > 0 && nowUs - this.#progressUs < POLL_US;
+    const isOwed = this.#gateway.outstanding > 0;
+    const polls = isOwed && nowUs - this.#progressUs < POLL_US;
+    if (!isOwed || !polls || nowUs - this.#flushedUs >= HOLD_US) this.#flush(nowUs);
     if (work > 0 || polls) this.wake();
     else void this.#rest();
   };
+
+  #flush(nowUs: number): void {
+    this.#flushedUs = nowUs;
+    this.#gateway.flush();
+  }
 
   async #rest(): Promise<void> {
     const sleep = ++this.#sleep;

@@ -132,13 +132,19 @@ export class Gateway implements TransportHandlers<Session> {
     this.#intake.isDraining = true;
   }
 
+  /** Closes every session and says why. */
+  endSessions(code: Code): void {
+    for (const session of this.#connections.all())
+      if (!session.isClosing) this.#refuseSession(session, code);
+  }
+
   /** A worker has been started for the `start`-th time. Call before it runs, the first time too. */
   onWorkerStart(worker: number, start: number): void {
     this.#events.onWorkerStart(worker, start);
     this.#onWork();
   }
 
-  /** One turn: requests out, answers and events in. Returns the work done. */
+  /** One turn: requests out, answers and events in. Returns the work done; `flush` sends it. */
   doWork(): number {
     const nowMs = this.#time.refresh();
     let work = this.#events.sendInterests() + this.#partitions.publish();
@@ -147,10 +153,14 @@ export class Gateway implements TransportHandlers<Session> {
       this.#intake.outstanding -= answered;
       work += answered + reader.releasePending(nowMs);
     }
-    if (this.#clock.ms < nowMs) this.#clock.tick();
+    return work;
+  }
+
+  /** Sends the answers and events of the turns since the last call. */
+  flush(): void {
+    if (this.#clock.ms < this.#time.nowMs) this.#clock.tick();
     this.#events.flush();
     this.#answers.flush();
-    return work;
   }
 
   hasWork(): boolean {

@@ -56,6 +56,7 @@ export class TestBench {
     for (let idle = 0; idle < 2; ) {
       let work = this.gateway.doWork();
       for (const worker of this.workers) work += worker.doWork();
+      this.gateway.flush();
       idle = work === 0 ? idle + 1 : 0;
     }
   }

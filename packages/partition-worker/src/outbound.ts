@@ -20,7 +20,7 @@ import {
   writeResult,
 } from '@tidewire/core/threads';
 import type { Level } from '@tidewire/schemas';
-import { returnsWinner } from './execute/operation.js';
+import { isVisible, returnsWinner } from './execute/operation.js';
 import type { SubscriptionIndex } from './query/subscription-index.js';
 import { ABSENT, type RecordStore } from './store/record-store.js';
 
@@ -95,7 +95,10 @@ export class Outbound {
     result.partition = partition;
     result.record = record === ABSENT ? NO_RECORD : record;
     result.withValue =
-      outcome === Code.FOUND || (outcome === Code.SUPERSEDED && returnsWinner(request, at));
+      outcome === Code.FOUND ||
+      (outcome === Code.SUPERSEDED &&
+        returnsWinner(request, at) &&
+        isVisible(request, at, this.#words, record));
     this.#write(request, at, position);
   }
 

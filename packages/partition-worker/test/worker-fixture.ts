@@ -1,6 +1,7 @@
 import { Code, hashOf } from '@tidewire/core';
 import {
   bytesToWords,
+  Doorbell,
   EventMessage,
   InterestEnd,
   InterestKind,
@@ -22,6 +23,7 @@ import type { OperationKind } from '@tidewire/schemas';
 
 export const START_MS = 1_700_000_000_000;
 export const MAP_ID = 3;
+const UNKNOWN_KIND = 99;
 
 /** An operation as a gateway sends it. */
 export interface Sent {
@@ -148,6 +150,18 @@ export class FakeGateway {
     this.#requests.commit();
   }
 
+  /** Sends a record that no worker knows, at which it dies; returns the index of its kind. */
+  sendPoison(): number {
+    const at = this.#requests.claim(UNKNOWN_KIND, UnsubscribeRequest.WORDS);
+    this.#requests.commit();
+    return at - 1;
+  }
+
+  /** Wakes the worker. */
+  wake(): void {
+    new Doorbell(new Int32Array(this.memory.control), WorkerControl.WORKER_DOORBELL).ring();
+  }
+
   /** Tells the worker's start of this number all interests. */
   introduce(start: number, interests: readonly { topic: number; key: string }[]): void {
     for (const { topic, key } of interests)
@@ -155,6 +169,10 @@ export class FakeGateway {
     const at = this.#interests.claim(InterestKind.END, InterestEnd.WORDS);
     this.#interests.words[at + InterestEnd.START] = start;
     this.#interests.commit();
+  }
+
+  hasNews(): boolean {
+    return !this.#outbound.isEmpty();
   }
 
   /** Reads everything; by the gateway's rule what was said before a death is dropped. */

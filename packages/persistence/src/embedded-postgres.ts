@@ -1,6 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { chmod, chown, cp, mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { constants, setPriority } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { DATABASE_START_MS } from '@tidewire/core';
@@ -141,6 +142,7 @@ async function launch(setup: Setup): Promise<EmbeddedServer> {
     stdio: ['ignore', 'ignore', 'pipe'],
     detached: true, // Ctrl-C is for us: the last flush still needs the server
   });
+  yieldToForeground(child.pid);
   const log = new LogTail(child);
   const ended = new Promise<string>((settle) => {
     child.once('error', (error) => settle(error.message));
@@ -156,6 +158,11 @@ async function launch(setup: Setup): Promise<EmbeddedServer> {
     ended,
     stop: () => stop(setup, child, ended),
   };
+}
+
+/** Nobody waits for write-behind: where cores are scarce, clients come first. */
+function yieldToForeground(pid: number | undefined): void {
+  if (pid !== undefined) setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
 }
 
 /** The last lines that a server wrote. */

@@ -1,3 +1,4 @@
+import { constants, setPriority } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { MessagePort } from 'node:worker_threads';
 import { BACKOFF_MAX_MS, DATABASE_START_MS, PROBE_INTERVAL_MS } from '@tidewire/core';
@@ -24,6 +25,8 @@ const ROOM_POLL_MS = 2;
 /** The thread's one endless task: open, recover, then write behind until told to stop. */
 export default async function main(task: PersistenceTask): Promise<void> {
   const { memory, port } = task;
+  // Only Linux takes it for this thread alone.
+  if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
   const report = (status: PersistenceStatus): void => port.postMessage(status);
   const doorbell = new Doorbell(new Int32Array(memory.doorbells), PERSISTENCE_DOORBELL);
   const store = new PostgresStore(task.connection);

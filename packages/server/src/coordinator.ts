@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
+  Code,
   DRIFT_MS_MAX,
   HEARTBEAT_TIMEOUT_MS,
   HybridLogicalClock,
@@ -141,7 +142,8 @@ export class Coordinator {
     this.#transport?.stopListening();
     await this.#settleRequests();
     await this.#persistence?.stop(FLUSH_MS_MAX);
-    this.#gateway.doWork(); // SAFE results of the last flush
+    this.#gateway.doWork();
+    this.#gateway.flush(); // SAFE results of the last batch
     for (const timer of this.#timers) clearInterval(timer);
     this.#transport?.close();
     await this.#pool?.stop();
@@ -210,6 +212,8 @@ export class Coordinator {
         this.#unflushed = status.unflushed;
         return;
       case 'fenced':
+        this.#gateway.endSessions(Code.FENCED);
+        return this.#fail(status.reason);
       case 'failed':
         this.#fail(status.reason);
     }

@@ -8,6 +8,7 @@ import {
   type Result,
   type ServerFrame,
   ServerFrameSchema,
+  type Welcome,
 } from '@tidewire/schemas';
 import { type RawData, WebSocket } from 'ws';
 
@@ -27,10 +28,11 @@ export class RawClient {
   #requestId = 0;
   #subscriptionId = 0;
   readonly #results: Map<number, (result: Result) => void> = new Map();
+  readonly #onSubscribed: Map<number, () => void> = new Map();
   #waiting: { readonly condition: () => boolean; readonly resolve: () => void }[] = [];
   readonly #bodies: Set<string> = new Set();
   lastPong = 0n;
-  epoch = 0n;
+  welcome: Welcome | undefined;
 
   private constructor(socket: WebSocket) {
     this.socket = socket;
@@ -105,6 +107,11 @@ export class RawClient {
     if (!condition()) throw new Error('the connection has ended');
   }
 
+  /** By the server's Welcome. */
+  get epoch(): bigint {
+    return this.welcome?.epoch ?? 0n;
+  }
+
   has(body: string): boolean {
     return this.#bodies.has(body);
   }
@@ -112,8 +119,6 @@ export class RawClient {
   close(): void {
     this.socket.terminate();
   }
-
-  readonly #onSubscribed: Map<number, () => void> = new Map();
 
   #onFrame(data: RawData): void {
     const frame = fromBinary(ServerFrameSchema, data as Buffer);
@@ -126,7 +131,7 @@ export class RawClient {
   #take(body: ServerFrame['body']): void {
     switch (body.case) {
       case 'welcome':
-        this.epoch = body.value.epoch;
+        this.welcome = body.value;
         break;
       case 'results':
         for (const result of body.value.results) this.#results.get(result.requestId)?.(result);

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import postgres from 'postgres';
@@ -117,12 +117,6 @@ export class RunningServer {
     return this.#sql;
   }
 
-  /** Environment by which another server finds this one's database. */
-  async databaseEnvironment(): Promise<Record<string, string>> {
-    const { host, user } = await this.#location();
-    return { PGHOST: host, PGUSER: user, DATABASE_URL: 'postgres:///postgres' };
-  }
-
   /** Ends the embedded database as by a power cut. */
   async killDatabase(): Promise<void> {
     await this.#leaveDatabase();
@@ -198,7 +192,7 @@ export class RunningServer {
 }
 
 /** The account of root's database must be able to enter. */
-async function makeFolder(): Promise<string> {
+export async function makeFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'tidewire-test-'));
   await chmod(folder, 0o755);
   return folder;
@@ -230,6 +224,3 @@ async function endProcess(pid: number): Promise<void> {
     // there is no such process any more
   }
 }
-
-/** Where the package lies. */
-export const PACKAGE_DIR: string = dirname(dirname(MAIN));

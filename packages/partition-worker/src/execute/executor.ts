@@ -11,7 +11,7 @@ import { Level, OperationKind } from '@tidewire/schemas';
 import type { Outbound } from '../outbound.js';
 import { ABSENT, FULL, type RecordStore } from '../store/record-store.js';
 import { compareWrite, shouldApply } from './conflict.js';
-import { flagsOf, isSafe, nowOf, operationKindOf } from './operation.js';
+import { flagsOf, isSafe, isVisible, operationKindOf } from './operation.js';
 
 /**
  * Executes OPERATION ring records: the only code that changes the store on behalf of a client.
@@ -67,7 +67,8 @@ export class Executor {
   }
 
   #get(request: Int32Array, at: number, position: number, partition: number, record: number): void {
-    const outcome = this.#isVisible(request, at, record) ? Code.FOUND : Code.ABSENT;
+    const isFound = record !== ABSENT && isVisible(request, at, this.#store.words, record);
+    const outcome = isFound ? Code.FOUND : Code.ABSENT;
     this.#outbound.answer(request, at, position, partition, record, outcome, Level.MEMORY);
   }
 
@@ -146,11 +147,5 @@ export class Executor {
   #isLaneFull(): boolean {
     const flushed = loadWord(this.#control, WorkerControl.LANE_FLUSHED);
     return ((this.#control[WorkerControl.LANE_TAIL] - flushed) | 0) >= LANE_ENTRIES;
-  }
-
-  #isVisible(request: Int32Array, at: number, record: number): boolean {
-    if (record === ABSENT || RecordLayout.isTombstone(this.#store.words, record)) return false;
-    const expiresAt = RecordLayout.expiresAtOf(this.#store.words, record);
-    return expiresAt === 0 || expiresAt > nowOf(request, at);
   }
 }
