@@ -3,6 +3,7 @@ import type { Scenario } from './measure/scenario.js';
 
 const ROUNDS = 5;
 const ROUNDS_QUICK = 3;
+const MINUTES = 30;
 
 export interface Options {
   /** Scenarios to run, by their order in the catalogue. */
@@ -12,6 +13,8 @@ export interface Options {
   readonly isMicro: boolean;
   readonly isHelp: boolean;
   readonly isRecorded: boolean;
+  readonly minutes: number;
+  readonly rate: number;
   readonly jsonFile: string | undefined;
   readonly reportFolder: string | undefined;
 }
@@ -36,6 +39,8 @@ export function readOptions(words: string[], catalogue: readonly Scenario[]): Op
     isMicro,
     isHelp: values.help,
     isRecorded: values.record,
+    minutes: numberOf('minutes', values.minutes ?? MINUTES),
+    rate: numberOf('rate', values.rate ?? 0),
     jsonFile: values.json,
     reportFolder: values.report,
   };
@@ -44,23 +49,26 @@ export function readOptions(words: string[], catalogue: readonly Scenario[]): Op
 export function helpText(catalogue: readonly Scenario[]): string {
   const lines = catalogue.map((scenario) => {
     const need = typeof scenario.open === 'string' ? ' (not built yet)' : '';
-    return `  ${scenario.id.padEnd(4)} ${scenario.title}${need}`;
+    const isLong = scenario.isByNameOnly ? ' (only by name)' : '';
+    return `  ${scenario.id.padEnd(6)} ${scenario.title}${need}${isLong}`;
   });
   return [
     'pnpm perf [P1 P5 …] [--rounds N] [--quick] [--json FILE] [--report DIR] [--record]',
     'pnpm perf micro [--json FILE]',
     '',
     'Measures Tidewire beside what a user would pick instead, on this machine, in one run.',
-    'Without names: every scenario. Exit code 1: a bar was missed; 2: wrong use.',
+    'Without names: every scenario but those that run only by name. Exit code 1: a bar was missed; 2: wrong use.',
     '',
     '  --rounds N    pairs of measurements of each scenario (5; with --quick 3)',
     '  --quick       three short rounds: under a minute a scenario',
     '  --json FILE   writes the results as JSON',
     '  --report DIR  writes DIR/index.html with plots',
+    '  --minutes N   how long a soak goes on (30)',
+    '  --rate N      operations a second of a soak (70 % of what the server can do)',
     '  --record      appends the ratios to perf/results/history.jsonl',
     '',
     ...lines,
-    '  micro ring, frame reader and writer, store, conflict rule and clock, in seconds',
+    '  micro  ring, frame reader and writer, store, conflict rule and clock, in seconds',
   ].join('\n');
 }
 
@@ -70,6 +78,8 @@ type Values = {
   json?: string;
   report?: string;
   record: boolean;
+  minutes?: string;
+  rate?: string;
   help: boolean;
 };
 
@@ -84,12 +94,20 @@ function parse(words: string[]): { values: Values; positionals: string[] } {
         json: { type: 'string' },
         report: { type: 'string' },
         record: { type: 'boolean', default: false },
+        minutes: { type: 'string' },
+        rate: { type: 'string' },
         help: { type: 'boolean', default: false, short: 'h' },
       },
     });
   } catch (error) {
     throw new UsageError((error as Error).message.split('. ')[0].concat('.'));
   }
+}
+
+function numberOf(name: string, value: string | number): number {
+  const number = Number(value);
+  if (!(number >= 0)) throw new UsageError(`--${name} takes a number.`);
+  return number;
 }
 
 function choose(ids: readonly string[], catalogue: readonly Scenario[]): readonly Scenario[] {
@@ -99,5 +117,5 @@ function choose(ids: readonly string[], catalogue: readonly Scenario[]): readonl
   if (unknown >= 0)
     throw new UsageError(`There is no scenario ${ids[unknown]}; --help lists them.`);
   const chosen = catalogue.filter((scenario) => wanted.includes(scenario.id.toLowerCase()));
-  return chosen.length > 0 ? chosen : catalogue;
+  return chosen.length > 0 ? chosen : catalogue.filter((scenario) => !scenario.isByNameOnly);
 }

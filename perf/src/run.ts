@@ -38,6 +38,8 @@ async function measureAll(options: Options): Promise<Measurement[]> {
   const context: Context = {
     rounds: options.rounds,
     isQuick: options.isQuick,
+    minutes: options.minutes,
+    rate: options.rate,
     ...(options.isQuick ? WINDOW_QUICK : WINDOW),
     progress: (text) => progress.say(text),
   };

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import postgres from 'postgres';
-import { descendantsOf } from './measure/process-cpu.js';
+import { descendantsOf, residentBytesOf } from './measure/process-cpu.js';
 import { stopChild, waitForLine } from './peers/child-server.js';
 import { freePort } from './peers/free-port.js';
 
@@ -20,24 +20,39 @@ const PID_FILE_SOCKET_FOLDER = 4;
 /** What `/info` tells, as far as it is used here. */
 export interface ServerInfo {
   readonly records: number;
+  /** Memory of the stores in use. */
+  readonly bytes: number;
   /** Records that the database does not have yet. */
   readonly dirty: number;
   /** For how long something has been dirty. */
   readonly flushLagMs: number;
 }
 
+/** Of `/readyz`. */
+export interface Readiness {
+  readonly status: 'starting' | 'recovering' | 'ready' | 'stopping';
+  readonly recovered: number;
+}
+
+/** A connection of the driver that the server itself uses. */
+export type Database = postgres.Sql;
+
 /** Tidewire as a user starts it: its own process, its own database, a data folder of its own. */
 export class TidewireServer {
   readonly port: number;
-  readonly pid: number;
-  readonly #child: ChildProcess;
+  readonly #flags: readonly string[];
   readonly #folder: string;
+  #child: ChildProcess;
 
-  private constructor(child: ChildProcess, port: number, folder: string) {
+  private constructor(child: ChildProcess, port: number, launch: Launch) {
     this.#child = child;
     this.port = port;
-    this.pid = child.pid ?? 0;
-    this.#folder = folder;
+    this.#folder = launch.folder;
+    this.#flags = launch.flags;
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
   }
 
   /** `flags`: as for `start`, beside the port and the data folder. */
@@ -45,8 +60,8 @@ export class TidewireServer {
     const port = await freePort();
     const folder = await mkdtemp(join(tmpdir(), 'tidewire-perf-'));
     await chmod(folder, 0o711); // the database's account must pass through
-    const words = [ENTRY, '--port', String(port), '--data-dir', join(folder, 'data'), ...flags];
-    const child = spawn(process.execPath, words);
+    const launch = { folder, flags };
+    const child = spawnServer(port, launch);
     try {
       await waitForLine(child, READY, START_MS);
     } catch (error) {
@@ -54,7 +69,27 @@ export class TidewireServer {
       await rm(folder, { recursive: true, force: true });
       throw error;
     }
-    return new TidewireServer(child, port, folder);
+    return new TidewireServer(child, port, launch);
+  }
+
+  /** Stops it in order and starts it again on the same data; resolves once it is spawned. */
+  async respawn(): Promise<void> {
+    const code = await stopChild(this.#child, STOP_MS);
+    if (code !== 0) throw new Error(`the server ended with ${code}`);
+    this.#child = spawnServer(this.port, { folder: this.#folder, flags: this.#flags });
+    this.#child.stdout?.resume();
+    this.#child.stderr?.resume();
+  }
+
+  /** Undefined while nobody listens yet. Throws if the server has ended. */
+  async readiness(): Promise<Readiness | undefined> {
+    if (this.#child.exitCode !== null) throw new Error('the server ended while it started');
+    try {
+      const response = await fetch(`http://127.0.0.1:${this.port}/readyz`);
+      return (await response.json()) as Readiness;
+    } catch {
+      return undefined;
+    }
   }
 
   async info(): Promise<ServerInfo> {
@@ -62,18 +97,24 @@ export class TidewireServer {
     return (await response.json()) as ServerInfo;
   }
 
-  /** Rows of the table, asked of its database without the server. */
-  async countRows(): Promise<number> {
+  /** A connection to its database beside the server; end it after use. */
+  async openDatabase(): Promise<Database> {
     const [database] = descendantsOf(this.pid);
     const folder = await readlink(`/proc/${database}/cwd`); // Postgres works in its data folder
     const lines = (await readFile(join(folder, 'postmaster.pid'), 'utf8')).split('\n');
-    const sql = postgres({
+    return postgres({
       host: lines[PID_FILE_SOCKET_FOLDER],
       port: Number(lines[PID_FILE_PORT]),
       user: 'tidewire',
       database: 'postgres',
       max: 1,
+      onnotice: () => {},
     });
+  }
+
+  /** Rows of the table, asked of its database without the server. */
+  async countRows(): Promise<number> {
+    const sql = await this.openDatabase();
     try {
       const [row] = await sql<{ count: string }[]>`SELECT count(*) FROM tidewire.record`;
       return Number(row.count);
@@ -91,11 +132,43 @@ export class TidewireServer {
     for (const pid of descendantsOf(this.pid)) process.kill(pid, 'SIGCONT');
   }
 
+  /** Resident memory of its process, in bytes. */
+  residentBytes(): number {
+    return residentBytesOf(this.pid);
+  }
+
+  /** Ends it without a flush: what is in memory alone is of no more use. */
+  async discard(): Promise<void> {
+    const databases = descendantsOf(this.pid);
+    this.#child.kill('SIGKILL');
+    for (const pid of databases) killIfAlive(pid);
+    await stopChild(this.#child, STOP_MS);
+    await rm(this.#folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+  }
+
   /** Stops it as an operator would. Throws if it did not flush everything. */
   async stop(): Promise<void> {
     this.releaseDatabase();
     const code = await stopChild(this.#child, STOP_MS);
     await rm(this.#folder, { recursive: true, force: true });
     if (code !== 0) throw new Error(`the server ended with ${code}`);
+  }
+}
+
+interface Launch {
+  readonly folder: string;
+  readonly flags: readonly string[];
+}
+
+function spawnServer(port: number, { folder, flags }: Launch): ChildProcess {
+  const words = [ENTRY, '--port', String(port), '--data-dir', join(folder, 'data'), ...flags];
+  return spawn(process.execPath, words);
+}
+
+function killIfAlive(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // it has gone with its postmaster
   }
 }

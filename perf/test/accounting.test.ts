@@ -14,11 +14,14 @@ const PLAN: Omit<LoadPlan, 'port'> = {
   operationsPerFrame: 1,
   keys: 500,
   distribution: 'zipf',
+  firstKey: 0,
   getShare: 0,
+  modifyShare: 0,
   valueBytes: 100,
   stamped: true,
   safe: false,
   subscribers: 2,
+  subscription: 'map',
   seed: 1,
 };
 

@@ -41,7 +41,14 @@ t.test('PERF-3: uniform draws reach every key, none too often', async (t) => {
 
 t.test('PERF-4: latest counts back from the newest key, which moves with inserts', async (t) => {
   const ranks = Uint32Array.of(0, 3, 0);
-  const keys = new KeySource({ distribution: 'latest', ranks, start: 0, keys: 10 });
+  const keys = new KeySource({
+    distribution: 'latest',
+    ranks,
+    start: 0,
+    keys: 10,
+    connection: 0,
+    connections: 1,
+  });
   t.same([keys.next(), keys.next()], [9, 6]);
   t.equal(keys.insert(), 10);
   t.equal(keys.next(), 10);

@@ -20,11 +20,14 @@ const PLAN: LoadPlan = {
   operationsPerFrame: 3,
   keys: 1 << 20,
   distribution: 'sequential',
+  firstKey: 0,
   getShare: 0,
+  modifyShare: 0,
   valueBytes: 100,
   stamped: true,
   safe: true,
   subscribers: 0,
+  subscription: 'map',
   seed: 1,
 };
 

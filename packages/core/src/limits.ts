@@ -25,6 +25,8 @@ export const HEARTBEAT_TIMEOUT_MS = 40_000;
 export const SESSION_SOFT_BYTES: number = 256 * 1024;
 export const SESSION_HARD_BYTES: number = 4 * 1024 * 1024;
 /** Beyond this much unsent, a result with a value is OVERLOADED instead. */
+/** A slow consumer may read this long what was sent before it is closed. */
+export const SLOW_CLOSE_MS = 5000;
 export const SESSION_ANSWER_BYTES_MAX: number = 2 * 1024 * 1024;
 /** Results up to this length always fit; longer ones carry a value. */
 export const RESULT_SHORT_BYTES = 1024;

@@ -213,6 +213,7 @@ export class Gateway implements TransportHandlers<Session> {
   onDropped(session: Session): void {
     if (session.isClosing) return;
     session.isClosing = true;
+    this.#events.forget(session);
     session.connection.close(closeCodeOf(Code.SLOW_CONSUMER), CODE_SENTENCES[Code.SLOW_CONSUMER]);
   }
 

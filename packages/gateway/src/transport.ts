@@ -16,7 +16,7 @@ export interface Connection {
   bufferedBytes(): number;
   join(topic: number): void;
   leave(topic: number): void;
-  /** Sends a close frame and ends; `onClose` follows. */
+  /** Sends a close frame, once the buffer has room for it, and ends; `onClose` follows. */
   close(code: number, reason: string): void;
 }
 
@@ -29,7 +29,10 @@ export interface TransportHandlers<C> {
   onMessage(context: C, bytes: Uint8Array): void;
   /** A text message came; its content is of no interest. */
   onText(context: C): void;
-  /** A message was skipped because the connection's buffer was full. */
+  /**
+   * A message was skipped because the connection's buffer was full: none
+   * that came later has been sent. Called in a later turn, or before the next publish.
+   */
   onDropped(context: C): void;
   onClose(context: C): void;
   /** Answers an HTTP GET. `isLocal`: the caller is on this machine. */

@@ -1,3 +1,4 @@
+import { SLOW_CLOSE_MS } from '@tidewire/core';
 import type uWS from 'uWebSockets.js';
 import {
   type Connection,
@@ -55,21 +56,30 @@ async function loadUws(): Promise<UwsModule> {
 
 class UwsConnection<C> implements Connection {
   readonly remoteAddress: string;
+  /** A message was dropped: none may follow it. */
+  isSlow = false;
   readonly #socket: uWS.WebSocket<UserData<C>>;
+  readonly #bufferBytesMax: number;
   #isOpen = true;
+  /** How to close once the buffer has room for it. */
+  #ending: { readonly code: number; readonly reason: string } | undefined;
+  #endingTimer: NodeJS.Timeout | undefined;
 
-  constructor(socket: uWS.WebSocket<UserData<C>>) {
+  constructor(socket: uWS.WebSocket<UserData<C>>, bufferBytesMax: number) {
     this.#socket = socket;
+    this.#bufferBytesMax = bufferBytesMax;
     this.remoteAddress = new TextDecoder().decode(socket.getRemoteAddressAsText());
   }
 
   /** The socket must not be touched once uWebSockets has closed it. */
   markClosed(): void {
     this.#isOpen = false;
+    clearTimeout(this.#endingTimer);
   }
 
   send(bytes: Uint8Array): Sent {
-    if (!this.#isOpen) return Sent.OK;
+    if (!this.#isOpen || this.#ending !== undefined) return Sent.OK;
+    if (this.isSlow) return Sent.DROPPED;
     return this.#socket.send(bytes, true) === DROPPED ? Sent.DROPPED : Sent.OK;
   }
 
@@ -85,8 +95,21 @@ class UwsConnection<C> implements Connection {
     if (this.#isOpen) this.#socket.unsubscribe(String(topic));
   }
 
+  /** Beyond the limit of the buffer uWebSockets would drop the close frame too. */
   close(code: number, reason: string): void {
-    if (this.#isOpen) this.#socket.end(code, reason);
+    if (!this.#isOpen || this.#ending !== undefined) return;
+    if (this.bufferedBytes() <= this.#bufferBytesMax) {
+      this.#socket.end(code, reason);
+      return;
+    }
+    this.#ending = { code, reason };
+    this.#endingTimer = setTimeout(() => this.#socket.close(), SLOW_CLOSE_MS);
+  }
+
+  /** The peer has read something. */
+  onDrain(): void {
+    if (this.#ending === undefined || this.bufferedBytes() > this.#bufferBytesMax) return;
+    this.#socket.end(this.#ending.code, this.#ending.reason);
   }
 }
 
@@ -95,11 +118,15 @@ class UwsTransport<C> implements Transport {
   readonly #app: uWS.TemplatedApp;
   readonly #handlers: TransportHandlers<C>;
   readonly #connections: Map<uWS.WebSocket<UserData<C>>, UwsConnection<C>> = new Map();
+  /** Have dropped a message, which the handler has not been told. */
+  #slow: uWS.WebSocket<UserData<C>>[] = [];
+  readonly #bufferBytesMax: number;
   #listenSocket: uWS.us_listen_socket | undefined;
 
   constructor(uws: UwsModule, handlers: TransportHandlers<C>, limits: TransportLimits) {
     this.#uws = uws;
     this.#handlers = handlers;
+    this.#bufferBytesMax = limits.bufferBytesMax;
     this.#app = uws.App();
     this.#app.ws<UserData<C>>('/*', {
       maxPayloadLength: limits.frameBytesMax,
@@ -116,10 +143,8 @@ class UwsTransport<C> implements Transport {
         if (isBinary) handlers.onMessage(context, new Uint8Array(message));
         else handlers.onText(context);
       },
-      dropped: (socket) => {
-        const { context } = socket.getUserData();
-        if (context !== undefined) handlers.onDropped(context);
-      },
+      dropped: (socket) => this.#dropped(socket),
+      drain: (socket) => this.#connections.get(socket)?.onDrain(),
       close: (socket) => this.#close(socket),
     });
     this.#app.get('/*', (response, request) => this.#http(response, request));
@@ -141,6 +166,7 @@ class UwsTransport<C> implements Transport {
   }
 
   publish(topic: number, bytes: Uint8Array): void {
+    if (this.#slow.length > 0) this.#tellDropped();
     this.#app.publish(String(topic), bytes, true);
   }
 
@@ -175,9 +201,31 @@ class UwsTransport<C> implements Transport {
   }
 
   #open(socket: uWS.WebSocket<UserData<C>>): void {
-    const connection = new UwsConnection(socket);
+    const connection = new UwsConnection(socket, this.#bufferBytesMax);
     this.#connections.set(socket, connection);
     socket.getUserData().context = this.#handlers.onOpen(connection);
+  }
+
+  /**
+   * uWebSockets is in the middle of a publish or send and goes on with the socket: to close it or to
+   * leave a topic now would end the process. The handler is called before anything else is sent.
+   */
+  #dropped(socket: uWS.WebSocket<UserData<C>>): void {
+    const connection = this.#connections.get(socket);
+    if (connection === undefined || connection.isSlow) return;
+    connection.isSlow = true;
+    if (this.#slow.length === 0) setImmediate(() => this.#tellDropped());
+    this.#slow.push(socket);
+  }
+
+  #tellDropped(): void {
+    const slow = this.#slow;
+    this.#slow = [];
+    for (const socket of slow) {
+      if (!this.#connections.has(socket)) continue;
+      const { context } = socket.getUserData();
+      if (context !== undefined) this.#handlers.onDropped(context);
+    }
   }
 
   #close(socket: uWS.WebSocket<UserData<C>>): void {

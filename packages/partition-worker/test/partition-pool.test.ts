@@ -54,23 +54,26 @@ t.test('POOL-1: a worker that dies is started again and goes on where it was', a
   t.ok(saysOutcome(read, Code.FOUND));
 });
 
-t.test('POOL-2: a worker that dies again and again without getting anything done is given up', async (t) => {
-  const memory = poolMemory();
-  const gateway = new FakeGateway(memory.workers[0]);
-  gateway.sendPoison();
-  const deaths: boolean[] = [];
-  let pool: PartitionPool | undefined;
-  await new Promise<void>((resolve) => {
-    pool = new PartitionPool({
-      memory,
-      onStart: (_worker, start) => gateway.introduce(start, []),
-      onDown: (_worker, cause, isGivenUp) => {
-        t.match(cause, /unknown kind/);
-        deaths.push(isGivenUp);
-        if (isGivenUp) resolve();
-      },
+t.test(
+  'POOL-2: a worker that dies again and again without getting anything done is given up',
+  async (t) => {
+    const memory = poolMemory();
+    const gateway = new FakeGateway(memory.workers[0]);
+    gateway.sendPoison();
+    const deaths: boolean[] = [];
+    let pool: PartitionPool | undefined;
+    await new Promise<void>((resolve) => {
+      pool = new PartitionPool({
+        memory,
+        onStart: (_worker, start) => gateway.introduce(start, []),
+        onDown: (_worker, cause, isGivenUp) => {
+          t.match(cause, /unknown kind/);
+          deaths.push(isGivenUp);
+          if (isGivenUp) resolve();
+        },
+      });
     });
-  });
-  t.same(deaths, [false, false, true]);
-  await pool?.stop();
-});
+    t.same(deaths, [false, false, true]);
+    await pool?.stop();
+  },
+);

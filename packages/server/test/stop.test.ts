@@ -48,8 +48,12 @@ t.test('RUN-6: a second signal ends a stop that is under way at once', async (t)
   await server.killDatabase();
   await client.operate(put('m', 'k', '1'));
   server.signal('SIGTERM');
-  while ((await fetch(server.url.replace('ws', 'http')).catch(() => undefined)) !== undefined)
-    await delay(POLL_MS);
+  const isReady = async (): Promise<boolean> =>
+    fetch(`${server.url.replace('ws', 'http')}/readyz`).then(
+      ({ status }) => status === 200,
+      () => false, // it listens no more
+    );
+  while (await isReady()) await delay(POLL_MS);
   t.match(await server.stop('SIGTERM'), { code: 1 });
 });
 

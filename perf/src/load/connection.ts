@@ -7,8 +7,9 @@ import type { LatencyRecorder } from './latency.js';
 import { Ledger } from './ledger.js';
 
 const INBOX_BYTES: number = 128 * 1024;
-/** In a closed loop one answer of so many has its latency recorded, to keep the generator cheap. */
-const CLOSED_LOOP_SAMPLE_MASK = 15;
+/** In a busy closed loop one answer of so many has its latency recorded: that keeps it cheap. */
+const SAMPLE_MASK = 15;
+const BUSY_WINDOW = 16;
 
 /** When a connection sends: its part of a run. Times are of `performance.now()`. */
 export interface Pace {
@@ -34,6 +35,7 @@ export class Connection implements Link {
   #onReady: () => void = () => {};
   readonly #inbox: Inbox = new Inbox(INBOX_BYTES);
   readonly #window: number;
+  readonly #sampleMask: number;
   readonly #clock: LoadClock;
   readonly #latency: LatencyRecorder;
   readonly #onFail: (message: string) => void;
@@ -46,6 +48,7 @@ export class Connection implements Link {
     onFail: (message: string) => void;
   }) {
     this.#window = options.window;
+    this.#sampleMask = options.window < BUSY_WINDOW ? 0 : SAMPLE_MASK;
     this.#clock = options.clock;
     this.#latency = options.latency;
     this.#onFail = options.onFail;
@@ -113,7 +116,7 @@ export class Connection implements Link {
   answer(request: number, outcome: number, refusal: number): void {
     const time = this.ledger.answer(request, outcome, refusal);
     if (!this.#latency.isRecording || time < 0) return;
-    if ((request & CLOSED_LOOP_SAMPLE_MASK) === 0 || this.#pace?.intervalMs !== 0)
+    if ((request & this.#sampleMask) === 0 || this.#pace?.intervalMs !== 0)
       this.#latency.record(performance.now() - time);
   }
 

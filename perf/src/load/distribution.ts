@@ -82,30 +82,47 @@ export function drawRanks(
 export class KeySource {
   readonly #distribution: Distribution;
   readonly #ranks: Uint32Array;
+  readonly #keys: number;
+  readonly #connection: number;
+  readonly #connections: number;
   #at: number;
-  #newest: number;
+  #inserted = 0;
 
   constructor(options: {
     distribution: Distribution;
     ranks: Uint32Array;
     start: number;
     keys: number;
+    /** Among how many connections this is which: each inserts keys of its own. */
+    connection: number;
+    connections: number;
   }) {
     this.#distribution = options.distribution;
     this.#ranks = options.ranks;
     this.#at = options.distribution === 'sequential' ? options.start : options.start % DRAWS;
-    this.#newest = options.keys - 1;
+    this.#keys = options.keys;
+    this.#connection = options.connection;
+    this.#connections = options.connections;
   }
 
   next(): number {
     if (this.#distribution === 'sequential') return this.#at++;
     if (this.#at >= this.#ranks.length) this.#at = 0;
     const rank = this.#ranks[this.#at++];
-    return this.#distribution === 'latest' ? Math.max(0, this.#newest - rank) : rank;
+    return this.#distribution === 'latest' ? this.#countedBack(rank) : rank;
   }
 
-  /** A key that did not exist; from now on the newest. */
+  /** A key that did not exist; from now on the newest that this connection knows of. */
   insert(): number {
-    return ++this.#newest;
+    return this.#insertedKey(this.#inserted++);
+  }
+
+  #countedBack(rank: number): number {
+    if (rank < this.#inserted) return this.#insertedKey(this.#inserted - 1 - rank);
+    return Math.max(0, this.#keys - 1 - (rank - this.#inserted));
+  }
+
+  #insertedKey(index: number): number {
+    return this.#keys + index * this.#connections + this.#connection;
   }
 }

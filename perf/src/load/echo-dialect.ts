@@ -6,6 +6,7 @@ import {
   OUTCOME_DONE,
 } from './dialect.js';
 import { OperationEncoder } from './operation-encoder.js';
+import { OperationMix } from './operation-mix.js';
 import { REQUEST_ID_BASE } from './operation-template.js';
 import type { LoadPlan } from './plan.js';
 import { upgradeRequest, WebSocketReader } from './websocket.js';
@@ -22,7 +23,7 @@ export class EchoDialect extends WebSocketReader implements Dialect {
 
   constructor(plan: LoadPlan, options: DialectOptions) {
     super();
-    this.#encoder = new OperationEncoder(plan, options);
+    this.#encoder = new OperationEncoder(plan, new OperationMix(plan, options));
     this.#link = options.link;
     this.#port = plan.port;
     this.#requestIdAt = this.#encoder.requestIdBodyAt;

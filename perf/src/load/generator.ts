@@ -3,25 +3,44 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import { Code } from '@tidewire/core';
 import { cpuBetween, readThreads } from '../measure/process-cpu.js';
 import { Connection } from './connection.js';
+import { DeepstreamDialect } from './deepstream-dialect.js';
 import type { Dialect, DialectOptions, LoadClock } from './dialect.js';
 import { drawRanks, KeySource } from './distribution.js';
 import { EchoDialect } from './echo-dialect.js';
 import { LatencyRecorder } from './latency.js';
 import { type Account, addAccount, emptyAccount } from './ledger.js';
-import type { LoadPlan, LoadReport, RunPlan, ThreadCpu } from './plan.js';
+import { NatsDialect } from './nats-dialect.js';
+import type { DialectName, LoadPlan, LoadReport, RunPlan, ThreadCpu } from './plan.js';
+import { PostgresDialect } from './postgres-dialect.js';
+import { RedisPublishDialect } from './redis-publish-dialect.js';
 import { RespDialect } from './resp-dialect.js';
 import { TidewireDialect } from './tidewire-dialect.js';
 
 const SERIES_STEP_MS = 100;
 /** After everything expected has come, wait so long for what must not come. */
 const SURPLUS_MS = 20;
+/** Connections that are opened at the same time. */
+const OPENINGS = 64;
 /** Longest nap of the open loop between two looks at the clock. */
 const NAP_MS = 0.05;
+
+const DIALECTS: Readonly<
+  Record<DialectName, new (plan: LoadPlan, options: DialectOptions) => Dialect>
+> = {
+  tidewire: TidewireDialect,
+  resp: RespDialect,
+  echo: EchoDialect,
+  'redis-publish': RedisPublishDialect,
+  nats: NatsDialect,
+  postgres: PostgresDialect,
+  deepstream: DeepstreamDialect,
+};
 
 /** The state at one end of the measured window. */
 interface Mark {
   readonly at: number;
   readonly acked: number;
+  readonly events: number;
   readonly clientCpuMicros: number;
   readonly cpu: readonly ThreadCpu[];
 }
@@ -68,21 +87,19 @@ export class LoadGenerator {
     const plan = this.#plan;
     const clock: LoadClock = { ms: Date.now(), counter: 0 };
     const ranks = drawRanks(plan.distribution, plan.keys, plan.seed);
-    for (let index = 0; index < plan.connections + plan.subscribers; index++) {
-      const isSubscriber = index >= plan.connections;
-      const start = Math.floor((index * ranks.length) / plan.connections);
-      const firstKey = Math.floor((index * plan.keys) / plan.connections);
-      const keys = new KeySource({
-        distribution: plan.distribution,
-        ranks,
-        start: plan.distribution === 'sequential' ? firstKey : start,
-        keys: plan.keys,
-      });
-      const { window } = plan;
-      const link = new Connection({ window, clock, latency: this.#latency, onFail });
-      const dialect = dialectOf(plan, { link, keys, connection: index, isSubscriber });
-      await link.open(plan.port, dialect);
-      (isSubscriber ? this.#subscribers : this.#senders).push(link);
+    const count = plan.connections + plan.subscribers;
+    for (let first = 0; first < count; first += OPENINGS) {
+      const openings: Promise<void>[] = [];
+      for (let index = first; index < Math.min(first + OPENINGS, count); index++) {
+        const isSubscriber = index >= plan.connections;
+        const keys = keySourceOf(plan, ranks, index);
+        const { window } = plan;
+        const link = new Connection({ window, clock, latency: this.#latency, onFail });
+        const dialect = dialectOf(plan, { link, keys, connection: index, isSubscriber });
+        openings.push(link.open(plan.port, dialect));
+        (isSubscriber ? this.#subscribers : this.#senders).push(link);
+      }
+      await Promise.all(openings);
     }
   }
 
@@ -135,7 +152,8 @@ export class LoadGenerator {
     const cpu = readThreads(watch);
     const { user, system } = process.cpuUsage();
     const { acked } = this.#account();
-    return { at: performance.now(), acked, clientCpuMicros: user + system, cpu };
+    const events = this.#subscribers.reduce((sum, subscriber) => sum + subscriber.events, 0);
+    return { at: performance.now(), acked, events, clientCpuMicros: user + system, cpu };
   }
 
   /** Waits until every request is answered and every subscriber has what was applied. */
@@ -178,14 +196,27 @@ export class LoadGenerator {
       cpu: cpuBetween(first.cpu, last.cpu),
       account,
       events,
+      delivered: last.events - first.events,
       latency: this.#latency.take(),
       series,
     };
   }
 }
 
+function keySourceOf(plan: LoadPlan, ranks: Uint32Array, connection: number): KeySource {
+  const { distribution, keys, connections } = plan;
+  const firstKey = plan.firstKey + Math.floor((connection * keys) / connections);
+  const start = Math.floor((connection * ranks.length) / connections);
+  return new KeySource({
+    distribution,
+    ranks,
+    start: distribution === 'sequential' ? firstKey : start,
+    keys,
+    connection,
+    connections,
+  });
+}
+
 function dialectOf(plan: LoadPlan, options: DialectOptions): Dialect {
-  if (plan.dialect === 'tidewire') return new TidewireDialect(plan, options);
-  if (plan.dialect === 'resp') return new RespDialect(plan, options);
-  return new EchoDialect(plan, options);
+  return new DIALECTS[plan.dialect](plan, options);
 }

@@ -1,6 +1,6 @@
-import type { DialectOptions, LoadClock } from './dialect.js';
+import type { LoadClock } from './dialect.js';
 import { REQUEST_RANGE } from './dialect.js';
-import type { KeySource } from './distribution.js';
+import type { OperationMix } from './operation-mix.js';
 import {
   type OperationTemplate,
   operationTemplate,
@@ -11,7 +11,6 @@ import {
   writeStamp,
 } from './operation-template.js';
 import type { LoadPlan } from './plan.js';
-import { type Random, seededRandom } from './random.js';
 
 const COUNTER_MAX = 0xffff;
 
@@ -22,24 +21,20 @@ export class OperationEncoder {
   readonly requestIdBodyAt: number;
   readonly #put: OperationTemplate;
   readonly #get: OperationTemplate;
-  readonly #getShare: number;
   readonly #perFrame: number;
-  readonly #keys: KeySource;
-  readonly #random: Random;
+  readonly #mix: OperationMix;
 
-  constructor(plan: LoadPlan, options: DialectOptions) {
+  constructor(plan: LoadPlan, mix: OperationMix) {
     this.#put = operationTemplate({ ...plan, isGet: false });
     this.#get = operationTemplate({ ...plan, isGet: true });
     this.frameBytesMax = Math.max(this.#put.bytes.length, this.#get.bytes.length);
     this.requestIdBodyAt = this.#put.operationsAt + this.#put.requestIdAt - (this.#put.clockAt - 1);
-    this.#getShare = plan.getShare;
     this.#perFrame = plan.operationsPerFrame;
-    this.#keys = options.keys;
-    this.#random = seededRandom(plan.seed + options.connection);
+    this.#mix = mix;
   }
 
   encode(target: Uint8Array, at: number, request: number, clock: LoadClock): number {
-    const template = this.#isGet() ? this.#get : this.#put;
+    const template = this.#mix.next() ? this.#get : this.#put;
     target.set(template.bytes, at);
     tick(clock);
     writeStamp(target, at + template.clockAt, clock.ms, clock.counter);
@@ -47,10 +42,6 @@ export class OperationEncoder {
     for (let i = 0; i < this.#perFrame; i++, operation += template.operationBytes)
       this.#fill(target, operation, (request + i) & (REQUEST_RANGE - 1), template, clock);
     return template.bytes.length;
-  }
-
-  #isGet(): boolean {
-    return this.#getShare > 0 && (this.#getShare === 1 || this.#random() < this.#getShare);
   }
 
   #fill(
@@ -61,7 +52,7 @@ export class OperationEncoder {
     clock: LoadClock,
   ): void {
     writeRequestId(target, at + template.requestIdAt, REQUEST_ID_BASE + request);
-    writeKey(target, at + template.keyAt, this.#keys.next());
+    writeKey(target, at + template.keyAt, this.#mix.keyOf(request));
     if (template.writeAt >= 0) writeHex(target, at + template.writeAt, request);
     if (template.stampAt < 0) return;
     tick(clock);

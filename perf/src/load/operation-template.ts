@@ -106,6 +106,13 @@ export function writeKey(target: Uint8Array, at: number, key: number): void {
   writeHex(target, at + 8, key);
 }
 
+/** Key number `key` as text. */
+export function keyText(key: number): string {
+  const bytes = Buffer.alloc(KEY_BYTES);
+  writeKey(bytes, 0, key);
+  return bytes.toString('latin1');
+}
+
 /** Writes `number` as eight hexadecimal digits. */
 export function writeHex(target: Uint8Array, at: number, number: number): void {
   for (let i = 0; i < 8; i++) target[at + i] = HEX[(number >>> (28 - 4 * i)) & 15];

@@ -4,25 +4,40 @@ import type { Account } from './ledger.js';
 /** Long enough for everything that is only late. */
 const DRAIN_MS = 5000;
 
+export type DialectName =
+  | 'tidewire'
+  | 'resp'
+  | 'echo'
+  | 'redis-publish'
+  | 'nats'
+  | 'postgres'
+  | 'deepstream';
+
 /** What a load process is to do; sent to it once. */
 export interface LoadPlan {
-  readonly dialect: 'tidewire' | 'resp' | 'echo';
+  readonly dialect: DialectName;
   readonly port: number;
   readonly connections: number;
   /** Requests in flight on a connection. */
   readonly window: number;
   readonly operationsPerFrame: number;
   readonly keys: number;
+  /** Number of the first key of `sequential`. */
+  readonly firstKey: number;
   readonly distribution: Distribution;
   /** Share of gets, 0 to 1; the rest are puts. */
   readonly getShare: number;
+  /** Share of the gets that are followed by a put of the same key once they are answered. */
+  readonly modifyShare: number;
   readonly valueBytes: number;
   /** Writes carry the client's stamp, as the client library's do; else the server stamps them. */
   readonly stamped: boolean;
   /** Ask for SAFE answers. */
   readonly safe: boolean;
-  /** Connections that subscribe to the whole map and send nothing. */
+  /** Connections that subscribe and send nothing. */
   readonly subscribers: number;
+  /** To the whole map, or each to a key of its own that nobody writes. */
+  readonly subscription: 'map' | 'key';
   readonly seed: number;
 }
 
@@ -64,6 +79,8 @@ export interface LoadReport {
   /** Everything from the first request to the last answer, settling and draining included. */
   readonly account: Account;
   readonly events: { readonly received: number; readonly disordered: number };
+  /** Events received within the window by all subscribers together. */
+  readonly delivered: number;
   /** Microseconds from sending (closed loop) or from the intended time (open loop). */
   readonly latency: readonly LatencyPoint[];
   /** Acked per second, one point each 100 ms of the window. */

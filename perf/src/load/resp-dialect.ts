@@ -8,10 +8,9 @@ import {
   REFUSAL_ERROR,
   REQUEST_RANGE,
 } from './dialect.js';
-import type { KeySource } from './distribution.js';
+import { OperationMix } from './operation-mix.js';
 import { KEY_BYTES, valueText, writeHex, writeKey } from './operation-template.js';
 import type { LoadPlan } from './plan.js';
-import { type Random, seededRandom } from './random.js';
 
 const PLUS = 0x2b;
 const MINUS = 0x2d;
@@ -23,9 +22,7 @@ export class RespDialect implements Dialect {
   readonly frameBytesMax: number;
   readonly operationsPerFrame = 1;
   readonly #link: Link;
-  readonly #keys: KeySource;
-  readonly #random: Random;
-  readonly #getShare: number;
+  readonly #mix: OperationMix;
   readonly #set: Buffer;
   readonly #get: Buffer;
   readonly #setKeyAt: number;
@@ -43,9 +40,7 @@ export class RespDialect implements Dialect {
     this.#writeAt = this.#set.indexOf('CDCDCDCD');
     this.frameBytesMax = this.#set.length;
     this.#link = options.link;
-    this.#keys = options.keys;
-    this.#getShare = plan.getShare;
-    this.#random = seededRandom(plan.seed + options.connection);
+    this.#mix = new OperationMix(plan, options);
   }
 
   greeting(): Uint8Array {
@@ -53,10 +48,10 @@ export class RespDialect implements Dialect {
   }
 
   encode(target: Uint8Array, at: number, request: number): number {
-    const isGet = this.#getShare > 0 && (this.#getShare === 1 || this.#random() < this.#getShare);
+    const isGet = this.#mix.next();
     const template = isGet ? this.#get : this.#set;
     target.set(template, at);
-    writeKey(target, at + (isGet ? this.#getKeyAt : this.#setKeyAt), this.#keys.next());
+    writeKey(target, at + (isGet ? this.#getKeyAt : this.#setKeyAt), this.#mix.keyOf(request));
     if (!isGet) writeHex(target, at + this.#writeAt, request);
     return template.length;
   }
@@ -95,18 +90,19 @@ export class RespDialect implements Dialect {
   }
 
   #answer(outcome: number, refusal: number): void {
+    this.#mix.onAnswer(this.#answered, outcome);
     this.#link.answer(this.#answered, outcome, refusal);
     this.#answered = (this.#answered + 1) & (REQUEST_RANGE - 1);
   }
 }
 
 /** Index behind the line that starts at `from`, or −1. */
-function lineEnd(bytes: Buffer, from: number, to: number): number {
+export function lineEnd(bytes: Buffer, from: number, to: number): number {
   for (let at = from; at < to; at++) if (bytes[at] === LINE_FEED) return at + 1;
   return -1;
 }
 
-function command(...words: string[]): Buffer {
+export function command(...words: string[]): Buffer {
   const parts = words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`);
   return Buffer.from(`*${words.length}\r\n${parts.join('')}`);
 }

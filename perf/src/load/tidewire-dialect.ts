@@ -3,7 +3,8 @@ import { PROTOCOL_VERSION } from '@tidewire/core';
 import { ClientFrameSchema } from '@tidewire/schemas';
 import type { Dialect, DialectOptions, Link, LoadClock } from './dialect.js';
 import { OperationEncoder } from './operation-encoder.js';
-import { MAP, REQUEST_ID_BASE } from './operation-template.js';
+import { OperationMix } from './operation-mix.js';
+import { keyText, MAP, REQUEST_ID_BASE } from './operation-template.js';
 import type { LoadPlan } from './plan.js';
 import { maskedMessage, upgradeRequest, WebSocketReader } from './websocket.js';
 
@@ -24,23 +25,25 @@ export class TidewireDialect extends WebSocketReader implements Dialect {
   readonly operationsPerFrame: number;
   readonly #link: Link;
   readonly #encoder: OperationEncoder;
+  readonly #mix: OperationMix;
+  readonly #plan: LoadPlan;
   readonly #options: DialectOptions;
-  readonly #port: number;
   /** Behind the varint last read. */
   #next = 0;
 
   constructor(plan: LoadPlan, options: DialectOptions) {
     super();
-    this.#encoder = new OperationEncoder(plan, options);
+    this.#mix = new OperationMix(plan, options);
+    this.#encoder = new OperationEncoder(plan, this.#mix);
+    this.#plan = plan;
     this.#link = options.link;
     this.#options = options;
-    this.#port = plan.port;
     this.frameBytesMax = this.#encoder.frameBytesMax;
     this.operationsPerFrame = plan.operationsPerFrame;
   }
 
   greeting(): Uint8Array {
-    return upgradeRequest(this.#port);
+    return upgradeRequest(this.#plan.port);
   }
 
   encode(target: Uint8Array, at: number, request: number, clock: LoadClock): number {
@@ -79,7 +82,9 @@ export class TidewireDialect extends WebSocketReader implements Dialect {
       this.#link.ready();
       return;
     }
-    const value = { subscriptionId: 1, map: MAP };
+    const { subscription, keys } = this.#plan;
+    const key = subscription === 'key' ? keyText(keys + this.#options.connection) : '';
+    const value = { subscriptionId: 1, map: MAP, key };
     const subscribe = create(ClientFrameSchema, { body: { case: 'subscribe', value } });
     this.#link.write(maskedMessage(toBinary(ClientFrameSchema, subscribe)));
   }
@@ -106,6 +111,7 @@ export class TidewireDialect extends WebSocketReader implements Dialect {
       if (bytes[at] !== 0x25 || end > to) this.#link.fail('a result without a request id');
       const id =
         bytes[at + 1] | (bytes[at + 2] << 8) | (bytes[at + 3] << 16) | (bytes[at + 4] << 24);
+      this.#mix.onAnswer(id - REQUEST_ID_BASE, outcome);
       this.#link.answer(id - REQUEST_ID_BASE, outcome, refusal);
       at = end;
     }

@@ -19,6 +19,8 @@ export function faultsOf(report: LoadReport, plan: LoadPlan): string[] {
   const published = account.codes[Code.APPLIED] * plan.subscribers;
   if (events.received !== published)
     faults.push(`${published} events were due, ${events.received} received`);
+  if (account.codes[Code.ABSENT] > 0 && account.refused === 0)
+    faults.push(`${account.codes[Code.ABSENT]} gets of keys that exist found nothing`);
   if (events.disordered > 0) faults.push(`${events.disordered} events out of order`);
   return faults;
 }

@@ -1,5 +1,5 @@
 import { LoadClient } from '../load/load-client.js';
-import { type LoadReport, runOf } from '../load/plan.js';
+import { type LoadReport, type RunPlan, runOf } from '../load/plan.js';
 import { faultsOf, remarksOf } from './accounting.js';
 import { cpuSecondsOf, describeCpu } from './process-cpu.js';
 import type { Bench, Context, Sample } from './scenario.js';
@@ -59,8 +59,9 @@ export class LoadBench implements Bench {
     }
   }
 
-  async measure(side: Side): Promise<Sample> {
-    return await this.#sample(this.#clients[side], this.targets[side]);
+  /** With `run`: at a rate, or in another window of time. */
+  async measure(side: Side, run: Partial<RunPlan> = {}): Promise<Sample> {
+    return await this.#sample(this.#clients[side], this.targets[side], run);
   }
 
   /** The same load with keys drawn otherwise: a note with the ratio, and the faults seen. */
@@ -91,11 +92,15 @@ export class LoadBench implements Bench {
     await this.targets.ours.stop();
   }
 
-  async #sample(client: LoadClient, target: Target): Promise<Sample> {
+  async #sample(
+    client: LoadClient,
+    target: Target,
+    run: Partial<RunPlan> = {},
+  ): Promise<Sample> {
     const { settleMs, measureMs } = this.#context;
     const watch = [target.pid];
     const seen = target.watch?.();
-    const load = await client.run({ ...runOf(0), settleMs, measureMs, watch });
+    const load = await client.run({ ...runOf(0), settleMs, measureMs, watch, ...run });
     const { notes, faults } = (await seen?.()) ?? { notes: [], faults: [] };
     const cpu = describeCpu(load.cpu, target.pid, load.seconds);
     return {
@@ -118,7 +123,7 @@ async function clientsOf(targets: Record<Side, Target>): Promise<Record<Side, Lo
 }
 
 /** Writes every key once; an echo has nothing to fill. */
-async function fill(target: Target): Promise<void> {
+export async function fill(target: Target): Promise<void> {
   if (target.plan.dialect === 'echo') return;
   const plan = {
     ...target.plan,
@@ -127,6 +132,8 @@ async function fill(target: Target): Promise<void> {
     window: 64,
     operationsPerFrame: 1,
     getShare: 0,
+    modifyShare: 0,
+    safe: false,
     subscribers: 0,
   };
   const client = await LoadClient.open(plan);

@@ -44,9 +44,10 @@ async function measureBench(
 ): Promise<Measurement> {
   try {
     const samples = { ours: [] as Sample[], theirs: [] as Sample[] };
-    for (const side of interleaved(context.rounds)) {
+    const rounds = scenario.rounds ?? context.rounds;
+    for (const side of interleaved(rounds)) {
       const round = samples[side].length + 1;
-      context.progress(`round ${round} of ${context.rounds}: ${side}`);
+      context.progress(`round ${round} of ${rounds}: ${side}`);
       samples[side].push(await bench.measure(side));
     }
     context.progress('second looks');

@@ -64,6 +64,13 @@ function threadsOf(pid: number): ThreadCpu[] {
   });
 }
 
+/** Resident memory of one process, in bytes. */
+export function residentBytesOf(pid: number): number {
+  const line = /^VmRSS:\s+(\d+) kB$/m.exec(readOrEmpty(`/proc/${pid}/status`));
+  if (line === null) throw new Error(`process ${pid} has ended, or this system has no /proc`);
+  return Number(line[1]) * 1024;
+}
+
 /** Processes that `pid` has started, and those that they have. */
 export function descendantsOf(pid: number): number[] {
   const children = namesIn(`/proc/${pid}/task`).flatMap((thread) =>

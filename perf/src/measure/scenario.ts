@@ -10,6 +10,10 @@ export interface Scenario {
   readonly bar: number;
   readonly goal: number;
   readonly better: 'higher' | 'lower';
+  /** Long, or outside the goals: runs only if asked for by name. */
+  readonly isByNameOnly?: boolean;
+  /** Pairs of measurements, where that is not the user's choice. */
+  readonly rounds?: number;
   /** Starts both sides; or the sentence that says what is not built yet. */
   readonly open: ((context: Context) => Promise<Bench>) | string;
 }
@@ -20,6 +24,10 @@ export interface Context {
   readonly settleMs: number;
   readonly measureMs: number;
   readonly isQuick: boolean;
+  /** How long a soak goes on. */
+  readonly minutes: number;
+  /** Operations a second of a soak; 0: a share of what the server can do. */
+  readonly rate: number;
   /** Tells the user what is going on. */
   progress(text: string): void;
 }
@@ -39,6 +47,16 @@ export interface Sample {
   /** Operations or events that do not add up: the scenario fails. */
   readonly faults: readonly string[];
   readonly load?: LoadReport;
+  /** What else to draw of the last round. */
+  readonly curves?: readonly Curve[];
+}
+
+/** A figure over something: a plot of the report. */
+export interface Curve {
+  readonly title: string;
+  readonly xLabel: string;
+  readonly yLabel: string;
+  readonly points: readonly (readonly [x: number, y: number])[];
 }
 
 /** The other side is not installed; the message names the command that installs it. */

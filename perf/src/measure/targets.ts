@@ -3,7 +3,7 @@ import { SEED } from '../load/random.js';
 import { EchoServer } from '../peers/echo.js';
 import { RedisServer } from '../peers/redis.js';
 import { TidewireServer } from '../server-under-test.js';
-import { watchFlush } from './flush-watch.js';
+import { type Expected, watchFlush } from './flush-watch.js';
 
 /** What a scenario says of its load; the rest is the same for all. */
 export type LoadShape = Partial<Omit<LoadPlan, 'dialect' | 'port'>>;
@@ -23,30 +23,44 @@ export interface Seen {
 }
 
 /** The goals' load: 8 connections × 64 in flight, 16-byte keys, 100-byte values, 100 k keys. */
-const COMMON: Omit<LoadPlan, 'dialect' | 'port'> = {
+export const COMMON: Omit<LoadPlan, 'dialect' | 'port'> = {
   connections: 8,
   window: 64,
   operationsPerFrame: 1,
   keys: 100_000,
   distribution: 'uniform',
+  firstKey: 0,
   getShare: 0,
+  modifyShare: 0,
   valueBytes: 100,
   stamped: true,
   safe: false,
   subscribers: 0,
+  subscription: 'map',
   seed: SEED,
 };
 
-/** With `writesBehind` the write-behind is watched, and drained after every run. */
+export interface TidewireOptions extends Partial<Expected> {
+  /** Watch the write-behind, and wait for it after every run; unless said otherwise, yes. */
+  readonly writesBehind?: boolean;
+  /** As for `start`. */
+  readonly flags?: readonly string[];
+}
+
+export interface TidewireTarget extends Target {
+  readonly server: TidewireServer;
+}
+
+/** Unless `keys` says otherwise, the server is expected to hold the keys of the plan. */
 export async function tidewireTarget(
   shape: LoadShape,
-  options: { writesBehind: boolean } = { writesBehind: true },
-): Promise<Target & { server: TidewireServer }> {
-  const server = await TidewireServer.start();
+  options: TidewireOptions = {},
+): Promise<TidewireTarget> {
+  const server = await TidewireServer.start(options.flags);
   const plan: LoadPlan = { ...COMMON, ...shape, dialect: 'tidewire', port: server.port };
   const target = { pid: server.pid, plan, server, stop: () => server.stop() };
-  if (!options.writesBehind) return target;
-  return { ...target, watch: () => watchFlush(server, plan.keys) };
+  if (options.writesBehind === false) return target;
+  return { ...target, watch: () => watchFlush(server, { keys: plan.keys, ...options }) };
 }
 
 /** Redis knows no frames, stamps or events: the same keys, values and windows. */

@@ -12,7 +12,10 @@ const run = promisify(execFile);
 const START_MS = 10_000;
 const STOP_MS = 5000;
 
-/** A Redis of our own that keeps nothing on disk. */
+/** What Redis keeps on disk: nothing, or a log that is synchronised before each answer. */
+export type RedisLog = 'off' | 'always';
+
+/** A Redis of our own. */
 export class RedisServer {
   readonly port: number;
   readonly pid: number;
@@ -26,11 +29,13 @@ export class RedisServer {
     this.#folder = folder;
   }
 
-  static async start(): Promise<RedisServer> {
+  static async start(log: RedisLog = 'off'): Promise<RedisServer> {
     const port = await freePort();
     const folder = await mkdtemp(join(tmpdir(), 'tidewire-perf-redis-'));
     const settings = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder];
-    const child = spawn('redis-server', [...settings, '--save', '', '--appendonly', 'no']);
+    const isLogging = log === 'always';
+    settings.push('--save', '', '--appendonly', isLogging ? 'yes' : 'no', '--appendfsync', 'always');
+    const child = spawn('redis-server', settings);
     try {
       await waitForLine(child, /Ready to accept connections/, START_MS);
     } catch (error) {
@@ -47,6 +52,12 @@ export class RedisServer {
     const match = new RegExp(`${field}:(?:keys=)?(\\d+)`).exec(text);
     if (match === null) throw new Error(`Redis has no ${field}`);
     return Number(match[1]);
+  }
+
+  /** How often `command` was called since the start: Redis's own count. */
+  async calls(command: string): Promise<number> {
+    const text = await this.#ask('INFO commandstats\r\nQUIT\r\n');
+    return Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(text)?.[1] ?? 0);
   }
 
   async stop(): Promise<void> {

@@ -2,13 +2,18 @@ import { watchFlush } from '../measure/flush-watch.js';
 import { ackedPerSecond, LoadBench } from '../measure/load-bench.js';
 import type { Bench, Context, Sample } from '../measure/scenario.js';
 import { median, type Side } from '../measure/statistics.js';
-import { type LoadShape, redisTarget, tidewireTarget } from '../measure/targets.js';
+import { type LoadShape, redisTarget, type TidewireOptions, tidewireTarget } from '../measure/targets.js';
 import type { RedisServer } from '../peers/redis.js';
 import type { TidewireServer } from '../server-under-test.js';
 
 interface Look {
   readonly note: string;
   readonly faults: readonly string[];
+}
+
+interface RedisBenchOptions extends TidewireOptions {
+  /** Where our load differs. */
+  readonly ours?: LoadShape;
 }
 
 /** Two looks at one server should agree within this. */
@@ -44,21 +49,22 @@ export class RedisBench implements Bench {
   static async open(
     context: Context,
     shape: LoadShape,
-    options: { writesBehind: boolean } = { writesBehind: true },
+    options: RedisBenchOptions = {},
   ): Promise<RedisBench> {
+    const { writesBehind = true } = options;
     const theirs = await redisTarget(shape);
-    const ours = await tidewireTarget(shape, options).catch(async (error) => {
+    const ours = await tidewireTarget({ ...shape, ...options.ours }, options).catch(async (error) => {
       await theirs.stop();
       throw error;
     });
     const start = { ours: () => Promise.resolve(ours), theirs: () => Promise.resolve(theirs) };
     const bench = await LoadBench.open(start, ackedPerSecond, context);
     const { server } = ours;
-    if (!options.writesBehind) {
-      await watchFlush(server, ours.plan.keys)();
+    if (!writesBehind) {
+      await watchFlush(server, { keys: ours.plan.keys })();
       server.holdDatabase();
     }
-    return new RedisBench({ bench, redis: theirs.redis, server, shape, ...options });
+    return new RedisBench({ bench, redis: theirs.redis, server, shape, writesBehind });
   }
 
   async measure(side: Side): Promise<Sample> {

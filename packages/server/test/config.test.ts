@@ -1,0 +1,112 @@
+import { writeFile } from 'node:fs/promises';
+import { totalmem } from 'node:os';
+import { join, resolve } from 'node:path';
+import t from 'tap';
+import { type Config, ConfigError, helpText, readConfig } from '#lib/config.js';
+import { RunningServer } from './running-server.js';
+
+const NONE = {};
+
+t.test('CONF-1: every setting has a default', async (t) => {
+  const config = readConfig([], NONE) as Config;
+  t.match(config, {
+    port: 7271,
+    host: '127.0.0.1',
+    databaseUrl: undefined,
+    logLevel: 'info',
+    takeOver: false,
+    dataDir: resolve('.tidewire'),
+  });
+  t.ok(config.workers >= 1);
+  t.ok(config.arenaBytes <= totalmem() / 4 / config.workers);
+});
+
+t.test('CONF-2: a flag goes before the environment, that before the file', async (t) => {
+  const file = join(t.testdir(), 'config.json');
+  await writeFile(file, JSON.stringify({ port: 1, workers: 1, host: 'a', memory: '64M' }));
+  const environment = { TIDEWIRE_CONFIG: file, TIDEWIRE_PORT: '2', TIDEWIRE_HOST: 'b' };
+  t.match(readConfig(['--port', '3'], environment), { port: 3, host: 'b', workers: 1 });
+  t.match(readConfig([], environment), { port: 2, arenaBytes: 64 * 1024 * 1024 });
+  t.match(readConfig(['--config', file], NONE), { port: 1, host: 'a' });
+});
+
+t.test('CONF-3: every flag has a name in the environment; DATABASE_URL names the database', async (t) => {
+  const environment = {
+    TIDEWIRE_DATA_DIR: '/tmp/x',
+    TIDEWIRE_TAKE_OVER: 'true',
+    TIDEWIRE_MEMORY: '1G',
+    TIDEWIRE_WORKERS: '2',
+    LOG_LEVEL: 'warn',
+    DATABASE_URL: 'postgres://a@b/c',
+  };
+  t.match(readConfig([], environment), {
+    dataDir: '/tmp/x',
+    takeOver: true,
+    arenaBytes: 512 * 1024 * 1024,
+    workers: 2,
+    logLevel: 'warn',
+    databaseUrl: 'postgres://a@b/c',
+  });
+});
+
+t.test('CONF-4: memory is a number of bytes with K, M or G, shared by the workers', async (t) => {
+  const sizes = { '33554432': 32, '65536K': 64, '64M': 64, '64MiB': 64, '64mb': 64, '1G': 1024 };
+  for (const [text, megabytes] of Object.entries(sizes)) {
+    const config = readConfig(['--memory', text, '--workers', '1'], NONE);
+    t.equal(config?.arenaBytes, megabytes * 1024 * 1024, text);
+  }
+});
+
+t.test('CONF-5: a wrong setting is refused with one sentence that names it', async (t) => {
+  const wrong: [string[], RegExp][] = [
+    [['--port', 'x'], /--port/],
+    [['--port', '65536'], /--port/],
+    [['--port', '-1'], /--port/],
+    [['--workers', '0'], /--workers/],
+    [['--workers', '17'], /--workers/],
+    [['--workers', '1.5'], /--workers/],
+    [['--memory', 'lots'], /--memory/],
+    [['--memory', '1M'], /--memory/],
+    [['--memory', '64M', '--workers', '16'], /--memory/],
+    [['--database-url', 'mysql://x'], /--database-url/],
+    [['--log-level', 'loud'], /--log-level/],
+    [['--colour', 'red'], /--colour/],
+    [['--port'], /--port/],
+    [['start'], /start/],
+    [['--config', '/no/such/file'], /\/no\/such\/file/],
+  ];
+  for (const [args, name] of wrong) {
+    const error = thrownBy(() => readConfig(args, NONE));
+    t.ok(error instanceof ConfigError, args.join(' '));
+    t.match((error as Error).message, name);
+    t.match((error as Error).message, /^[^\n]+\.$/);
+  }
+});
+
+t.test('CONF-6: a file with an unknown setting, or that is no object of settings, is refused', async (t) => {
+  const dir = t.testdir({ 'a.json': '{"prot":1}', 'b.json': '[]', 'c.json': '{' });
+  for (const name of ['a.json', 'b.json', 'c.json'])
+    t.throws(() => readConfig(['--config', join(dir, name)], NONE), ConfigError, name);
+});
+
+t.test('CONF-7: help lists every flag', async (t) => {
+  t.equal(readConfig(['--help', '--port', 'x'], NONE), undefined);
+  for (const flag of ['port', 'host', 'workers', 'memory', 'data-dir', 'database-url', 'take-over'])
+    t.match(helpText(), `--${flag}`);
+});
+
+t.test('CONF-8: the server ends with 2 and one sentence for a wrong setting', async (t) => {
+  for (const args of [['--colour', 'red'], ['--workers', 'many'], ['--memory', '1K']]) {
+    const server = await RunningServer.launch(t, { args });
+    t.match(await server.end, { code: 2, sentence: /^tidewire: [^\n]+\.$/ }, args.join(' '));
+  }
+});
+
+function thrownBy(action: () => void): unknown {
+  try {
+    action();
+  } catch (error) {
+    return error;
+  }
+  return undefined;
+}
