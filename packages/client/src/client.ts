@@ -5,8 +5,8 @@ import { TidewireError } from './error.js';
 import type { ServerInfo } from './link.js';
 import { OperationSender } from './operation-sender.js';
 import type { ServerBody } from './protocol.js';
-import type { Stamp } from './result.js';
 import { ServerClock } from './server-clock.js';
+import type { Stamp } from './stamp.js';
 import { Subscriber } from './subscriber.js';
 import { TypedMap } from './typed-map.js';
 

@@ -1,7 +1,7 @@
 import { Code, unpackStamp } from '@tidewire/core';
 import { type Event, EventKind, ValueKind } from '@tidewire/schemas';
 import { TidewireError } from './error.js';
-import type { Stamp } from './result.js';
+import type { Stamp } from './stamp.js';
 
 /** How a value is stored: JSON text, opaque bytes, or none at all (a removal). */
 export type StoredKind = 'json' | 'bytes' | 'none';

@@ -1,5 +1,5 @@
 import { CODE_SENTENCES, Code } from '@tidewire/core';
-import type { WriteResult } from './result.js';
+import type { WriteResult } from './write-result.js';
 
 /**
  * An operating error under the code that the wire uses: a refusal by the server, or by this library

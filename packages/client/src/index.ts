@@ -12,6 +12,7 @@ export {
 } from './environment.js';
 export { nameOf, TidewireError } from './error.js';
 export type { ServerInfo } from './link.js';
-export type { Outcome, ReachedLevel, Stamp, WriteResult } from './result.js';
+export type { Stamp } from './stamp.js';
 export type { EventHandler, SubscribeOptions, Subscription } from './subscription.js';
 export type { PutOptions, TypedMap, WriteOptions } from './typed-map.js';
+export type { Outcome, ReachedLevel, WriteResult } from './write-result.js';

@@ -10,7 +10,7 @@ import {
   ValueKind,
 } from '@tidewire/schemas';
 import { TidewireError } from './error.js';
-import type { Stamp } from './result.js';
+import type { Stamp } from './stamp.js';
 
 /** The wire: our frames to bytes and the server's bytes to frames. The only user of protobuf-es. */
 

@@ -2,30 +2,7 @@ import { Code, isRefusal, unpackStamp } from '@tidewire/core';
 import { Level, type Result, ValueKind } from '@tidewire/schemas';
 import { Entry } from './entry.js';
 import { TidewireError } from './error.js';
-
-/** The time of a write: hybrid logical clock and the writer's node; ordered in this sequence. */
-export interface Stamp {
-  /** Milliseconds since 1970, near the server's physical time. */
-  readonly ms: number;
-  readonly counter: number;
-  readonly node: number;
-}
-
-/** What a write came to. SUPERSEDED is no error: a newer record stands. */
-export type Outcome = 'APPLIED' | 'SUPERSEDED' | 'DUPLICATE';
-
-/** How far the record has got: MEMORY of its owner, or committed by the DATABASE. */
-export type ReachedLevel = 'MEMORY' | 'JOURNAL' | 'DATABASE';
-
-export interface WriteResult {
-  readonly outcome: Outcome;
-  readonly level: ReachedLevel;
-  readonly partition: number;
-  /** The partition's sequence at the record spoken of. */
-  readonly sequence: number;
-  /** Of the own write; with SUPERSEDED, of the record that stands. */
-  readonly stamp: Stamp;
-}
+import type { Outcome, ReachedLevel, WriteResult } from './write-result.js';
 
 const OUTCOMES: ReadonlyMap<Code, Outcome> = new Map([
   [Code.APPLIED, 'APPLIED'],

@@ -6,7 +6,7 @@ import {
   Receipt,
   unpackStamp,
 } from '@tidewire/core';
-import type { Stamp } from './result.js';
+import type { Stamp } from './stamp.js';
 
 /** The most by which the learned offset is corrected without a step: far above a quartz's error. */
 const SLEW_PER_MS = 0.001;

@@ -4,10 +4,12 @@ import type { Entry } from './entry.js';
 import { TidewireError } from './error.js';
 import { nameBytes, utf8Of } from './name.js';
 import type { OperationDraft, OperationSender } from './operation-sender.js';
-import { entryOf, type Stamp, type WriteResult, writeResultOf } from './result.js';
+import { entryOf, writeResultOf } from './result.js';
 import type { ServerClock } from './server-clock.js';
+import type { Stamp } from './stamp.js';
 import type { Subscriber } from './subscriber.js';
 import type { EventHandler, SubscribeOptions, Subscription } from './subscription.js';
+import type { WriteResult } from './write-result.js';
 
 export interface WriteOptions {
   /** Answer only once the database has it, not already when memory has. */
