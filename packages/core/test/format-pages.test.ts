@@ -132,3 +132,11 @@ t.test('RING-11: the ring record of the page is the ring record in memory', asyn
   );
   t.equal(bytesUnder('ring-record.md', 'An operation'), inMemory.join(''));
 });
+
+t.test('RING-12: the record image of the page is the one in memory', async (t) => {
+  const { words, record: at } = recordImage(record);
+  const image = words.slice(at, at + Layout.imageWords(words, at));
+  image[Layout.MAP_COUNTER] = (1 << 16) | 2; // the page's map has id 1
+  const inMemory = Array.from(image, (word) => (word >>> 0).toString(16).padStart(8, '0'));
+  t.equal(bytesUnder('record-layout.md', 'A record'), inMemory.join(''));
+});
