@@ -239,7 +239,7 @@ export class EventBus {
 
   #maybeRetire(topic: Topic): void {
     if (topic.members.size > 0 || topic.joining.length > 0) return;
-    this.#topics.delete(topic.id);
+    if (!this.#topics.delete(topic.id)) return;
     this.#topicsByName.delete(interestName(topic.interest));
     for (const worker of topic.workers) this.#unsent.push({ worker, topic, isSubscribe: false });
   }

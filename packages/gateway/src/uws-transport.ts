@@ -1,5 +1,5 @@
-import { SLOW_CLOSE_MS } from '@tidewire/core';
 import type uWS from 'uWebSockets.js';
+import { SLOW_CLOSE_MS } from '@tidewire/core';
 import {
   type Connection,
   type HttpAnswer,

@@ -130,7 +130,7 @@ function readFlags(args: readonly string[]): Record<string, unknown> {
   try {
     return { ...parseArgs({ args: [...args], options, strict: true }).values };
   } catch (error) {
-    throw new ConfigError(`${(error as Error).message.split('. ')[0]}; --help lists the flags.`);
+    throw new ConfigError(`${(error as Error).message.split(/\.\s/)[0]}; --help lists the flags.`);
   }
 }
 

@@ -22,30 +22,36 @@ t.test('CLI-40: put, get and remove do on the server what they say', async (t) =
   t.match(await run('get', 'cli', 'k'), { exit: 1, error: /has no value/ });
 });
 
-t.test('CLI-41: watch prints the events of other processes and ends with 0 when interrupted', async (t) => {
-  const watching = startProgram('watch', 'watched', 'k', '--url', server.url);
-  await watching.said('watching');
-  await run('put', 'watched', 'other', '0');
-  await run('put', 'watched', 'k', '{"n":1}');
-  await run('remove', 'watched', 'k');
-  await watching.said('"remove"');
-  watching.interrupt();
-  const { exit, out } = await watching.end;
-  t.equal(exit, 0);
-  const lines = String(out).trim().split('\n');
-  t.match(
-    lines.map((line) => JSON.parse(line)),
-    [
-      { kind: 'put', key: 'k', value: { n: 1 } },
-      { kind: 'remove', key: 'k' },
-    ],
-  );
-});
+t.test(
+  'CLI-41: watch prints the events of other processes and ends with 0 when interrupted',
+  async (t) => {
+    const watching = startProgram('watch', 'watched', 'k', '--url', server.url);
+    await watching.said('watching');
+    await run('put', 'watched', 'other', '0');
+    await run('put', 'watched', 'k', '{"n":1}');
+    await run('remove', 'watched', 'k');
+    await watching.said('"remove"');
+    watching.interrupt();
+    const { exit, out } = await watching.end;
+    t.equal(exit, 0);
+    const lines = String(out).trim().split('\n');
+    t.match(
+      lines.map((line) => JSON.parse(line)),
+      [
+        { kind: 'put', key: 'k', value: { n: 1 } },
+        { kind: 'remove', key: 'k' },
+      ],
+    );
+  },
+);
 
 t.test('CLI-42: info prints what the server holds', async (t) => {
   const { exit, out } = await run('info');
   t.equal(exit, 0);
-  t.match(String(out), /^records +\d+\nbytes +\d+\nlimit +\d+\ndirty +\d+\nflush lag ms +\d+\nepoch +1\n/);
+  t.match(
+    String(out),
+    /^records +\d+\nbytes +\d+\nlimit +\d+\ndirty +\d+\nflush lag ms +\d+\nepoch +1\n/,
+  );
   t.match(String(out), /database +up\n/);
 });
 

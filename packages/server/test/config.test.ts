@@ -30,24 +30,27 @@ t.test('CONF-2: a flag goes before the environment, that before the file', async
   t.match(readConfig(['--config', file], NONE), { port: 1, host: 'a' });
 });
 
-t.test('CONF-3: every flag has a name in the environment; DATABASE_URL names the database', async (t) => {
-  const environment = {
-    TIDEWIRE_DATA_DIR: '/tmp/x',
-    TIDEWIRE_TAKE_OVER: 'true',
-    TIDEWIRE_MEMORY: '1G',
-    TIDEWIRE_WORKERS: '2',
-    LOG_LEVEL: 'warn',
-    DATABASE_URL: 'postgres://a@b/c',
-  };
-  t.match(readConfig([], environment), {
-    dataDir: '/tmp/x',
-    takeOver: true,
-    arenaBytes: 512 * 1024 * 1024,
-    workers: 2,
-    logLevel: 'warn',
-    databaseUrl: 'postgres://a@b/c',
-  });
-});
+t.test(
+  'CONF-3: every flag has a name in the environment; DATABASE_URL names the database',
+  async (t) => {
+    const environment = {
+      TIDEWIRE_DATA_DIR: '/tmp/x',
+      TIDEWIRE_TAKE_OVER: 'true',
+      TIDEWIRE_MEMORY: '1G',
+      TIDEWIRE_WORKERS: '2',
+      LOG_LEVEL: 'warn',
+      DATABASE_URL: 'postgres://a@b/c',
+    };
+    t.match(readConfig([], environment), {
+      dataDir: '/tmp/x',
+      takeOver: true,
+      arenaBytes: 512 * 1024 * 1024,
+      workers: 2,
+      logLevel: 'warn',
+      databaseUrl: 'postgres://a@b/c',
+    });
+  },
+);
 
 t.test('CONF-4: memory is a number of bytes with K, M or G, shared by the workers', async (t) => {
   const sizes = { '33554432': 32, '65536K': 64, '64M': 64, '64MiB': 64, '64mb': 64, '1G': 1024 };
@@ -72,6 +75,7 @@ t.test('CONF-5: a wrong setting is refused with one sentence that names it', asy
     [['--log-level', 'loud'], /--log-level/],
     [['--colour', 'red'], /--colour/],
     [['--port'], /--port/],
+    [['--port', '--host', 'x'], /--port/],
     [['start'], /start/],
     [['--config', '/no/such/file'], /\/no\/such\/file/],
   ];
@@ -83,11 +87,14 @@ t.test('CONF-5: a wrong setting is refused with one sentence that names it', asy
   }
 });
 
-t.test('CONF-6: a file with an unknown setting, or that is no object of settings, is refused', async (t) => {
-  const dir = t.testdir({ 'a.json': '{"prot":1}', 'b.json': '[]', 'c.json': '{' });
-  for (const name of ['a.json', 'b.json', 'c.json'])
-    t.throws(() => readConfig(['--config', join(dir, name)], NONE), ConfigError, name);
-});
+t.test(
+  'CONF-6: a file with an unknown setting, or that is no object of settings, is refused',
+  async (t) => {
+    const dir = t.testdir({ 'a.json': '{"prot":1}', 'b.json': '[]', 'c.json': '{' });
+    for (const name of ['a.json', 'b.json', 'c.json'])
+      t.throws(() => readConfig(['--config', join(dir, name)], NONE), ConfigError, name);
+  },
+);
 
 t.test('CONF-7: help lists every flag', async (t) => {
   t.equal(readConfig(['--help', '--port', 'x'], NONE), undefined);
@@ -96,7 +103,11 @@ t.test('CONF-7: help lists every flag', async (t) => {
 });
 
 t.test('CONF-8: the server ends with 2 and one sentence for a wrong setting', async (t) => {
-  for (const args of [['--colour', 'red'], ['--workers', 'many'], ['--memory', '1K']]) {
+  for (const args of [
+    ['--colour', 'red'],
+    ['--workers', 'many'],
+    ['--memory', '1K'],
+  ]) {
     const server = await RunningServer.launch(t, { args });
     t.match(await server.end, { code: 2, sentence: /^tidewire: [^\n]+\.$/ }, args.join(' '));
   }

@@ -47,22 +47,25 @@ t.teardown(() => {
   for (const client of clients) client.close();
 });
 
-t.test(`OP-10: any order of delivery ends in one state, in memory and in the table (seed ${SEED})`, async (t) => {
-  let run = 0;
-  const property = fc.asyncProperty(Writes, fc.nat(), async (writes, order) => {
-    const base = stampFromNow(-AGE_MS);
-    const maps = ['in-order', 'shuffled', 'reversed'].map((name) => `${name}-${++run}`);
-    const random = new SeededRandom(SEED ^ order);
-    const copies = writes.flatMap((write) => Array(1 + random.below(COPIES_MAX)).fill(write));
-    const orders = [writes, random.shuffled(copies as Write[]), writes.toReversed()];
-    for (const [i, map] of maps.entries()) await deliver(map, orders[i], base);
-    const states = await Promise.all(maps.map((map) => stateOf(map, writes, base)));
-    assert.deepEqual(states[1], states[0]);
-    assert.deepEqual(states[2], states[0]);
-  });
-  const details = await fc.check(property, { seed: SEED, numRuns: RUNS });
-  t.notOk(details.failed, fc.defaultReportMessage(details) ?? `${RUNS} histories converge`);
-});
+t.test(
+  `OP-10: any order of delivery ends in one state, in memory and in the table (seed ${SEED})`,
+  async (t) => {
+    let run = 0;
+    const property = fc.asyncProperty(Writes, fc.nat(), async (writes, order) => {
+      const base = stampFromNow(-AGE_MS);
+      const maps = ['in-order', 'shuffled', 'reversed'].map((name) => `${name}-${++run}`);
+      const random = new SeededRandom(SEED ^ order);
+      const copies = writes.flatMap((write) => Array(1 + random.below(COPIES_MAX)).fill(write));
+      const orders = [writes, random.shuffled(copies as Write[]), writes.toReversed()];
+      for (const [i, map] of maps.entries()) await deliver(map, orders[i], base);
+      const states = await Promise.all(maps.map((map) => stateOf(map, writes, base)));
+      assert.deepEqual(states[1], states[0]);
+      assert.deepEqual(states[2], states[0]);
+    });
+    const details = await fc.check(property, { seed: SEED, numRuns: RUNS });
+    t.notOk(details.failed, fc.defaultReportMessage(details) ?? `${RUNS} histories converge`);
+  },
+);
 
 /** Every connection sends its share without waiting for the others. */
 async function deliver(map: string, writes: readonly Write[], base: bigint): Promise<void> {
@@ -89,7 +92,12 @@ async function stateOf(map: string, writes: readonly Write[], base: bigint): Pro
   const found = await client.operate(...KEYS.map((key) => get(map, key)));
   const memory = found.map(({ outcome, stamp, node, value, expiresAtMs }) =>
     outcome === Code.FOUND
-      ? [String(stamp - base), node, textOf(value), String(expiresAtMs && expiresAtMs - (base >> 16n))]
+      ? [
+          String(stamp - base),
+          node,
+          textOf(value),
+          String(expiresAtMs && expiresAtMs - (base >> 16n)),
+        ]
       : 'absent',
   );
   const again = await client.operate(...writes.map((each) => operationOf(map, each, base, SAFE)));

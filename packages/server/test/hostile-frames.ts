@@ -84,7 +84,10 @@ function unknownBody(random: SeededRandom): HostileFrame {
 function tooLong(random: SeededRandom): HostileFrame {
   if (random.below(8) > 0) {
     const operations = Array.from({ length: 1025 }, () => ({ kind: OperationKind.GET }));
-    return { bytes: encodeFrame({ case: 'operations', value: { operations } }), expected: 'closed' };
+    return {
+      bytes: encodeFrame({ case: 'operations', value: { operations } }),
+      expected: 'closed',
+    };
   }
   return { bytes: new Uint8Array(FRAME_BYTES_MAX + 1 + random.below(1000)), expected: 'closed' };
 }

@@ -23,32 +23,38 @@ t.test('OP-2: a write is APPLIED and a get finds it, stamp, node and kind includ
   t.equal(textOf(found.value), '{"n":1}');
 });
 
-t.test('OP-3: what has no value reads ABSENT: never written, removed, or another map', async (t) => {
-  await client.operate(put('op', 'gone', '1'), remove('op', 'gone'));
-  const results = await client.operate(
-    get('op', 'never'),
-    get('op', 'gone'),
-    get('no such map', 'gone'),
-  );
-  for (const result of results) t.match(result, { outcome: Code.ABSENT, refusal: 0 });
-});
+t.test(
+  'OP-3: what has no value reads ABSENT: never written, removed, or another map',
+  async (t) => {
+    await client.operate(put('op', 'gone', '1'), remove('op', 'gone'));
+    const results = await client.operate(
+      get('op', 'never'),
+      get('op', 'gone'),
+      get('no such map', 'gone'),
+    );
+    for (const result of results) t.match(result, { outcome: Code.ABSENT, refusal: 0 });
+  },
+);
 
-t.test('OP-4: a stale write is SUPERSEDED, with the winner, and its value only if asked', async (t) => {
-  const newer = stampFromNow(-SECOND_MS);
-  const older = stampFromNow(-2 * SECOND_MS);
-  await client.operate(put('op', 'raced', '"winner"', { stamp: newer, node: 3 }));
-  const [plain, asked, removal, found] = await client.operate(
-    put('op', 'raced', '"loser"', { stamp: older }),
-    put('op', 'raced', '"loser"', { stamp: older, returnWinner: true }),
-    remove('op', 'raced', { stamp: older }),
-    get('op', 'raced'),
-  );
-  for (const result of [plain, asked, removal])
-    t.match(result, { outcome: Code.SUPERSEDED, refusal: 0, stamp: newer, node: 3 });
-  t.equal(plain.value.length, 0);
-  t.equal(textOf(asked.value), '"winner"');
-  t.equal(textOf(found.value), '"winner"');
-});
+t.test(
+  'OP-4: a stale write is SUPERSEDED, with the winner, and its value only if asked',
+  async (t) => {
+    const newer = stampFromNow(-SECOND_MS);
+    const older = stampFromNow(-2 * SECOND_MS);
+    await client.operate(put('op', 'raced', '"winner"', { stamp: newer, node: 3 }));
+    const [plain, asked, removal, found] = await client.operate(
+      put('op', 'raced', '"loser"', { stamp: older }),
+      put('op', 'raced', '"loser"', { stamp: older, returnWinner: true }),
+      remove('op', 'raced', { stamp: older }),
+      get('op', 'raced'),
+    );
+    for (const result of [plain, asked, removal])
+      t.match(result, { outcome: Code.SUPERSEDED, refusal: 0, stamp: newer, node: 3 });
+    t.equal(plain.value.length, 0);
+    t.equal(textOf(asked.value), '"winner"');
+    t.equal(textOf(found.value), '"winner"');
+  },
+);
 
 t.test('OP-5: the same write again is a DUPLICATE and changes nothing', async (t) => {
   const stamp = stampFromNow(-SECOND_MS);
@@ -91,19 +97,22 @@ t.test('OP-7: a write without a stamp gets one of the server, above all it has s
   t.ok(client.clock >= second.stamp, 'frames show a clock above it');
 });
 
-t.test('OP-8: an expired value reads ABSENT, one with time left is FOUND with its expiry', async (t) => {
-  const stamp = stampFromNow(-10 * SECOND_MS);
-  const [, expired, , alive] = await client.operate(
-    put('op', 'short', '1', { stamp, ttlMs: 5000n }),
-    get('op', 'short'),
-    put('op', 'long', '1', { stamp, ttlMs: 3_600_000n }),
-    get('op', 'long'),
-  );
-  t.match(expired, { outcome: Code.ABSENT });
-  t.equal(expired.value.length, 0);
-  t.match(alive, { outcome: Code.FOUND });
-  t.equal(alive.expiresAtMs, (stamp >> 16n) + 3_600_000n);
-});
+t.test(
+  'OP-8: an expired value reads ABSENT, one with time left is FOUND with its expiry',
+  async (t) => {
+    const stamp = stampFromNow(-10 * SECOND_MS);
+    const [, expired, , alive] = await client.operate(
+      put('op', 'short', '1', { stamp, ttlMs: 5000n }),
+      get('op', 'short'),
+      put('op', 'long', '1', { stamp, ttlMs: 3_600_000n }),
+      get('op', 'long'),
+    );
+    t.match(expired, { outcome: Code.ABSENT });
+    t.equal(expired.value.length, 0);
+    t.match(alive, { outcome: Code.FOUND });
+    t.equal(alive.expiresAtMs, (stamp >> 16n) + 3_600_000n);
+  },
+);
 
 t.test('OP-9: an expired record still supersedes an older write', async (t) => {
   const stamp = stampFromNow(-10 * SECOND_MS);
@@ -140,45 +149,56 @@ t.test('SUB-2: a stale, repeated or refused write is not broadcast', async (t) =
   ]);
 });
 
-t.test('SUB-3: an event carries the record: value, kind, stamp, node, expiry and sequence', async (t) => {
-  await client.subscribe('told', 'k');
-  const stamp = stampFromNow(-SECOND_MS);
-  const write = put('told', 'k', Uint8Array.of(0, 255), { stamp, node: 5, ttlMs: 100_000n });
-  const [written] = await client.operate(put('told', 'other', '1'), write).then((r) => r.slice(1));
-  await client.until(() => client.events.length > 0);
-  const [event] = client.events;
-  const { partition, sequence } = written;
-  t.match(event, { kind: EventKind.PUT, key: 'k', stamp, node: 5, partition, sequence });
-  t.same([...event.value], [0, 255]);
-  t.equal(event.expiresAtMs, (stamp >> 16n) + 100_000n);
-  t.equal(client.events.length, 1, 'and nothing of another key');
-});
+t.test(
+  'SUB-3: an event carries the record: value, kind, stamp, node, expiry and sequence',
+  async (t) => {
+    await client.subscribe('told', 'k');
+    const stamp = stampFromNow(-SECOND_MS);
+    const write = put('told', 'k', Uint8Array.of(0, 255), { stamp, node: 5, ttlMs: 100_000n });
+    const [written] = await client
+      .operate(put('told', 'other', '1'), write)
+      .then((r) => r.slice(1));
+    await client.until(() => client.events.length > 0);
+    const [event] = client.events;
+    const { partition, sequence } = written;
+    t.match(event, { kind: EventKind.PUT, key: 'k', stamp, node: 5, partition, sequence });
+    t.same([...event.value], [0, 255]);
+    t.equal(event.expiresAtMs, (stamp >> 16n) + 100_000n);
+    t.equal(client.events.length, 1, 'and nothing of another key');
+  },
+);
 
-t.test('TIME-1: a stamp of the year 2100 is refused as CLOCK_DRIFT and moves no clock', async (t) => {
-  const far = packStamp(YEAR_2100_MS, 0);
-  const [write, removal, read] = await client.operate(
-    put('op', 'future', '1', { stamp: far }),
-    remove('op', 'future', { stamp: far }),
-    get('op', 'future'),
-  );
-  t.match([write.refusal, removal.refusal], [Code.CLOCK_DRIFT, Code.CLOCK_DRIFT]);
-  t.match([write.outcome, read.outcome], [0, Code.ABSENT]);
-  isNearNow(t, client.clock);
-  const [next] = await client.operate(put('op', 'future', '1'));
-  isNearNow(t, next.stamp);
-});
+t.test(
+  'TIME-1: a stamp of the year 2100 is refused as CLOCK_DRIFT and moves no clock',
+  async (t) => {
+    const far = packStamp(YEAR_2100_MS, 0);
+    const [write, removal, read] = await client.operate(
+      put('op', 'future', '1', { stamp: far }),
+      remove('op', 'future', { stamp: far }),
+      get('op', 'future'),
+    );
+    t.match([write.refusal, removal.refusal], [Code.CLOCK_DRIFT, Code.CLOCK_DRIFT]);
+    t.match([write.outcome, read.outcome], [0, Code.ABSENT]);
+    isNearNow(t, client.clock);
+    const [next] = await client.operate(put('op', 'future', '1'));
+    isNearNow(t, next.stamp);
+  },
+);
 
-t.test('TIME-2: a frame clock of the year 2100 is answered CLOCK_DRIFT and moves no clock', async (t) => {
-  const stranger = await RawClient.connect(server.url, 11);
-  t.teardown(() => stranger.close());
-  await stranger.ping(packStamp(YEAR_2100_MS, 0));
-  t.match(stranger.errors, [
-    { code: Code.CLOCK_DRIFT, detail: CODE_SENTENCES[Code.CLOCK_DRIFT] },
-  ]);
-  isNearNow(t, stranger.clock);
-  const [result] = await stranger.operate(put('op', 'k', '1'));
-  t.match(result, { outcome: Code.APPLIED }, 'the connection goes on');
-});
+t.test(
+  'TIME-2: a frame clock of the year 2100 is answered CLOCK_DRIFT and moves no clock',
+  async (t) => {
+    const stranger = await RawClient.connect(server.url, 11);
+    t.teardown(() => stranger.close());
+    await stranger.ping(packStamp(YEAR_2100_MS, 0));
+    t.match(stranger.errors, [
+      { code: Code.CLOCK_DRIFT, detail: CODE_SENTENCES[Code.CLOCK_DRIFT] },
+    ]);
+    isNearNow(t, stranger.clock);
+    const [result] = await stranger.operate(put('op', 'k', '1'));
+    t.match(result, { outcome: Code.APPLIED }, 'the connection goes on');
+  },
+);
 
 t.test('TIME-3: an accepted frame clock is merged: the server is never behind it', async (t) => {
   const ahead = stampFromNow(DRIFT_MS_MAX / 2, 500);

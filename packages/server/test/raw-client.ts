@@ -70,6 +70,11 @@ export class RawClient {
 
   /** Sends one frame of operations; resolves with their results in the same order. */
   operate(...operations: OperationInit[]): Promise<Result[]> {
+    return Promise.all(this.submit(operations));
+  }
+
+  /** As `operate`, with each result as soon as it comes. */
+  submit(operations: readonly OperationInit[]): Promise<Result>[] {
     const numbered = operations.map((operation) => ({
       ...operation,
       requestId: ++this.#requestId,
@@ -78,7 +83,7 @@ export class RawClient {
       ({ requestId }) => new Promise<Result>((resolve) => this.#results.set(requestId, resolve)),
     );
     this.say({ case: 'operations', value: { operations: numbered } });
-    return Promise.all(results);
+    return results;
   }
 
   /** Resolves once the subscription is live. */
@@ -134,7 +139,7 @@ export class RawClient {
         this.welcome = body.value;
         break;
       case 'results':
-        for (const result of body.value.results) this.#results.get(result.requestId)?.(result);
+        for (const result of body.value.results) this.#onResult(result);
         break;
       case 'events':
         this.events.push(...body.value.events);
@@ -148,6 +153,11 @@ export class RawClient {
       case 'pong':
         this.lastPong = body.value.token;
     }
+  }
+
+  #onResult(result: Result): void {
+    this.#results.get(result.requestId)?.(result);
+    this.#results.delete(result.requestId);
   }
 
   #look(): void {

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -12,6 +13,7 @@ const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 const READY = /tidewire ready (ws:\/\/\S+) pid=(\d+)/;
 const START_MS_MAX = 60_000;
 const POLL_MS = 10;
+const PID_FILE = 'postgres/cluster/postmaster.pid';
 
 /** What a server process has come to. */
 export interface ServerEnd {
@@ -45,6 +47,8 @@ export interface Info {
 export class RunningServer {
   readonly dataDir: string;
   url = '';
+  /** What it has written to standard error since the first start. */
+  log = '';
   #child: ChildProcess;
   #end: Promise<ServerEnd>;
   readonly #options: ServerOptions;
@@ -106,9 +110,9 @@ export class RunningServer {
     return (await (await fetch(this.#http('/info'))).json()) as Info;
   }
 
-  /** Resolves once every change has been handed to the database. */
-  async clean(): Promise<void> {
-    while ((await this.info()).dirty > 0) await delay(POLL_MS);
+  /** Resolves once `/info` is as wanted; a worker reports its numbers a little after its answers. */
+  async until(isWanted: (info: Info) => boolean): Promise<void> {
+    while (!isWanted(await this.info())) await delay(POLL_MS);
   }
 
   /** A client of the embedded database, ended with the server. */
@@ -131,7 +135,13 @@ export class RunningServer {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { PATH: process.env['PATH'], LOG_LEVEL: 'error', ...env },
     });
-    const kill = (): void => void child.kill('SIGKILL');
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.log += text;
+    });
+    const kill = (): void => {
+      child.kill('SIGKILL');
+      quitDatabase(this.dataDir);
+    };
     process.once('exit', kill);
     child.once('exit', () => process.off('exit', kill));
     return child;
@@ -181,7 +191,7 @@ export class RunningServer {
 
   /** The lines of the embedded database's `postmaster.pid`; none if it does not run. */
   async #postmaster(): Promise<string[]> {
-    const path = join(this.dataDir, 'postgres/cluster/postmaster.pid');
+    const path = join(this.dataDir, PID_FILE);
     const text = await readFile(path, 'utf8').catch(() => '');
     return text === '' ? [] : text.split('\n');
   }
@@ -210,6 +220,16 @@ async function endOf(child: ChildProcess): Promise<ServerEnd> {
     .filter((line) => !isLog(line))
     .join('\n');
   return { code, signal, sentence };
+}
+
+/** For a test that ends without its teardown. */
+function quitDatabase(dataDir: string): void {
+  try {
+    const text = readFileSync(join(dataDir, PID_FILE), 'utf8');
+    process.kill(Number.parseInt(text, 10), 'SIGQUIT');
+  } catch {
+    // none has been started, or it has ended
+  }
 }
 
 /** Kills a database and waits until it and the processes that serve connections are gone. */

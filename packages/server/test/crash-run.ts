@@ -1,0 +1,179 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Sql } from 'postgres';
+import { Ledger, orderOf, type State, stateOfRead } from './crash-ledger.js';
+import { Load, type LoadContext, MAP } from './crash-load.js';
+import { get, textOf } from './operations.js';
+import type { OutageDatabase } from './outage-database.js';
+import { RawClient } from './raw-client.js';
+import type { RunningServer } from './running-server.js';
+import { SeededRandom } from './seeded-random.js';
+
+const CONNECTIONS = 6;
+const READ_OPERATIONS = 250;
+const LOOKS_MAX = 300;
+const LOOK_MS = 100;
+const FRACTION = 1000;
+
+/**
+ * What befalls a cycle:
+ *
+ *     kill       the server process, by SIGKILL; sometimes its heir too while it starts
+ *     terminate  its database connections, by pg_terminate_backend
+ *     stop       the database, in order; it is started again
+ *     crash      the database, by SIGKILL; it is started again
+ *     stall, cut, hole   the network between them, see OutageProxy
+ */
+export const FAULTS = ['kill', 'terminate', 'stop', 'crash', 'stall', 'cut', 'hole'] as const;
+export type Fault = (typeof FAULTS)[number];
+
+/** Cycles of load and fault on one server, each closed by the question whether the promises hold. */
+export class CrashRun {
+  readonly ledger: Ledger = new Ledger();
+  /** Reads that found memory and table equal with nothing dirty, under load or after a fault. */
+  agreements = 0;
+  readonly #server: RunningServer;
+  readonly #sql: () => Promise<Sql>;
+  readonly #database: OutageDatabase | undefined;
+  readonly #random: SeededRandom;
+  readonly #context: LoadContext;
+  readonly #cycleMs: number;
+
+  constructor(options: {
+    server: RunningServer;
+    /** The server's, if it is not the embedded one: without it there is only `kill`. */
+    database?: OutageDatabase;
+    seed: number;
+    /** Of load in a cycle, at most. */
+    cycleMs: number;
+  }) {
+    const { server, database } = options;
+    this.#server = server;
+    this.#database = database;
+    this.#sql = database === undefined ? () => server.sql() : async () => database.sql();
+    this.#random = new SeededRandom(options.seed);
+    this.#cycleMs = options.cycleMs;
+    this.#context = { ledger: this.ledger, random: this.#random, serial: 1, clock: 0n };
+  }
+
+  async cycle(fault: Fault): Promise<void> {
+    const load = await Load.start(this.#server.url, CONNECTIONS, this.#context);
+    try {
+      await this.#sometime();
+      if (this.#random.below(3) === 0) {
+        await this.#agree(load);
+        load.resume();
+        await this.#sometime();
+      }
+      if (fault === 'kill') await this.#kill(load);
+      else await this.#outage(fault, load);
+    } finally {
+      await load.end();
+    }
+  }
+
+  async #kill(load: Load): Promise<void> {
+    await this.#server.stop('SIGKILL');
+    await load.end();
+    if (this.#random.below(4) === 0) await this.#killHeir();
+    await this.#server.restart();
+    await this.#requireLaterClock();
+    this.ledger.onCrash(await this.#memory(), await this.#table());
+  }
+
+  async #requireLaterClock(): Promise<void> {
+    const client = await RawClient.connect(this.#server.url, CONNECTIONS + 1);
+    const { clock } = this.#context;
+    if (client.clock <= clock)
+      this.ledger.violate(`the clock went back from ${clock} to ${client.clock}`);
+    client.close();
+  }
+
+  /** The next process dies while it starts. */
+  async #killHeir(): Promise<void> {
+    const start = this.#server.restart().catch(() => {}); // it is killed, mostly in time
+    await this.#sometime();
+    this.#server.signal('SIGKILL');
+    await start;
+  }
+
+  /** In one cycle of four the server dies during the outage. */
+  async #outage(fault: Exclude<Fault, 'kill'>, load: Load): Promise<void> {
+    const heal = await this.#begin(fault);
+    await this.#sometime();
+    if (this.#random.below(4) === 0) {
+      await this.#server.stop('SIGKILL');
+      await heal();
+      await this.#kill(load);
+      return;
+    }
+    await heal();
+    await this.#sometime();
+    await this.#agree(load);
+  }
+
+  /** Resolves with what ends the fault. */
+  async #begin(fault: Exclude<Fault, 'kill'>): Promise<() => Promise<void>> {
+    const database = this.#database;
+    if (database === undefined) throw new Error(`${fault} needs a database of the run's own`);
+    const { proxy } = database;
+    switch (fault) {
+      case 'terminate':
+        await database.terminateBackends();
+        return async () => {};
+      case 'stop':
+        await database.stop();
+        return () => database.restart();
+      case 'crash':
+        await database.kill();
+        return () => database.restart();
+      default:
+        proxy[fault]();
+        return async () => proxy.heal();
+    }
+  }
+
+  /** Waits until nothing is dirty and asks whether memory and table then agree. */
+  async #agree(load: Load): Promise<void> {
+    await load.pause();
+    for (let look = 0; look < LOOKS_MAX; look++) {
+      await this.#server.until(({ dirty }) => dirty === 0);
+      if (this.ledger.onClean(await this.#memory(), await this.#table())) {
+        this.agreements++;
+        return;
+      }
+      await delay(LOOK_MS); // the dirty count is told once a turn: it may have been a moment late
+    }
+    this.ledger.accuse(await this.#memory(), await this.#table());
+  }
+
+  async #memory(): Promise<Map<string, State>> {
+    const { keys } = this.ledger;
+    const states = new Map<string, State>();
+    const client = await RawClient.connect(this.#server.url, CONNECTIONS + 1);
+    for (let at = 0; at < keys.length; at += READ_OPERATIONS) {
+      const asked = keys.slice(at, at + READ_OPERATIONS);
+      const results = await client.operate(...asked.map((key) => get(MAP, key)));
+      for (const [i, result] of results.entries())
+        if (result.stamp > 0n) states.set(asked[i], stateOfRead(result));
+    }
+    client.close();
+    return states;
+  }
+
+  async #table(): Promise<Map<string, State>> {
+    const sql = await this.#sql();
+    const rows = await sql<
+      { key: string; value: Uint8Array; hlc: string; node: number; deleted: boolean }[]
+    >`SELECT key, value, hlc::text, node, deleted FROM tidewire.record WHERE map = ${MAP}`;
+    return new Map(
+      rows.map(({ key, value, hlc, node, deleted }) => [
+        key,
+        { order: orderOf(BigInt(hlc), node), value: deleted ? undefined : textOf(value) },
+      ]),
+    );
+  }
+
+  async #sometime(): Promise<void> {
+    await delay((this.#cycleMs * this.#random.below(FRACTION)) / FRACTION / 2);
+  }
+}
