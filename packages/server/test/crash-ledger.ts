@@ -15,6 +15,8 @@ export interface Write {
   order: bigint | undefined;
   /** What the server promised of it. */
   level: 'SENT' | 'MEMORY' | 'DATABASE';
+  /** When it was acknowledged, by `performance.now`. */
+  ackedMs: number;
 }
 
 /** What memory or the table has of a key. */
@@ -41,6 +43,8 @@ export interface Counts {
   refused: number;
   /** FAST writes acknowledged by a process that died with them. */
   lost: number;
+  /** Of these the one acknowledged longest before its process died: how long. */
+  lostMs: number;
 }
 
 /**
@@ -56,6 +60,7 @@ export class Ledger {
     reads: 0,
     refused: 0,
     lost: 0,
+    lostMs: 0,
   };
   readonly #histories: Map<string, History> = new Map();
 
@@ -75,6 +80,7 @@ export class Ledger {
       return;
     }
     const history = this.#historyOf(write.key);
+    write.ackedMs = performance.now();
     const standing = orderOf(result.stamp, result.node);
     if (result.outcome === Code.APPLIED) write.order ??= standing;
     history.visible = max(history.visible, standing);
@@ -106,12 +112,17 @@ export class Ledger {
   }
 
   /** The process has died, and its heir has read the table: what is there is all there is. */
-  onCrash(memory: ReadonlyMap<string, State>, table: ReadonlyMap<string, State>): void {
+  onCrash(
+    diedMs: number,
+    memory: ReadonlyMap<string, State>,
+    table: ReadonlyMap<string, State>,
+  ): void {
     this.#compare(memory, table);
     for (const [key, history] of this.#histories) {
       const state = table.get(key) ?? NOTHING;
       for (const write of history.writes.values())
-        if (write.level === 'MEMORY' && (write.order ?? 0n) > state.order) this.counts.lost++;
+        if (write.level === 'MEMORY' && (write.order ?? 0n) > state.order)
+          this.#lose(diedMs - write.ackedMs);
       this.#settle(key, history, state);
     }
   }
@@ -140,6 +151,11 @@ export class Ledger {
 
   violate(sentence: string): void {
     if (this.violations.length < VIOLATIONS_MAX) this.violations.push(sentence);
+  }
+
+  #lose(ageMs: number): void {
+    this.counts.lost++;
+    this.counts.lostMs = Math.max(this.counts.lostMs, Math.round(ageMs));
   }
 
   #onRefusal(write: Write, result: Result): void {

@@ -118,6 +118,7 @@ class Connection {
       isSafe: this.#unansweredSafe < UNANSWERED_SAFE_MAX && random.below(4) === 0,
       order: isStampedByServer ? undefined : orderOf(this.#nextStamp(), this.#node),
       level: 'SENT',
+      ackedMs: 0,
     };
   }
 

@@ -69,9 +69,9 @@ async function cycles(
 }
 
 function countsOf({ ledger, agreements }: CrashRun): string {
-  const { fast, safe, notYetDurable, reads, refused, lost } = ledger.counts;
+  const { fast, safe, notYetDurable, reads, refused, lost, lostMs } = ledger.counts;
   return (
-    `FAST ${fast} (lost ${lost}), SAFE ${safe} (not yet durable ${notYetDurable}), ` +
+    `FAST ${fast} (lost ${lost}, the oldest ${lostMs} ms old), SAFE ${safe} (not yet durable ${notYetDurable}), ` +
     `reads ${reads}, refused ${refused}, agreements ${agreements}`
   );
 }

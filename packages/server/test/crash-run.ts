@@ -73,11 +73,12 @@ export class CrashRun {
 
   async #kill(load: Load): Promise<void> {
     await this.#server.stop('SIGKILL');
+    const diedMs = performance.now();
     await load.end();
     if (this.#random.below(4) === 0) await this.#killHeir();
     await this.#server.restart();
     await this.#requireLaterClock();
-    this.ledger.onCrash(await this.#memory(), await this.#table());
+    this.ledger.onCrash(diedMs, await this.#memory(), await this.#table());
   }
 
   async #requireLaterClock(): Promise<void> {

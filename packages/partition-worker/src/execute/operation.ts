@@ -21,7 +21,7 @@ export function isSafe(request: Int32Array, at: number): boolean {
   return (request[at + Operation.MAP_KIND_FLAGS] & OPERATION_SAFE) !== 0;
 }
 
-export function nowOf(request: Int32Array, at: number): number {
+function nowOf(request: Int32Array, at: number): number {
   return RecordLayout.joinWords(request[at + Operation.NOW_LOW], request[at + Operation.NOW_HIGH]);
 }
 
