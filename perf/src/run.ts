@@ -6,19 +6,35 @@ import { type Measurement, measure } from './measure/measure.js';
 import type { Context } from './measure/scenario.js';
 import { runMicro } from './micro/micro.js';
 import { helpText, type Options, readOptions, UsageError } from './options.js';
+import { profileServer } from './profile/profile.js';
 import { appendHistory, historyEntry, readHistory } from './report/history.js';
+import { historyPage } from './report/history-page.js';
 import { reportPage } from './report/html.js';
 import { Progress } from './report/progress.js';
 import { tableOf } from './report/table.js';
 import { SCENARIOS } from './scenarios/catalogue.js';
+import { runSelfTest } from './selftest/self-test.js';
 
+/** Where `history` writes its page unless told otherwise. */
+const HISTORY_FOLDER = '.tidewire/perf';
 const WINDOW = { settleMs: 1000, measureMs: 4000 };
 const WINDOW_QUICK = { settleMs: 500, measureMs: 1500 };
 
 /** Returns the exit code: 0, or 1 if a bar was missed. */
 async function run(options: Options): Promise<number> {
+  const say = (text: string): void => console.log(text);
   if (options.isHelp) {
     console.log(helpText(SCENARIOS));
+    return 0;
+  }
+  if (options.isSelfTest) return await runSelfTest(contextOf(options, say), say);
+  if (options.profileFolder !== undefined) {
+    const { measureMs } = options.isQuick ? WINDOW_QUICK : WINDOW;
+    console.log(await profileServer(options.profileFolder, measureMs));
+    return 0;
+  }
+  if (options.isHistory) {
+    writeHistory(options.reportFolder ?? HISTORY_FOLDER);
     return 0;
   }
   if (options.isMicro) return await runMicro(options.jsonFile);
@@ -32,17 +48,15 @@ async function run(options: Options): Promise<number> {
   return results.some((result) => result.pass === false) ? 1 : 0;
 }
 
+function contextOf(options: Options, progress: (text: string) => void): Context {
+  const { rounds, isQuick, minutes, rate } = options;
+  return { rounds, isQuick, minutes, rate, ...(isQuick ? WINDOW_QUICK : WINDOW), progress };
+}
+
 async function measureAll(options: Options): Promise<Measurement[]> {
   const environment = await readEnvironment();
   const progress = new Progress(options.scenarios.length);
-  const context: Context = {
-    rounds: options.rounds,
-    isQuick: options.isQuick,
-    minutes: options.minutes,
-    rate: options.rate,
-    ...(options.isQuick ? WINDOW_QUICK : WINDOW),
-    progress: (text) => progress.say(text),
-  };
+  const context = contextOf(options, (text) => progress.say(text));
   const measurements: Measurement[] = [];
   try {
     for (const scenario of options.scenarios) {
@@ -57,9 +71,14 @@ async function measureAll(options: Options): Promise<Measurement[]> {
 }
 
 function writeReport(folder: string, measurements: readonly Measurement[]): void {
-  mkdirSync(folder, { recursive: true });
+  writeHistory(folder);
   const { environment } = measurements[0].result;
   writeFileSync(join(folder, 'index.html'), reportPage(measurements, readHistory(), environment));
+}
+
+function writeHistory(folder: string): void {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'history.html'), historyPage(readHistory(), SCENARIOS));
 }
 
 try {

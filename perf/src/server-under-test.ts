@@ -22,6 +22,7 @@ export interface ServerInfo {
   readonly records: number;
   /** Memory of the stores in use. */
   readonly bytes: number;
+  readonly connections: number;
   /** Records that the database does not have yet. */
   readonly dirty: number;
   /** For how long something has been dirty. */
@@ -40,27 +41,28 @@ export type Database = postgres.Sql;
 /** Tidewire as a user starts it: its own process, its own database, a data folder of its own. */
 export class TidewireServer {
   readonly port: number;
-  readonly #flags: readonly string[];
-  readonly #folder: string;
+  readonly #launch: Launch;
   #child: ChildProcess;
 
   private constructor(child: ChildProcess, port: number, launch: Launch) {
     this.#child = child;
     this.port = port;
-    this.#folder = launch.folder;
-    this.#flags = launch.flags;
+    this.#launch = launch;
   }
 
   get pid(): number {
     return this.#child.pid ?? 0;
   }
 
-  /** `flags`: as for `start`, beside the port and the data folder. */
-  static async start(flags: readonly string[] = []): Promise<TidewireServer> {
+  /**
+   * `flags`: as for `start`, beside the port and the data folder. `preload`: a module that the
+   * server's process runs first, to look at it or to slow it down.
+   */
+  static async start(flags: readonly string[] = [], preload?: URL): Promise<TidewireServer> {
     const port = await freePort();
     const folder = await mkdtemp(join(tmpdir(), 'tidewire-perf-'));
     await chmod(folder, 0o711); // the database's account must pass through
-    const launch = { folder, flags };
+    const launch = { folder, flags, preload };
     const child = spawnServer(port, launch);
     try {
       await waitForLine(child, READY, START_MS);
@@ -76,7 +78,7 @@ export class TidewireServer {
   async respawn(): Promise<void> {
     const code = await stopChild(this.#child, STOP_MS);
     if (code !== 0) throw new Error(`the server ended with ${code}`);
-    this.#child = spawnServer(this.port, { folder: this.#folder, flags: this.#flags });
+    this.#child = spawnServer(this.port, this.#launch);
     this.#child.stdout?.resume();
     this.#child.stderr?.resume();
   }
@@ -125,11 +127,11 @@ export class TidewireServer {
 
   /** Holds the database's processes still, so that nothing is written behind. */
   holdDatabase(): void {
-    for (const pid of descendantsOf(this.pid)) process.kill(pid, 'SIGSTOP');
+    for (const pid of descendantsOf(this.pid)) signal(pid, 'SIGSTOP');
   }
 
   releaseDatabase(): void {
-    for (const pid of descendantsOf(this.pid)) process.kill(pid, 'SIGCONT');
+    for (const pid of descendantsOf(this.pid)) signal(pid, 'SIGCONT');
   }
 
   /** Resident memory of its process, in bytes. */
@@ -141,16 +143,21 @@ export class TidewireServer {
   async discard(): Promise<void> {
     const databases = descendantsOf(this.pid);
     this.#child.kill('SIGKILL');
-    for (const pid of databases) killIfAlive(pid);
+    for (const pid of databases) signal(pid, 'SIGKILL');
     await stopChild(this.#child, STOP_MS);
-    await rm(this.#folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+    await rm(this.#launch.folder, {
+      recursive: true,
+      force: true,
+      maxRetries: 10,
+      retryDelay: 100,
+    });
   }
 
   /** Stops it as an operator would. Throws if it did not flush everything. */
   async stop(): Promise<void> {
     this.releaseDatabase();
     const code = await stopChild(this.#child, STOP_MS);
-    await rm(this.#folder, { recursive: true, force: true });
+    await rm(this.#launch.folder, { recursive: true, force: true });
     if (code !== 0) throw new Error(`the server ended with ${code}`);
   }
 }
@@ -158,17 +165,28 @@ export class TidewireServer {
 interface Launch {
   readonly folder: string;
   readonly flags: readonly string[];
+  readonly preload: URL | undefined;
 }
 
-function spawnServer(port: number, { folder, flags }: Launch): ChildProcess {
-  const words = [ENTRY, '--port', String(port), '--data-dir', join(folder, 'data'), ...flags];
+function spawnServer(port: number, { folder, flags, preload }: Launch): ChildProcess {
+  const first = preload === undefined ? [] : ['--import', preload.href];
+  const words = [
+    ...first,
+    ENTRY,
+    '--port',
+    String(port),
+    '--data-dir',
+    join(folder, 'data'),
+    ...flags,
+  ];
   return spawn(process.execPath, words);
 }
 
-function killIfAlive(pid: number): void {
+/** A process of the database may end at any time. */
+function signal(pid: number, name: NodeJS.Signals): void {
   try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // it has gone with its postmaster
+    process.kill(pid, name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }

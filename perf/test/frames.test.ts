@@ -9,6 +9,7 @@ import {
 import t from 'tap';
 import { KeySource } from '#lib/load/distribution.js';
 import { OperationEncoder } from '#lib/load/operation-encoder.js';
+import { OperationMix } from '#lib/load/operation-mix.js';
 import { valueText } from '#lib/load/operation-template.js';
 import type { LoadPlan } from '#lib/load/plan.js';
 
@@ -31,17 +32,16 @@ const PLAN: LoadPlan = {
   seed: 1,
 };
 
-const LINK = { write() {}, ready() {}, answer() {}, event() {}, fail() {} };
-
 function encode(plan: LoadPlan, request: number, start: number): ClientFrame {
   const keys = new KeySource({
     distribution: 'sequential',
     ranks: new Uint32Array(0),
     start,
     keys: 1,
+    connection: 0,
+    connections: 1,
   });
-  const options = { link: LINK, keys, connection: 0, isSubscriber: false };
-  const encoder = new OperationEncoder(plan, options);
+  const encoder = new OperationEncoder(plan, new OperationMix(plan, { keys, connection: 0 }));
   const target = Buffer.alloc(4096);
   const clock = { ms: 1_700_000_000_123, counter: 0xfffe };
   const length = encoder.encode(target, 7, request, clock);

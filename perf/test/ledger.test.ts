@@ -3,7 +3,7 @@ import t from 'tap';
 import { Ledger } from '#lib/load/ledger.js';
 
 t.test('PERF-8: every request has one answer: second, foreign and missing ones show', async (t) => {
-  const ledger = new Ledger();
+  const ledger = new Ledger(8192);
   for (let request = 0; request < 5; request++) ledger.send(request, request * 10);
   t.equal(ledger.answer(3, Code.APPLIED, 0), 30, 'answers may overtake each other');
   t.equal(ledger.answer(3, Code.APPLIED, 0), -1, 'a second answer');
@@ -20,7 +20,7 @@ t.test('PERF-8: every request has one answer: second, foreign and missing ones s
 });
 
 t.test('PERF-8: a request overtaken by thousands of others counts as unanswered', async (t) => {
-  const ledger = new Ledger();
+  const ledger = new Ledger(8192);
   for (let request = 0; request < 10_000; request++) {
     ledger.send(request, 0);
     if (request !== 17) ledger.answer(request, Code.APPLIED, 0);

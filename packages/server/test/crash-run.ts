@@ -13,6 +13,7 @@ const READ_OPERATIONS = 250;
 const LOOKS_MAX = 300;
 const LOOK_MS = 100;
 const FRACTION = 1000;
+const CATCH_UP_MS_MAX = 100;
 
 /**
  * What befalls a cycle:
@@ -97,19 +98,20 @@ export class CrashRun {
     await start;
   }
 
-  /** In one cycle of four the server dies during the outage. */
+  /** In half of the cycles the server dies too: during the outage, or while it catches up. */
   async #outage(fault: Exclude<Fault, 'kill'>, load: Load): Promise<void> {
     const heal = await this.#begin(fault);
     await this.#sometime();
-    if (this.#random.below(4) === 0) {
-      await this.#server.stop('SIGKILL');
-      await heal();
-      await this.#kill(load);
+    const death = this.#random.below(4);
+    if (death === 0) await this.#server.stop('SIGKILL');
+    await heal();
+    if (death > 1) {
+      await this.#sometime();
+      await this.#agree(load);
       return;
     }
-    await heal();
-    await this.#sometime();
-    await this.#agree(load);
+    await delay(this.#random.below(CATCH_UP_MS_MAX));
+    await this.#kill(load);
   }
 
   /** Resolves with what ends the fault. */

@@ -20,11 +20,9 @@ interface Site {
   readonly client: RawClient;
 }
 
-const buffered = { buffered: true };
-
 t.test(
   'OUTAGE-1, OUTAGE-3: connections cut and refused: FAST goes on, SAFE waits for its deadline',
-  buffered,
+  { buffered: true },
   async (t) => {
     const site = await siteOf(t);
     await write(site, 'before');
@@ -48,7 +46,7 @@ t.test(
 
 t.test(
   'OUTAGE-2: a database stopped in order, killed, and started again each time',
-  buffered,
+  { buffered: true },
   async (t) => {
     const site = await siteOf(t);
     for (const end of ['stop', 'kill'] as const) {
@@ -67,7 +65,7 @@ t.test(
 
 t.test(
   'OUTAGE-4: connections ended while they flush: everything arrives, nothing twice',
-  buffered,
+  { buffered: true },
   async (t) => {
     const site = await siteOf(t);
     for (let round = 0; round < 10; round++) {
@@ -86,7 +84,7 @@ t.test(
 
 t.test(
   'OUTAGE-5: a network that stalls until the server gives its connections up',
-  buffered,
+  { buffered: true },
   async (t) => {
     const site = await siteOf(t);
     await write(site, 'before');
@@ -103,7 +101,7 @@ t.test(
   },
 );
 
-t.test('OUTAGE-6: a network in which everything vanishes', buffered, async (t) => {
+t.test('OUTAGE-6: a network in which everything vanishes', { buffered: true }, async (t) => {
   const site = await siteOf(t);
   await write(site, 'before');
   site.database.proxy.hole();

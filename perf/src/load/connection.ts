@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
-import { PARTITIONS } from '@tidewire/core';
+import { IN_FLIGHT_MAX, PARTITIONS } from '@tidewire/core';
 import { type Dialect, type Link, type LoadClock, REQUEST_RANGE } from './dialect.js';
 import { Inbox } from './inbox.js';
 import type { LatencyRecorder } from './latency.js';
@@ -10,6 +10,9 @@ const INBOX_BYTES: number = 128 * 1024;
 /** In a busy closed loop one answer of so many has its latency recorded: that keeps it cheap. */
 const SAMPLE_MASK = 15;
 const BUSY_WINDOW = 16;
+const LEDGER_ENTRIES = 8192;
+/** Refusals come at once, and overtake many an operation that waits for its turn. */
+const OVERLOAD_ENTRIES = 1_048_576;
 
 /** When a connection sends: its part of a run. Times are of `performance.now()`. */
 export interface Pace {
@@ -18,11 +21,13 @@ export interface Pace {
   /** Between its operations; 0: as soon as the window allows (closed loop). */
   readonly intervalMs: number;
   readonly operations: number;
+  /** Requests in flight, at most the connection's. */
+  readonly window: number;
 }
 
 /** One connection, its window of open requests and its books. */
 export class Connection implements Link {
-  readonly ledger: Ledger = new Ledger();
+  readonly ledger: Ledger;
   events = 0;
   disordered = 0;
   #pace: Pace | undefined;
@@ -48,6 +53,7 @@ export class Connection implements Link {
     onFail: (message: string) => void;
   }) {
     this.#window = options.window;
+    this.ledger = new Ledger(options.window > IN_FLIGHT_MAX ? OVERLOAD_ENTRIES : LEDGER_ENTRIES);
     this.#sampleMask = options.window < BUSY_WINDOW ? 0 : SAMPLE_MASK;
     this.#clock = options.clock;
     this.#latency = options.latency;
@@ -87,7 +93,7 @@ export class Connection implements Link {
   pump(now: number): void {
     const pace = this.#pace;
     if (pace === undefined) return;
-    let allowed = Math.min(this.#window - this.ledger.open, pace.operations - this.#sent);
+    let allowed = Math.min(pace.window - this.ledger.open, pace.operations - this.#sent);
     if (pace.intervalMs > 0) {
       const due = Math.floor((now - pace.firstAt) / pace.intervalMs) + 1;
       allowed = Math.min(allowed, due - this.#sent);

@@ -107,12 +107,14 @@ export class LoadGenerator {
     const senders = this.#senders;
     const now = performance.now();
     const stepMs = run.rate > 0 ? 1000 / run.rate : 0;
+    const window = Math.min(run.window || this.#plan.window, this.#plan.window);
     senders.forEach((sender, index) => {
       const share = Math.ceil((run.operations - index) / senders.length);
       sender.start({
         firstAt: now + index * stepMs,
         intervalMs: stepMs * senders.length,
         operations: run.operations > 0 ? share : Number.POSITIVE_INFINITY,
+        window,
       });
     });
   }

@@ -1,5 +1,3 @@
-/** Requests that may be open at once on one connection, with room for answers out of order. */
-const ENTRIES = 8192;
 const CODES = 32;
 const FIRST_REFUSAL = 16;
 
@@ -44,14 +42,22 @@ export class Ledger {
   account: Account = emptyAccount();
   /** Open requests. */
   open = 0;
-  readonly #numbers: Int32Array = new Int32Array(ENTRIES).fill(-1);
-  readonly #times: Float64Array = new Float64Array(ENTRIES);
+  readonly #mask: number;
+  readonly #numbers: Int32Array;
+  readonly #times: Float64Array;
+
+  /** `entries`, a power of two: how many later requests may be sent before one is answered. */
+  constructor(entries: number) {
+    this.#mask = entries - 1;
+    this.#numbers = new Int32Array(entries).fill(-1);
+    this.#times = new Float64Array(entries);
+  }
 
   /** `time`: when the request was, or should have been, sent. */
   send(request: number, time: number): void {
-    const entry = request & (ENTRIES - 1);
+    const entry = request & this.#mask;
     if (this.#numbers[entry] !== -1) {
-      this.account.unanswered++; // overtaken by 8,192 later ones: it will not be answered any more
+      this.account.unanswered++; // overtaken by all the others: it will not be answered any more
       this.open--;
     }
     this.#numbers[entry] = request;
@@ -62,7 +68,7 @@ export class Ledger {
 
   /** Returns the request's time, or −1 if it was not open. */
   answer(request: number, outcome: number, refusal: number): number {
-    const entry = request & (ENTRIES - 1);
+    const entry = request & this.#mask;
     const account = this.account;
     if (this.#numbers[entry] !== request) {
       account.unknown++;

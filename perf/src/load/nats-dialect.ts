@@ -12,7 +12,7 @@ import { readHex } from './redis-publish-dialect.js';
 import { lineEnd } from './resp-dialect.js';
 
 /** The stream behind the key-value bucket, and the subjects of its keys. */
-export const STREAM = `KV_${MAP}`;
+export const STREAM: string = `KV_${MAP}`;
 const SUBJECTS = `$KV.${MAP}`;
 const HELLO = { verbose: false, pedantic: false, headers: true, no_responders: true, protocol: 1 };
 
@@ -33,7 +33,9 @@ const SEQUENCE_PART = 5;
 
 /**
  * JetStream key-value over NATS's text protocol: a put is a publish to the key's subject, answered
- * by the stream's acknowledgement; a watch is an ordered push consumer of new messages.
+ * by the stream's acknowledgement; a watch is an ordered push consumer of new messages. A bucket
+ * keeps one value a key: a write overtaken before the watcher got it leaves a gap in the stream's
+ * sequence. Such a write is conflated, not lost; it is booked with the event that comes after it.
  */
 export class NatsDialect implements Dialect {
   readonly frameBytesMax: number;
@@ -47,6 +49,8 @@ export class NatsDialect implements Dialect {
   readonly #requestAt: number;
   readonly #writeAt: number;
   #isReady = false;
+  /** The stream's sequence up to which the watcher knows what became of the writes. */
+  #delivered = 0;
 
   constructor(plan: LoadPlan, options: DialectOptions) {
     this.#inbox = `_INBOX.${String(options.connection).padStart(4, '0')}`;
@@ -88,7 +92,7 @@ export class NatsDialect implements Dialect {
       if (kind === LETTER_M || kind === LETTER_H) {
         const end = line + numberBefore(bytes, line - 2) + 2;
         if (end > to) return at;
-        if (kind === LETTER_M) this.#onMessage(bytes, at, line);
+        if (kind === LETTER_M) this.#onMessage(bytes, at, line, end);
         else this.#onStatus(bytes, at, line, end);
         at = end;
       } else {
@@ -121,19 +125,24 @@ export class NatsDialect implements Dialect {
   }
 
   /** `MSG <subject> <sid> [reply] <bytes>` at `from`, its payload from `line` on. */
-  #onMessage(bytes: Buffer, from: number, line: number): void {
+  #onMessage(bytes: Buffer, from: number, line: number, end: number): void {
     const sid = behind(bytes, from + 4, SPACE, 1);
     if (bytes[sid] === DIGIT_0 + EVENTS) {
-      const sequence = behind(bytes, sid + 2, DOT, SEQUENCE_PART);
-      this.#link.event(0, numberAt(bytes, sequence));
+      const sequence = numberAt(bytes, behind(bytes, sid + 2, DOT, SEQUENCE_PART));
+      while (this.#delivered < sequence) this.#link.event(0, ++this.#delivered);
     } else if (this.#isReady && !this.#isSubscriber) {
       const isError = bytes[line + 2] === LETTER_E; // {"error":… instead of {"stream":…
       this.#answer(bytes, sid, isError);
     } else {
-      const answer = bytes.toString('utf8', line, line + 4096);
-      if (answer.includes('"error"')) this.#link.fail(`NATS: ${answer}`);
-      this.#becomeReady();
+      this.#onWatching(bytes.toString('utf8', line, end));
     }
+  }
+
+  #onWatching(answer: string): void {
+    const info = JSON.parse(answer) as { delivered?: { stream_seq: number } };
+    if (info.delivered === undefined) this.#link.fail(`NATS: ${answer}`);
+    this.#delivered = info.delivered?.stream_seq ?? 0;
+    this.#becomeReady();
   }
 
   /** `HMSG`: a heartbeat, a request of flow control, or "nobody listens". */
@@ -141,7 +150,8 @@ export class NatsDialect implements Dialect {
     const words = bytes.toString('latin1', from, line - 2).split(' ');
     const status = bytes.toString('latin1', line, end).split('\r\n', 1)[0];
     if (words[2] === String(ANSWERS)) this.#answer(bytes, behind(bytes, from + 5, SPACE, 1), true);
-    else if (words.length === 6) this.#link.write(Buffer.from(`PUB ${words[3]} 0\r\n\r\n`));
+    else if (words.length === 6 && words[3] !== '')
+      this.#link.write(Buffer.from(`PUB ${words[3]} 0\r\n\r\n`));
     else if (!status.includes(' 100 ')) this.#link.fail(`NATS: ${status}`);
   }
 

@@ -89,7 +89,8 @@ function stampBytes(): Buffer {
   return bytes;
 }
 
-function lengthDelimited(tag: number, body: Uint8Array): Buffer {
+/** A field of `tag` with `body`. */
+export function lengthDelimited(tag: number, body: Uint8Array): Buffer {
   const head = [tag];
   let length = body.length;
   for (; length > 0x7f; length >>>= 7) head.push((length & 0x7f) | 0x80);

@@ -48,6 +48,8 @@ export interface RunPlan {
   readonly measureMs: number;
   /** Operations per second by the clock (open loop); 0: as fast as answers come (closed loop). */
   readonly rate: number;
+  /** Requests in flight on a connection, at most the plan's; 0: as many as those. */
+  readonly window: number;
   /** Stop after this many operations, whatever the time; 0: by time. */
   readonly operations: number;
   /** At the end, how long to wait for answers and events that are due. */
@@ -66,7 +68,15 @@ export interface ThreadCpu {
 
 /** To write or read so many operations, however long it takes. */
 export function runOf(operations: number): RunPlan {
-  return { settleMs: 0, measureMs: 0, rate: 0, operations, drainMs: DRAIN_MS, watch: [] };
+  return {
+    settleMs: 0,
+    measureMs: 0,
+    rate: 0,
+    window: 0,
+    operations,
+    drainMs: DRAIN_MS,
+    watch: [],
+  };
 }
 
 export interface LoadReport {

@@ -93,7 +93,8 @@ export class RedisPublishDialect implements Dialect {
     let at = from;
     if (!this.#isSubscribed) {
       const confirmation = bytes.toString('latin1', from, to);
-      const end = /^\*3\r\n\$9\r\nsubscribe\r\n\$\d+\r\n\w+\r\n:1\r\n/.exec(confirmation)?.[0].length;
+      const end = /^\*3\r\n\$9\r\nsubscribe\r\n\$\d+\r\n\w+\r\n:1\r\n/.exec(confirmation)?.[0]
+        .length;
       if (end === undefined) return from;
       this.#isSubscribed = true;
       this.#link.ready();

@@ -21,6 +21,7 @@ export interface Environment {
 
 export async function readEnvironment(): Promise<Environment> {
   const redis = await firstLine('redis-server', ['--version']);
+  const nats = await firstLine('nats-server', ['--version']);
   return {
     commit: await commit(),
     cpu: cpus()[0]?.model ?? 'unknown',
@@ -29,6 +30,7 @@ export async function readEnvironment(): Promise<Environment> {
     platform: `${process.platform}-${process.arch}`,
     peers: {
       redis: redis === null ? null : (/v=(\S+)/.exec(redis)?.[1] ?? redis),
+      nats: nats === null ? null : (/ v(\S+)/.exec(nats)?.[1] ?? nats),
       'uWebSockets.js': packageVersion('uWebSockets.js'),
     },
   };

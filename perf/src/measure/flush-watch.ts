@@ -36,7 +36,8 @@ export function watchFlush(server: TidewireServer, expected: Expected): () => Pr
     const { drainMs, records } = await drain(server, Math.max(PATIENCE_MS, drainMsMax));
     const faults: string[] = [];
     if (drainMs > drainMsMax) faults.push(`the database needed ${drainMs} ms to catch up`);
-    if (keys !== undefined && records !== keys) faults.push(`${keys} keys were written, the server holds ${records}`);
+    if (keys !== undefined && records !== keys)
+      faults.push(`${keys} keys were written, the server holds ${records}`);
     const behind = `write-behind: up to ${dirty} changes and ${lagMs} ms behind`;
     return { notes: [`${behind}, drained in ${drainMs} ms`], faults };
   };

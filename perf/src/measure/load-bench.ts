@@ -21,7 +21,7 @@ export const serverMicrosPerOperation: Figure = (report, target) =>
 /** Load on two servers in turn. */
 export class LoadBench implements Bench {
   readonly targets: Readonly<Record<Side, Target>>;
-  readonly #clients: Record<Side, LoadClient>;
+  readonly clients: Readonly<Record<Side, LoadClient>>;
   readonly #figure: Figure;
   readonly #context: Context;
 
@@ -32,7 +32,7 @@ export class LoadBench implements Bench {
     context: Context,
   ) {
     this.targets = targets;
-    this.#clients = clients;
+    this.clients = clients;
     this.#figure = figure;
     this.#context = context;
   }
@@ -61,7 +61,7 @@ export class LoadBench implements Bench {
 
   /** With `run`: at a rate, or in another window of time. */
   async measure(side: Side, run: Partial<RunPlan> = {}): Promise<Sample> {
-    return await this.#sample(this.#clients[side], this.targets[side], run);
+    return await this.#sample(this.clients[side], this.targets[side], run);
   }
 
   /** The same load with keys drawn otherwise: a note with the ratio, and the faults seen. */
@@ -86,17 +86,13 @@ export class LoadBench implements Bench {
   }
 
   async close(): Promise<void> {
-    await this.#clients.ours.close();
-    await this.#clients.theirs.close();
+    await this.clients.ours.close();
+    await this.clients.theirs.close();
     await this.targets.theirs.stop();
     await this.targets.ours.stop();
   }
 
-  async #sample(
-    client: LoadClient,
-    target: Target,
-    run: Partial<RunPlan> = {},
-  ): Promise<Sample> {
+  async #sample(client: LoadClient, target: Target, run: Partial<RunPlan> = {}): Promise<Sample> {
     const { settleMs, measureMs } = this.#context;
     const watch = [target.pid];
     const seen = target.watch?.();

@@ -57,6 +57,8 @@ export interface Curve {
   readonly xLabel: string;
   readonly yLabel: string;
   readonly points: readonly (readonly [x: number, y: number])[];
+  /** Each x is drawn at its logarithm, with its value below. */
+  readonly isLogarithmic?: boolean;
 }
 
 /** The other side is not installed; the message names the command that installs it. */

@@ -40,11 +40,17 @@ export const COMMON: Omit<LoadPlan, 'dialect' | 'port'> = {
   seed: SEED,
 };
 
+/** The goals' load, with what `shape` says otherwise. */
+export function planOf(shape: LoadShape, place: Pick<LoadPlan, 'dialect' | 'port'>): LoadPlan {
+  return { ...COMMON, ...shape, ...place };
+}
+
 export interface TidewireOptions extends Partial<Expected> {
   /** Watch the write-behind, and wait for it after every run; unless said otherwise, yes. */
   readonly writesBehind?: boolean;
   /** As for `start`. */
   readonly flags?: readonly string[];
+  readonly preload?: URL;
 }
 
 export interface TidewireTarget extends Target {
@@ -56,15 +62,19 @@ export async function tidewireTarget(
   shape: LoadShape,
   options: TidewireOptions = {},
 ): Promise<TidewireTarget> {
-  const server = await TidewireServer.start(options.flags);
+  const server = await TidewireServer.start(options.flags, options.preload);
   const plan: LoadPlan = { ...COMMON, ...shape, dialect: 'tidewire', port: server.port };
   const target = { pid: server.pid, plan, server, stop: () => server.stop() };
   if (options.writesBehind === false) return target;
   return { ...target, watch: () => watchFlush(server, { keys: plan.keys, ...options }) };
 }
 
+export interface RedisTarget extends Target {
+  readonly redis: RedisServer;
+}
+
 /** Redis knows no frames, stamps or events: the same keys, values and windows. */
-export async function redisTarget(shape: LoadShape): Promise<Target & { redis: RedisServer }> {
+export async function redisTarget(shape: LoadShape): Promise<RedisTarget> {
   const redis = await RedisServer.start();
   const plain = { operationsPerFrame: 1, subscribers: 0 };
   const plan: LoadPlan = { ...COMMON, ...shape, ...plain, dialect: 'resp', port: redis.port };

@@ -71,7 +71,7 @@ function ringHandOver(): MicroBenchmark {
     }
     return BATCH;
   };
-  return { name: 'ring: claim, commit, next, release', bar: 1, batch };
+  return { name: 'ring: claim, commit, next, release', bar: 1.5, batch };
 }
 
 /** One put a frame: the whole of `open` and `nextOperation`. */
@@ -119,7 +119,7 @@ function eventWrite(): MicroBenchmark {
     for (let i = 0; i < BATCH; i++) writeEvent(target, 0, store.words, wordBytes, record);
     return BATCH;
   };
-  return { name: 'frame writer: an event', bar: 4, batch };
+  return { name: 'frame writer: an event', bar: 5, batch };
 }
 
 function storeOverwrite(): MicroBenchmark {
@@ -130,7 +130,7 @@ function storeOverwrite(): MicroBenchmark {
     for (let i = 0; i < BATCH; i++) operation.write(store, keys[i]);
     return BATCH;
   };
-  return { name: `store: overwrite, ${STORE_KEYS} keys`, bar: 3, batch };
+  return { name: `store: overwrite, ${STORE_KEYS} keys`, bar: 4.5, batch };
 }
 
 function storeFind(): MicroBenchmark {
@@ -145,7 +145,7 @@ function storeFind(): MicroBenchmark {
     if (found !== BATCH) throw new Error('a key is missing');
     return BATCH;
   };
-  return { name: `store: find, ${STORE_KEYS} keys`, bar: 1.5, batch };
+  return { name: `store: find, ${STORE_KEYS} keys`, bar: 2, batch };
 }
 
 function conflictRule(): MicroBenchmark {
@@ -161,7 +161,7 @@ function conflictRule(): MicroBenchmark {
     if (newer === 0) throw new Error('no write was newer');
     return BATCH;
   };
-  return { name: 'conflict rule', bar: 0.2, batch };
+  return { name: 'conflict rule', bar: 0.15, batch };
 }
 
 function clockReceive(): MicroBenchmark {
@@ -175,7 +175,7 @@ function clockReceive(): MicroBenchmark {
     }
     return BATCH;
   };
-  return { name: 'clock: receive and tick', bar: 0.1, batch };
+  return { name: 'clock: receive and tick', bar: 0.06, batch };
 }
 
 function storeWithRecord(): {

@@ -1,6 +1,5 @@
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { setPriority } from 'node:os';
-import { tmpdir } from 'node:os';
+import { setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type EmbeddedServer, startEmbedded } from '@tidewire/persistence';
 import postgres from 'postgres';
@@ -35,7 +34,9 @@ export class PostgresServer {
     const pid = descendantsOf(process.pid).find((child) => !before.has(child)) ?? 0;
     await setPriorities(pid);
     const started = new PostgresServer(server, pid, port, folder);
-    await started.#run(`CREATE TABLE ${POSTGRES_TABLE} (key text PRIMARY KEY, value text NOT NULL)`);
+    await started.#run(
+      `CREATE TABLE ${POSTGRES_TABLE} (key text PRIMARY KEY, value text NOT NULL)`,
+    );
     return started;
   }
 

@@ -34,7 +34,14 @@ export class RedisServer {
     const folder = await mkdtemp(join(tmpdir(), 'tidewire-perf-redis-'));
     const settings = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder];
     const isLogging = log === 'always';
-    settings.push('--save', '', '--appendonly', isLogging ? 'yes' : 'no', '--appendfsync', 'always');
+    settings.push(
+      '--save',
+      '',
+      '--appendonly',
+      isLogging ? 'yes' : 'no',
+      '--appendfsync',
+      'always',
+    );
     const child = spawn('redis-server', settings);
     try {
       await waitForLine(child, /Ready to accept connections/, START_MS);

@@ -4,9 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { Environment } from '../measure/environment.js';
 import type { Result } from '../measure/result.js';
 
-const HISTORY_FILE: string = fileURLToPath(
-  new URL('../../results/history.jsonl', import.meta.url),
-);
+const HISTORY_FILE: string = fileURLToPath(new URL('../../results/history.jsonl', import.meta.url));
 
 /** One recorded run: a line of the history. */
 export interface HistoryEntry {

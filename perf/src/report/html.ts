@@ -1,4 +1,4 @@
-import type { LatencyPoint } from '../load/plan.js';
+import type { LatencyPoint, LoadReport } from '../load/plan.js';
 import type { Environment } from '../measure/environment.js';
 import type { Measurement } from '../measure/measure.js';
 import type { Sample } from '../measure/scenario.js';
@@ -7,9 +7,10 @@ import type { HistoryEntry } from './history.js';
 import { escapeText, linePlot, type Series } from './plot.js';
 import { verdict } from './table.js';
 
-const STYLE = `body{font:15px system-ui,sans-serif;max-width:1120px;margin:2rem auto;padding:0 1rem}
+export const STYLE = `body{font:15px system-ui,sans-serif;max-width:1120px;margin:2rem auto;padding:0 1rem}
 table{border-collapse:collapse}
-td,th{padding:.25rem .75rem;text-align:left;border-bottom:1px solid #8884}
+td,th{padding:.25rem .6rem;text-align:left;border-bottom:1px solid #8884;vertical-align:top}
+td:not(:nth-child(2)){white-space:nowrap}
 svg{width:520px;max-width:100%;font:11px system-ui,sans-serif}.grid{stroke:#8883}
 .title{font-weight:600;font-size:13px}svg .label,svg .title{fill:currentColor}
 @media(prefers-color-scheme:dark){body{background:#111;color:#ddd}}`;
@@ -26,7 +27,6 @@ export function reportPage(
     `<p>${escapeText(describe(environment))}</p>`,
     summaryTable(measurements),
     ...measurements.map(section),
-    historySection(measurements, history),
     '</html>',
   ].join('\n');
 }
@@ -68,18 +68,45 @@ function section({ result, samples }: Measurement): string {
     linePlot({ title: 'by round', xLabel: 'round', yLabel: result.unit, series: rounds }),
     throughputPlot(samples.ours.at(-1), samples.theirs.at(-1)),
     latencyPlot(samples.ours.at(-1), samples.theirs.at(-1)),
+    ...curvePlots(samples.ours.at(-1), samples.theirs.at(-1)),
   ].join('\n');
 }
 
 function throughputPlot(ours: Sample | undefined, theirs: Sample | undefined): string {
   const pointsOf = (sample: Sample | undefined): [number, number][] =>
-    (sample?.load?.series ?? []).map((perSecond, index) => [(index + 1) / 10, perSecond]);
+    wholeSteps(sample?.load).map((perSecond, index) => [(index + 1) / 10, perSecond]);
   const series = [
     { name: 'ours', points: pointsOf(ours) },
     { name: 'theirs', points: pointsOf(theirs) },
   ];
   const title = 'acked over the last round';
   return linePlot({ title, xLabel: 'seconds', yLabel: '/s', series });
+}
+
+/** Without the step at the end that is shorter than the others. */
+function wholeSteps(load: LoadReport | undefined): readonly number[] {
+  return load === undefined ? [] : load.series.slice(0, Math.floor(load.seconds * 10 - 0.5));
+}
+
+/** What scenarios draw themselves; a curve of the same title on both sides is one plot. */
+function curvePlots(ours: Sample | undefined, theirs: Sample | undefined): string[] {
+  const drawn = [
+    ...(ours?.curves ?? []).map((curve) => ({ name: 'ours', curve })),
+    ...(theirs?.curves ?? []).map((curve) => ({ name: 'theirs', curve })),
+  ];
+  const titles = [...new Set(drawn.map(({ curve }) => curve.title))];
+  return titles.map((title) => {
+    const same = drawn.filter(({ curve }) => curve.title === title);
+    const series = same.map(({ name, curve }) => ({ name, points: curve.points }));
+    const { xLabel, yLabel, points, isLogarithmic } = same[0].curve;
+    if (isLogarithmic !== true) return linePlot({ title, xLabel, yLabel, series });
+    const xTicks = points.map(([x]) => [Math.log2(x), String(x)] as const);
+    const spread = series.map((line) => ({
+      name: line.name,
+      points: line.points.map(([x, y]) => [Math.log2(x), y] as const),
+    }));
+    return linePlot({ title, xLabel, yLabel, series: spread, xTicks });
+  });
 }
 
 function latencyPlot(ours: Sample | undefined, theirs: Sample | undefined): string {
@@ -101,21 +128,4 @@ function latencyPoints(latency: readonly LatencyPoint[]): [number, number][] {
 
 function nines(percentile: number): number {
   return -Math.log10(1 - percentile / 100);
-}
-
-function historySection(
-  measurements: readonly Measurement[],
-  history: readonly HistoryEntry[],
-): string {
-  if (history.length < 2) return '';
-  const plots = measurements.map(({ result }) => {
-    const points = history.flatMap((entry, index): [number, number][] => {
-      const ratio = entry.results.find((past) => past.id === result.id)?.ratio;
-      return typeof ratio === 'number' ? [[index + 1, ratio]] : [];
-    });
-    const series = [{ name: 'ratio', points }];
-    const title = `${result.id} (bar ${result.bar}, goal ${result.goal})`;
-    return linePlot({ title, xLabel: 'recorded run', yLabel: 'ratio', series });
-  });
-  return `<h2>Recorded runs</h2>${plots.join('\n')}`;
 }

@@ -10,5 +10,9 @@ export const batchedWrites: Scenario = {
   goal: 2,
   better: 'higher',
   open: (context) =>
-    RedisBench.open(context, { subscribers: 1 }, { ours: { window: 1024, operationsPerFrame: 16 } }),
+    RedisBench.open(
+      context,
+      { subscribers: 1 },
+      { ours: { window: 1024, operationsPerFrame: 16 } },
+    ),
 };

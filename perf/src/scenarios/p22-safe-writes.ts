@@ -1,4 +1,3 @@
-import { ackedPerSecond } from '../measure/load-bench.js';
 import type { Sample, Scenario } from '../measure/scenario.js';
 import { RawDatabaseBench } from './raw-database-bench.js';
 import type { RawTable } from './raw-table.js';
@@ -17,7 +16,7 @@ export const safeWrites: Scenario = {
   open: (context) =>
     RawDatabaseBench.open(context, {
       shape: { connections: CONNECTIONS, window: IN_FLIGHT / CONNECTIONS, safe: true },
-      figure: ackedPerSecond,
+      figure: (load) => load.acked / load.seconds,
       theirs: upsertBatches,
     }),
 };

@@ -90,10 +90,7 @@ export class RawDatabaseBench implements Bench {
   async #measureTheirs(): Promise<Sample> {
     const { settleMs, measureMs } = this.#context;
     await this.#options.theirs(this.#table, performance.now() + settleMs);
-    const { value, notes } = await this.#options.theirs(
-      this.#table,
-      performance.now() + measureMs,
-    );
+    const { value, notes } = await this.#options.theirs(this.#table, performance.now() + measureMs);
     return { value, notes, faults: [] };
   }
 }

@@ -1,0 +1,83 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LoadClient } from '../load/load-client.js';
+import type { LoadPlan } from '../load/plan.js';
+import { residentBytesOf } from '../measure/process-cpu.js';
+import type { Bench, Sample, Scenario } from '../measure/scenario.js';
+import type { Side } from '../measure/statistics.js';
+import {
+  echoTarget,
+  type Target,
+  type TidewireTarget,
+  tidewireTarget,
+} from '../measure/targets.js';
+
+const CONNECTIONS = 10_000;
+const CONNECTIONS_QUICK = 3000;
+/** Opened and closed first, so that what is needed once is not charged to the connections. */
+const WARM_UP = 500;
+const SETTLE_MS = 1000;
+
+const SHAPE = { connections: 1, subscription: 'key', keys: 1 } as const;
+
+/**
+ * Growth of the process's resident memory by the connections, on a fresh process each time. A
+ * connection has said Hello (there are no credentials yet) and watches a key of its own. What the
+ * kernel keeps for a socket is the same on both sides and not counted.
+ */
+export const idleConnections: Scenario = {
+  id: 'P18',
+  title:
+    'memory per idle connection with one key subscription, 10 k (--quick: 3 k) ÷ raw uWebSockets',
+  unit: 'B',
+  bar: 2,
+  goal: 1.3,
+  better: 'lower',
+  open: async ({ isQuick }) => new IdleConnectionsBench(isQuick ? CONNECTIONS_QUICK : CONNECTIONS),
+};
+
+class IdleConnectionsBench implements Bench {
+  readonly #connections: number;
+
+  constructor(connections: number) {
+    this.#connections = connections;
+  }
+
+  async measure(side: Side): Promise<Sample> {
+    const target = await (side === 'ours' ? tidewireTarget(SHAPE) : echoTarget(SHAPE));
+    const plan = { ...target.plan, subscribers: this.#connections };
+    return await measureConnections(target, plan);
+  }
+
+  async close(): Promise<void> {}
+}
+
+async function measureConnections(
+  target: Target | TidewireTarget,
+  plan: LoadPlan,
+): Promise<Sample> {
+  try {
+    const warmUp = await LoadClient.open({ ...plan, subscribers: WARM_UP });
+    await warmUp.close();
+    await sleep(SETTLE_MS);
+    const before = residentBytesOf(target.pid);
+    const client = await LoadClient.open(plan);
+    await sleep(SETTLE_MS);
+    const bytes = residentBytesOf(target.pid) - before;
+    const faults = 'server' in target ? await countFaults(target, plan.subscribers) : [];
+    await client.close();
+    const megabytes = Math.round(before / 1e6);
+    return {
+      value: bytes / plan.subscribers,
+      notes: [`resident before: ${megabytes} MB, growth ${Math.round(bytes / 1e6)} MB`],
+      faults,
+    };
+  } finally {
+    await target.stop();
+  }
+}
+
+async function countFaults(target: TidewireTarget, subscribers: number): Promise<string[]> {
+  const { connections } = await target.server.info();
+  const expected = SHAPE.connections + subscribers;
+  return connections === expected ? [] : [`${connections} of ${expected} connections are open`];
+}
