@@ -73,7 +73,7 @@ async function measureAll(options: Options): Promise<Measurement[]> {
 function writeReport(folder: string, measurements: readonly Measurement[]): void {
   writeHistory(folder);
   const { environment } = measurements[0].result;
-  writeFileSync(join(folder, 'index.html'), reportPage(measurements, readHistory(), environment));
+  writeFileSync(join(folder, 'index.html'), reportPage(measurements, environment));
 }
 
 function writeHistory(folder: string): void {

@@ -20,11 +20,11 @@ t.test('PERF-25: the load on the echo server adds up, its CPU is seen', async (t
 
 t.test('PERF-26: the load on Redis adds up, and Redis holds the keys', async (t) => {
   const target = await redisTarget({ keys: 8000, distribution: 'sequential' }).catch((error) => {
-    if (error instanceof PeerMissingError) return undefined;
+    if (error instanceof PeerMissingError) return error;
     throw error;
   });
-  if (target === undefined) {
-    t.pass('Redis is not installed: nothing to look at');
+  if (target instanceof PeerMissingError) {
+    t.skip(`Redis is not installed: ${target.message}`, () => {});
     return;
   }
   t.teardown(() => target.stop());

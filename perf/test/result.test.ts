@@ -3,7 +3,6 @@ import type { Environment } from '#lib/measure/environment.js';
 import { resultOf, unmeasured } from '#lib/measure/result.js';
 import type { Sample, Scenario } from '#lib/measure/scenario.js';
 import { readOptions, UsageError } from '#lib/options.js';
-import { historyEntry } from '#lib/report/history.js';
 import { reportPage } from '#lib/report/html.js';
 import { tableOf } from '#lib/report/table.js';
 import { SCENARIOS } from '#lib/scenarios/catalogue.js';
@@ -72,8 +71,7 @@ t.test('PERF-21: what is not built fails, a missing peer is skipped', async (t) 
 
 t.test('PERF-22: the report is one page without references to elsewhere', async (t) => {
   const result = resultOf(SCENARIO, SAMPLES, NO_FINISH, ENVIRONMENT);
-  const entry = historyEntry('2000-01-01T00:00:00Z', [result]);
-  const page = reportPage([{ result, samples: SAMPLES }], [entry, entry], ENVIRONMENT);
+  const page = reportPage([{ result, samples: SAMPLES }], ENVIRONMENT);
   t.match(page, '<svg');
   t.match(page, 'a &lt;test&gt;');
   t.notMatch(page, /src=|href=|<script|http/);

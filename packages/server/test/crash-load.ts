@@ -1,9 +1,9 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Result } from '@tidewire/schemas';
+import { Level, type Result } from '@tidewire/schemas';
 import { type Ledger, orderOf, valueTextOf, type Write } from './crash-ledger.js';
 import { get, put, remove, SAFE } from './operations.js';
 import { type OperationInit, RawClient } from './raw-client.js';
-import type { SeededRandom } from './seeded-random.js';
+import { SeededRandom } from './seeded-random.js';
 
 export const MAP = 'crash';
 const KEYS = 10_000;
@@ -21,11 +21,14 @@ const FRACTION = 2 ** 24;
 /** What all loads of one run share. */
 export interface LoadContext {
   readonly ledger: Ledger;
-  readonly random: SeededRandom;
+  /** The next connection's. */
+  seed: number;
   /** The next write's serial. */
   serial: number;
   /** The newest clock shown by any server process. */
   clock: bigint;
+  /** Called at every SAFE answer of level DATABASE. */
+  onSafe: () => void;
 }
 
 /** The work of one connection: half reads, half writes, by a Zipf distribution over the keys. */
@@ -33,6 +36,7 @@ class Connection {
   readonly client: RawClient;
   readonly #node: number;
   readonly #context: LoadContext;
+  readonly #random: SeededRandom;
   readonly #repeatable: Write[] = [];
   #stamp = 0n;
   #unanswered = 0;
@@ -44,6 +48,7 @@ class Connection {
     this.client = client;
     this.#node = node;
     this.#context = context;
+    this.#random = new SeededRandom(context.seed++);
     void client.closed.then(() => {
       this.#isEnded = true;
       this.#onAnswer();
@@ -67,9 +72,8 @@ class Connection {
   }
 
   #sayFrame(): void {
-    const { random } = this.#context;
-    const drafts = Array.from({ length: 1 + random.below(FRAME_OPERATIONS_MAX) }, () =>
-      random.below(2) === 0 ? this.#read() : this.#write(),
+    const drafts = Array.from({ length: 1 + this.#random.below(FRAME_OPERATIONS_MAX) }, () =>
+      this.#random.below(2) === 0 ? this.#read() : this.#write(),
     );
     const results = this.client.submit(drafts.map(({ operation }) => operation));
     for (const [i, result] of results.entries()) {
@@ -94,9 +98,9 @@ class Connection {
   }
 
   #write(): Draft {
-    const { ledger, random } = this.#context;
-    const isRepeated = random.below(20) === 0 && this.#repeatable.length > 0;
-    const write = isRepeated ? random.pick(this.#repeatable) : this.#newWrite();
+    const { ledger } = this.#context;
+    const isRepeated = this.#random.below(20) === 0 && this.#repeatable.length > 0;
+    const write = isRepeated ? this.#random.pick(this.#repeatable) : this.#newWrite();
     ledger.send(write);
     if (write.isSafe) this.#unansweredSafe++;
     return {
@@ -104,20 +108,20 @@ class Connection {
       onAnswer: (result) => {
         if (write.isSafe) this.#unansweredSafe--;
         ledger.onAnswer(write, result);
+        if (result.level === Level.DATABASE) this.#context.onSafe();
         if (result.refusal === 0 && write.order !== undefined) this.#keep(write);
       },
     };
   }
 
   #newWrite(): Write {
-    const { random } = this.#context;
-    const isRemoval = random.below(6) === 0;
-    const isStampedByServer = !isRemoval && random.below(8) === 0;
+    const isRemoval = this.#random.below(6) === 0;
+    const isStampedByServer = !isRemoval && this.#random.below(8) === 0;
     return {
       key: this.#key(),
       serial: this.#context.serial++,
       isRemoval,
-      isSafe: this.#unansweredSafe < UNANSWERED_SAFE_MAX && random.below(4) === 0,
+      isSafe: this.#random.below(4) === 0 && this.#unansweredSafe < UNANSWERED_SAFE_MAX,
       order: isStampedByServer ? undefined : orderOf(this.#nextStamp(), this.#node),
       level: 'SENT',
       ackedMs: 0,
@@ -126,23 +130,21 @@ class Connection {
 
   /** Mostly now, sometimes a little ago, so that writes are superseded. */
   #nextStamp(): bigint {
-    const { random } = this.#context;
     const now = BigInt(Date.now() + (this.#node === 1 ? AHEAD_MS : 0)) << 16n;
     this.#stamp = max(max(this.#stamp, this.client.clock) + 1n, now);
-    if (random.below(8) > 0) return this.#stamp;
-    return this.#stamp - ((BigInt(random.below(1000)) * STALE_MS_MAX) << 16n) / 1000n;
+    if (this.#random.below(8) > 0) return this.#stamp;
+    return this.#stamp - ((BigInt(this.#random.below(1000)) * STALE_MS_MAX) << 16n) / 1000n;
   }
 
   #key(): string {
-    const fraction = this.#context.random.below(FRACTION) / FRACTION;
+    const fraction = this.#random.below(FRACTION) / FRACTION;
     return `k${rankOf(fraction)}`;
   }
 
   /** A few answered writes, for sending again. */
   #keep(write: Write): void {
-    const { random } = this.#context;
     if (this.#repeatable.length < REPEATABLE) this.#repeatable.push(write);
-    else this.#repeatable[random.below(REPEATABLE)] = write;
+    else this.#repeatable[this.#random.below(REPEATABLE)] = write;
   }
 }
 

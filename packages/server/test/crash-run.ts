@@ -53,7 +53,13 @@ export class CrashRun {
     this.#sql = database === undefined ? () => server.sql() : async () => database.sql();
     this.#random = new SeededRandom(options.seed);
     this.#cycleMs = options.cycleMs;
-    this.#context = { ledger: this.ledger, random: this.#random, serial: 1, clock: 0n };
+    this.#context = {
+      ledger: this.ledger,
+      seed: options.seed,
+      serial: 1,
+      clock: 0n,
+      onSafe: () => {},
+    };
   }
 
   async cycle(fault: Fault): Promise<void> {
@@ -65,16 +71,20 @@ export class CrashRun {
         load.resume();
         await this.#sometime();
       }
-      if (fault === 'kill') await this.#kill(load);
+      if (fault === 'kill') await this.#killSoon(load);
       else await this.#outage(fault, load);
     } finally {
       await load.end();
     }
   }
 
-  async #kill(load: Load): Promise<void> {
+  /** Resolves with the time of death. */
+  async #die(): Promise<number> {
     await this.#server.stop('SIGKILL');
-    const diedMs = performance.now();
+    return performance.now();
+  }
+
+  async #revive(load: Load, diedMs: number): Promise<void> {
     await load.end();
     if (this.#random.below(4) === 0) await this.#killHeir();
     await this.#server.restart();
@@ -102,16 +112,27 @@ export class CrashRun {
   async #outage(fault: Exclude<Fault, 'kill'>, load: Load): Promise<void> {
     const heal = await this.#begin(fault);
     await this.#sometime();
-    const death = this.#random.below(4);
-    if (death === 0) await this.#server.stop('SIGKILL');
+    const end = this.#random.pick(['die', 'die later', 'live', 'live'] as const);
+    const diedMs = end === 'die' ? await this.#die() : 0;
     await heal();
-    if (death > 1) {
+    if (end === 'die') await this.#revive(load, diedMs);
+    else if (end === 'die later') await this.#killSoon(load);
+    else {
       await this.#sometime();
       await this.#agree(load);
-      return;
     }
-    await delay(this.#random.below(CATCH_UP_MS_MAX));
-    await this.#kill(load);
+  }
+
+  /** Within a moment, or when the next SAFE write has been promised. */
+  async #killSoon(load: Load): Promise<void> {
+    if (this.#random.below(2) === 0) await delay(this.#random.below(CATCH_UP_MS_MAX));
+    else {
+      const promised = new Promise<void>((resolve) => {
+        this.#context.onSafe = resolve;
+      });
+      await Promise.race([promised, delay(this.#cycleMs)]);
+    }
+    await this.#revive(load, await this.#die());
   }
 
   /** Resolves with what ends the fault. */

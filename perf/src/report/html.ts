@@ -3,7 +3,6 @@ import type { Environment } from '../measure/environment.js';
 import type { Measurement } from '../measure/measure.js';
 import type { Sample } from '../measure/scenario.js';
 import { short } from './format.js';
-import type { HistoryEntry } from './history.js';
 import { escapeText, linePlot, type Series } from './plot.js';
 import { verdict } from './table.js';
 
@@ -18,7 +17,6 @@ svg{width:520px;max-width:100%;font:11px system-ui,sans-serif}.grid{stroke:#8883
 /** One page with everything in it: no network, no script. */
 export function reportPage(
   measurements: readonly Measurement[],
-  history: readonly HistoryEntry[],
   environment: Environment,
 ): string {
   return [
