@@ -2,17 +2,13 @@ import { assert, CONNECTIONS_MAX, HELLO_DEADLINE_MS } from '@tidewire/core';
 import type { Session } from './session.js';
 import type { Connection } from './transport.js';
 
-const SLOT_BITS = 20;
-const SLOT_MASK: number = (1 << SLOT_BITS) - 1;
-const GENERATIONS = 2048; // slot and generation together stay below 2^31
-
-assert(CONNECTIONS_MAX <= SLOT_MASK + 1, 'every connection has a slot');
-
-/** Holds the sessions: one slot a connection, found by session id without a look-up by key. */
+/**
+ * Holds the sessions: one slot a connection, which is its session id. A slot is given to the next
+ * connection only when its session has closed *and* every operation of it has been answered.
+ */
 export class ConnectionManager {
   readonly #slots: (Session | undefined)[] = [];
   readonly #free: number[] = [];
-  readonly #generations: number[] = [];
   /** Sessions that have not said Hello, oldest first. */
   #strangers: Session[] = [];
   #count = 0;
@@ -26,54 +22,62 @@ export class ConnectionManager {
   }
 
   /** REQUIRES: not full. */
-  open(connection: Connection, nowMs: number): Session {
-    const slot = this.#free.pop() ?? this.#slots.length;
-    const generation = ((this.#generations[slot] ?? 0) + 1) % GENERATIONS;
-    this.#generations[slot] = generation;
+  open(connection: Connection, elapsedMs: number): Session {
     const session: Session = {
-      id: (generation << SLOT_BITS) | slot,
+      id: this.#free.pop() ?? this.#slots.length,
       connection,
-      helloDeadlineMs: nowMs + HELLO_DEADLINE_MS,
+      helloDeadlineMs: elapsedMs + HELLO_DEADLINE_MS,
       node: 0,
       inFlight: 0,
       subscriptions: new Map(),
+      joining: new Map(),
       isClosing: false,
+      isClosed: false,
       answers: undefined,
       isTouched: false,
     };
-    this.#slots[slot] = session;
+    this.#slots[session.id] = session;
     this.#strangers.push(session);
     this.#count++;
     return session;
   }
 
-  /** The session of this id, unless it has closed. */
-  find(id: number): Session | undefined {
-    const session = this.#slots[id & SLOT_MASK];
-    return session !== undefined && session.id === id ? session : undefined;
+  /** An operation of the session of this id has been answered. Returns it, unless it has closed. */
+  answered(id: number): Session | undefined {
+    const session = this.#slots[id];
+    assert(session !== undefined && session.inFlight > 0, 'an answer has a session that waits');
+    session.inFlight--;
+    if (!session.isClosed) return session;
+    this.#maybeFree(session);
+    return undefined;
   }
 
   close(session: Session): void {
-    const slot = session.id & SLOT_MASK;
-    if (this.#slots[slot] !== session) return;
-    this.#slots[slot] = undefined;
-    this.#free.push(slot);
+    if (session.isClosed) return;
+    session.isClosed = true;
     this.#count--;
+    this.#maybeFree(session);
+  }
+
+  #maybeFree(session: Session): void {
+    if (session.inFlight > 0) return;
+    this.#slots[session.id] = undefined;
+    this.#free.push(session.id);
   }
 
   /** Takes out and returns the sessions whose deadline for Hello has passed. */
-  takeOverdue(nowMs: number): Session[] {
+  takeOverdue(elapsedMs: number): Session[] {
     const isKnown = (session: Session): boolean => session.node !== 0 || session.isClosing;
     const overdue = this.#strangers.filter(
-      (session) => !isKnown(session) && session.helloDeadlineMs <= nowMs,
+      (session) => !isKnown(session) && session.helloDeadlineMs <= elapsedMs,
     );
     this.#strangers = this.#strangers.filter(
-      (session) => !isKnown(session) && session.helloDeadlineMs > nowMs,
+      (session) => !isKnown(session) && session.helloDeadlineMs > elapsedMs,
     );
     return overdue;
   }
 
   *all(): Iterable<Session> {
-    for (const session of this.#slots) if (session !== undefined) yield session;
+    for (const session of this.#slots) if (session?.isClosed === false) yield session;
   }
 }

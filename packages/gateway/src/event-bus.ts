@@ -97,7 +97,9 @@ export class EventBus {
       return Code.OVERLOADED;
     const topic = this.#topicOf(interest);
     session.subscriptions.set(subscriptionId, topic.id);
-    topic.joining.push({ session, subscriptionId, answeredBy: new Set(), isEnded: false });
+    const joining = { session, subscriptionId, answeredBy: new Set<number>(), isEnded: false };
+    topic.joining.push(joining);
+    session.joining.set(subscriptionId, joining);
     for (const worker of topic.workers) this.#unsent.push({ worker, topic, isSubscribe: true });
     return Code.UNSPECIFIED;
   }
@@ -107,14 +109,10 @@ export class EventBus {
     const topic = this.#topics.get(session.subscriptions.get(subscriptionId) ?? 0);
     if (topic === undefined) return false;
     session.subscriptions.delete(subscriptionId);
-    const waiting = topic.joining.find(
-      (joining) =>
-        joining.session === session &&
-        joining.subscriptionId === subscriptionId &&
-        !joining.isEnded,
-    );
+    const waiting = session.joining.get(subscriptionId);
     if (waiting === undefined) this.#leave(topic, session);
     else waiting.isEnded = true;
+    session.joining.delete(subscriptionId);
     return true;
   }
 
@@ -132,8 +130,11 @@ export class EventBus {
     assert(joining !== undefined, 'a marker answers a subscription');
     joining.answeredBy.add(worker);
     if (joining.answeredBy.size < topic.workers.length) return;
+    // What was before the marker is not for the newcomer. Sending may close sessions, this one too,
+    // so its entry stays until that has happened.
+    this.#send(topic);
     topic.joining.splice(topic.joining.indexOf(joining), 1);
-    this.#join(topic, joining);
+    if (!joining.isEnded) this.#join(topic, joining);
     this.#maybeRetire(topic);
   }
 
@@ -218,8 +219,7 @@ export class EventBus {
 
   #join(topic: Topic, joining: Joining): void {
     const { session, subscriptionId } = joining;
-    if (joining.isEnded) return;
-    this.#send(topic); // what was before the marker is not for the newcomer
+    session.joining.delete(subscriptionId);
     const count = topic.members.get(session) ?? 0;
     topic.members.set(session, count + 1);
     if (count === 0) session.connection.join(topic.id);

@@ -146,12 +146,13 @@ export class Gateway implements TransportHandlers<Session> {
 
   /** One turn: requests out, answers and events in. Returns the work done; `flush` sends it. */
   doWork(): number {
-    const nowMs = this.#time.refresh();
+    this.#time.refresh();
+    const elapsedMs = this.#time.elapsedMs();
     let work = this.#events.sendInterests() + this.#partitions.publish();
     for (const reader of this.#outbound) {
-      const answered = reader.drain(nowMs);
+      const answered = reader.drain(elapsedMs);
       this.#intake.outstanding -= answered;
-      work += answered + reader.releasePending(nowMs);
+      work += answered + reader.releasePending(elapsedMs);
     }
     return work;
   }
@@ -169,7 +170,7 @@ export class Gateway implements TransportHandlers<Session> {
 
   /** Closes sessions that have not said Hello in time; call several times a second. */
   checkDeadlines(): void {
-    for (const session of this.#connections.takeOverdue(this.#time.refresh()))
+    for (const session of this.#connections.takeOverdue(this.#time.elapsedMs()))
       this.#refuseSession(session, Code.UNAUTHENTICATED, 'No Hello came in time.');
   }
 
@@ -178,7 +179,7 @@ export class Gateway implements TransportHandlers<Session> {
   }
 
   onOpen(connection: Connection): Session {
-    return this.#connections.open(connection, this.#time.refresh());
+    return this.#connections.open(connection, this.#time.elapsedMs());
   }
 
   onMessage(session: Session, bytes: Uint8Array): void {
@@ -279,7 +280,7 @@ export class Gateway implements TransportHandlers<Session> {
     if (map.length === 0 || subscribe.subscriptionId === 0) return Code.INVALID;
     if (!isCleanUtf8(map, 0, map.length) || !isCleanUtf8(key, 0, key.length)) return Code.INVALID;
     const mapId = this.#mapTable.register(map, 0, map.length);
-    if (mapId === MAPS_FULL) return Code.OVERLOADED;
+    if (mapId === MAPS_FULL) return Code.TOO_LARGE;
     return this.#events.subscribe(session, subscribe.subscriptionId, interestIn(mapId, key));
   }
 

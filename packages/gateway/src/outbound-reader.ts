@@ -48,27 +48,27 @@ export class OutboundReader {
   }
 
   /** Takes what the worker has said. Returns the operations answered. */
-  drain(nowMs: number): number {
+  drain(elapsedMs: number): number {
     let answered = 0;
     let records = 0;
     while (records < OUTBOUND_RECORDS_A_TURN && this.#ring.next()) {
       records++;
-      answered += this.#take(nowMs);
+      answered += this.#take(elapsedMs);
     }
     if (records > 0) this.#ring.release();
     return answered;
   }
 
   /** Sends the SAFE results that are durable or overdue. Returns how many. */
-  releasePending(nowMs: number): number {
-    return this.#pending.release(this.#laneFlushed(), nowMs, this.#sendPending);
+  releasePending(elapsedMs: number): number {
+    return this.#pending.release(this.#laneFlushed(), elapsedMs, this.#sendPending);
   }
 
-  #take(nowMs: number): number {
+  #take(elapsedMs: number): number {
     const { kind, index, words } = this.#ring;
     switch (kind) {
       case OutboundKind.RESULT:
-        return this.#onResult(words, index, nowMs);
+        return this.#onResult(words, index, elapsedMs);
       case OutboundKind.EVENT:
         this.#events.onEvent(words, this.#ringBytes, index);
         return 0;
@@ -81,14 +81,14 @@ export class OutboundReader {
     }
   }
 
-  #onResult(words: Int32Array, at: number, nowMs: number): number {
+  #onResult(words: Int32Array, at: number, elapsedMs: number): number {
     if (!this.#isNew(words[at + ResultMessage.REQUEST_POSITION])) return 0;
     const sessionId = words[at + ResultMessage.SESSION];
     const length = words[at + ResultMessage.BYTES];
     const offset = (at + ResultMessage.BODY) * 4;
     if (words[at + ResultMessage.WAITS] !== 0) {
       const lanePosition = words[at + ResultMessage.LANE_POSITION];
-      this.#pending.add({ sessionId, lanePosition, nowMs }, this.#ringBytes, offset, length);
+      this.#pending.add({ sessionId, lanePosition, elapsedMs }, this.#ringBytes, offset, length);
       return 1;
     }
     this.#send(sessionId, this.#ringBytes, offset, length);
@@ -105,10 +105,8 @@ export class OutboundReader {
     this.#send(sessionId, result, 0, result.length);
 
   #send(sessionId: number, bytes: Uint8Array, offset: number, length: number): void {
-    const session = this.#connections.find(sessionId);
-    if (session === undefined) return;
-    session.inFlight--;
-    this.#answers.append(session, bytes, offset, length);
+    const session = this.#connections.answered(sessionId);
+    if (session !== undefined) this.#answers.append(session, bytes, offset, length);
   }
 
   #laneFlushed(): number {

@@ -87,7 +87,7 @@ export class PartitionService {
   ): typeof ROUTED | Code {
     const mapId = this.#mapIdFor(reader, bytes);
     if (mapId === NO_MAP) return Code.ABSENT;
-    if (mapId === MAPS_FULL) return Code.OVERLOADED;
+    if (mapId === MAPS_FULL) return Code.TOO_LARGE;
     const hash = hashOf(bytes, reader.keyOffset, reader.keyLength);
     const owner = this.#owners[ownerOf(partitionOf(hash), this.#owners.length)];
     const keyWords = RecordLayout.wordsOf(reader.keyLength);

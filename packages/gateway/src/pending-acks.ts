@@ -24,7 +24,7 @@ export class PendingAcks {
 
   /** Keeps a copy of the result at `bytes[offset, offset + length)`. */
   add(
-    ack: { sessionId: number; lanePosition: number; nowMs: number },
+    ack: { sessionId: number; lanePosition: number; elapsedMs: number },
     bytes: Uint8Array,
     offset: number,
     length: number,
@@ -32,7 +32,7 @@ export class PendingAcks {
     this.#queue.push({
       sessionId: ack.sessionId,
       lanePosition: ack.lanePosition,
-      deadlineMs: ack.nowMs + SAFE_DEADLINE_MS,
+      deadlineMs: ack.elapsedMs + SAFE_DEADLINE_MS,
       result: bytes.slice(offset, offset + length),
     });
   }
@@ -45,14 +45,14 @@ export class PendingAcks {
   /** Lets go what is flushed, as it is, and what is overdue, as NOT_YET_DURABLE. Returns how many. */
   release(
     laneFlushed: number,
-    nowMs: number,
+    elapsedMs: number,
     send: (sessionId: number, result: Uint8Array) => void,
   ): number {
     const before = this.#first;
     for (; this.#first < this.#queue.length; this.#first++) {
       const ack = this.#queue[this.#first];
       const isFlushed = ((laneFlushed - ack.lanePosition) | 0) >= 0;
-      if (!isFlushed && nowMs < ack.deadlineMs) break;
+      if (!isFlushed && elapsedMs < ack.deadlineMs) break;
       if (!isFlushed) markNotYetDurable(ack.result);
       send(ack.sessionId, ack.result);
     }

@@ -4,10 +4,18 @@ import type { PhysicalClock } from '@tidewire/core';
 export class TurnTime {
   nowMs: number;
   readonly #clock: PhysicalClock;
+  readonly #elapsed: () => number;
 
-  constructor(clock: PhysicalClock) {
+  /** `elapsed`: milliseconds that never fall, any origin; deadlines are counted in them. */
+  constructor(clock: PhysicalClock, elapsed: () => number) {
     this.#clock = clock;
+    this.#elapsed = elapsed;
     this.nowMs = clock();
+  }
+
+  /** Not the wall clock: a deadline does not move with it. */
+  elapsedMs(): number {
+    return this.#elapsed();
   }
 
   refresh(): number {

@@ -188,7 +188,7 @@ class UwsTransport<C> implements Transport {
     socketContext: uWS.us_socket_context_t,
   ): void {
     if (!this.#handlers.onUpgrade()) {
-      response.writeStatus('503 Service Unavailable').end('The server is starting.\n');
+      response.writeStatus('503 Service Unavailable').end('The server takes no connection now; try again.\n');
       return;
     }
     response.upgrade<UserData<C>>(

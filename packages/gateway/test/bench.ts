@@ -26,7 +26,7 @@ export class TestBench {
     this.gateway = new Gateway({
       memory: this.memory,
       clock: this.clock,
-      time: new TurnTime(now),
+      time: new TurnTime(now, now),
       node: 1,
       version: '0.0.0',
       publish: this.#topics.publish,

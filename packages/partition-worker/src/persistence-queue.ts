@@ -26,8 +26,8 @@ interface Pull {
   wordsLeft: number;
   /** Records handed over in the running slice. */
   sliceLeft: number;
-  /** No room in the ring: the slice ends, and the next one takes the same step again. */
-  blocked: boolean;
+  /** Words of a record that found no room: the slice ends, the next takes the same step again. */
+  blockedWords: number;
   /** Partition → sequences in this batch: each image is copied once, however often rewritten. */
   readonly taken: Map<number, Set<number>>;
   /** Partition → sequence up to which the batch completes it. */
@@ -68,7 +68,7 @@ export class PersistenceQueue {
   }) {
     this.#store = options.store;
     this.#control = options.control;
-    this.#batches = new RingProducer(options.batchRing, END_WORDS_MAX + 2);
+    this.#batches = new RingProducer(options.batchRing, 2 * (END_WORDS_MAX + 2)); // and its padding
     this.#doorbell = options.persistenceDoorbell;
     this.#partitions = options.partitions;
     this.#attempt = loadWord(this.#control, WorkerControl.ATTEMPT);
@@ -87,9 +87,9 @@ export class PersistenceQueue {
     return this.#pull === undefined ? 0 : this.#slice(this.#pull);
   }
 
-  /** True if a pull waits, or runs and is not blocked by a full ring. */
+  /** True if a pull waits, or runs and the ring has room for what comes next. */
   hasWork(): boolean {
-    if (this.#pull !== undefined) return !this.#pull.blocked;
+    if (this.#pull !== undefined) return this.#batches.hasRoom(2 * this.#pull.blockedWords);
     return (
       loadWord(this.#control, WorkerControl.PULL_REQUESTED) !==
       this.#control[WorkerControl.PULL_SERVED]
@@ -114,7 +114,7 @@ export class PersistenceQueue {
       recordsLeft: this.#control[WorkerControl.PULL_RECORDS],
       wordsLeft: BATCH_BYTES_MAX >> 2,
       sliceLeft: SLICE_RECORDS,
-      blocked: false,
+      blockedWords: 0,
       taken: new Map(),
       marks: new Map(),
       partitionsLeft: this.#partitions.length,
@@ -134,7 +134,7 @@ export class PersistenceQueue {
 
   #slice(pull: Pull): number {
     pull.sliceLeft = SLICE_RECORDS;
-    pull.blocked = false;
+    pull.blockedWords = 0;
     this.#walkLane(pull);
     while (pull.partitionsLeft > 0 && !isEnough(pull)) {
       if (!this.#walkPartition(this.#partitions[this.#next], pull)) break;
@@ -143,7 +143,7 @@ export class PersistenceQueue {
     }
     this.#batches.commit();
     const handedOver = SLICE_RECORDS - pull.sliceLeft;
-    if (pull.blocked) return handedOver;
+    if (isBlocked(pull)) return handedOver;
     if (pull.partitionsLeft === 0 || isFull(pull)) this.#end(pull);
     return handedOver + 1;
   }
@@ -157,7 +157,7 @@ export class PersistenceQueue {
       const sequence = RecordLayout.joinWords(this.#control[entry + 2], this.#control[entry + 3]);
       if (sequence > this.#flushed(partition))
         this.#takeNewer(partition, this.#control[entry + 1], sequence);
-      if (!pull.blocked) this.#laneHanded = (this.#laneHanded + 1) | 0;
+      if (!isBlocked(pull)) this.#laneHanded = (this.#laneHanded + 1) | 0;
     }
   }
 
@@ -178,7 +178,7 @@ export class PersistenceQueue {
     let at = handed;
     while (at < sequence && !isEnough(pull)) {
       this.#takeNewer(partition, this.#store.journalEntry(partition, at + 1), at + 1);
-      if (!pull.blocked) at++;
+      if (!isBlocked(pull)) at++;
     }
     this.#mark(partition, at, pull);
     return at === sequence;
@@ -191,7 +191,7 @@ export class PersistenceQueue {
     this.#partition = partition;
     while (at < SCAN_END && !isEnough(pull)) {
       const next = this.#store.scanSlice(partition, at, this.#takeIfNewer);
-      if (!pull.blocked) at = next;
+      if (!isBlocked(pull)) at = next;
     }
     this.#scanAt[partition] = at < SCAN_END ? at : 0;
     if (at < SCAN_END) return false;
@@ -221,11 +221,11 @@ export class PersistenceQueue {
   #take(record: number, sequence: number, pull: Pull): void {
     const taken = pull.taken.get(this.#partition) ?? new Set();
     pull.taken.set(this.#partition, taken);
-    if (pull.blocked || taken.has(sequence)) return;
+    if (isBlocked(pull) || taken.has(sequence)) return;
     const words = RecordLayout.imageWords(this.#store.words, record);
     const body = this.#batches.claim(BatchKind.RECORD, words);
     if (body === NO_ROOM) {
-      pull.blocked = true;
+      pull.blockedWords = words;
       return;
     }
     copyWords(this.#store.words, record, this.#batches.words, body, words);
@@ -261,8 +261,8 @@ export class PersistenceQueue {
       words[at + 2] = RecordLayout.highWord(sequence);
       at += BatchEnd.MARK_WORDS;
     }
-    this.#batches.commit();
     storeWord(this.#control, WorkerControl.CHANGES_HANDED, (changes - dirty) | 0);
+    this.#batches.commit();
     storeWord(this.#control, WorkerControl.PULL_SERVED, pull.number);
     this.#pull = undefined;
     this.#doorbell.ring();
@@ -277,7 +277,11 @@ function isFull(pull: Pull): boolean {
   return pull.recordsLeft <= 0 || pull.wordsLeft <= 0;
 }
 
+function isBlocked(pull: Pull): boolean {
+  return pull.blockedWords > 0;
+}
+
 /** Time to end the slice. */
 function isEnough(pull: Pull): boolean {
-  return pull.blocked || pull.sliceLeft <= 0 || isFull(pull);
+  return isBlocked(pull) || pull.sliceLeft <= 0 || isFull(pull);
 }

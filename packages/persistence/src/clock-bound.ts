@@ -16,6 +16,9 @@ const LINE = /^(\d{1,15}) ([0-9a-f]{8})\n$/;
 export class ClockBound {
   readonly #path: string;
   readonly #now: PhysicalClock;
+  /** The highest bound that this process knows to be, or to have been, on its way to the disk. */
+  #bound = 0;
+  #raising: Promise<number> | undefined;
 
   constructor(options: { dataDir: string; now: PhysicalClock }) {
     this.#path = join(options.dataDir, FILE_NAME);
@@ -34,12 +37,26 @@ export class ClockBound {
       throw new Error(
         `The clock file ${this.#path} is damaged; remove it once the system clock is right.`,
       );
-    return Number(match[1]);
+    this.#bound = Number(match[1]);
+    return this.#bound;
   }
 
-  /** Writes the next bound, given the clock's `ms`. Resolves with it once it is on disk. */
-  async raise(ms: number): Promise<number> {
-    const bound = Math.max(Math.ceil(this.#now()) + DRIFT_MS_MAX, ms) + CLOCK_BOUND_AHEAD_MS;
+  /**
+   * Writes the next bound, given the clock's `ms`. Resolves with it once it is on disk. It is never
+   * below an earlier one. While one is being written, that one is the answer: a slow disk must not
+   * let two writes meet in one file.
+   */
+  raise(ms: number): Promise<number> {
+    this.#raising ??= this.#write(ms).finally(() => {
+      this.#raising = undefined;
+    });
+    return this.#raising;
+  }
+
+  async #write(ms: number): Promise<number> {
+    const ahead = Math.max(Math.ceil(this.#now()) + DRIFT_MS_MAX, ms) + CLOCK_BOUND_AHEAD_MS;
+    const bound = Math.max(ahead, this.#bound);
+    this.#bound = bound;
     const folder = dirname(this.#path);
     await mkdir(folder, { recursive: true });
     const partial = `${this.#path}.new`;

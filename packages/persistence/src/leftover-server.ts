@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -8,7 +8,8 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 
 const OWNER_FILE = 'tidewire-owner';
-const PID_FILE = 'cluster/postmaster.pid';
+const CLUSTER = 'cluster';
+const PID_FILE = `${CLUSTER}/postmaster.pid`;
 const SOCKET_DIR_LINE = 4; // Postgres manual, "postmaster.pid"
 const SOCKET_DIR_PREFIX = 'tidewire-pg-';
 const SOCKET_PATH_BYTES_MAX = 107;
@@ -17,6 +18,8 @@ const STOP_MS = 10_000;
 /** A killed owner needs a moment to give its memory back. */
 const OWNER_END_MS = 3000;
 const ZOMBIE = 'Z';
+/** The cluster in the command line of a Postgres of ours, as /proc or `ps` tells it. */
+const CLUSTER_FLAG = /postgres[\0 ]-D[\0 ](.+?)[\0 ]-c[\0 ]/;
 
 /** A folder for the socket of one server, short enough for the limit on its path. */
 export async function makeSocketDir(socketName: string): Promise<string> {
@@ -44,8 +47,8 @@ export async function stopLeftover(dataDir: string): Promise<void> {
   const pid = Number.parseInt(lines[0], 10);
   const socketDir = lines[SOCKET_DIR_LINE] ?? '';
   if (Number.isNaN(pid) || !isAlive(pid)) return;
-  if (!(await commandOf(pid)).includes('postgres')) {
-    await rm(join(dataDir, PID_FILE)); // the number now belongs to another program
+  if (!(await serves(pid, join(dataDir, CLUSTER)))) {
+    await rm(join(dataDir, PID_FILE)); // the number now belongs to another program or database
     return;
   }
   await requireDeadOwner(dataDir);
@@ -53,6 +56,16 @@ export async function stopLeftover(dataDir: string): Promise<void> {
     throw new Error(`A database left behind on ${dataDir} (process ${pid}) does not end.`);
   if (basename(socketDir).startsWith(SOCKET_DIR_PREFIX))
     await rm(socketDir, { recursive: true, force: true });
+}
+
+/** True if the process is a Postgres on this cluster. */
+async function serves(pid: number, cluster: string): Promise<boolean> {
+  const named = CLUSTER_FLAG.exec(await commandOf(pid))?.[1];
+  return named !== undefined && (await placeOf(named)) === (await placeOf(cluster));
+}
+
+async function placeOf(path: string): Promise<string> {
+  return await realpath(path).catch(() => path);
 }
 
 async function requireDeadOwner(dataDir: string): Promise<void> {

@@ -6,7 +6,7 @@ import { Doorbell, PERSISTENCE_DOORBELL, type SharedMemory } from '@tidewire/cor
 import { backoffMs } from './flush-window.js';
 import { PersistenceEngine } from './persistence-engine.js';
 import { type DatabaseConnection, PostgresStore } from './postgres-store.js';
-import { Recovery } from './recovery.js';
+import { Recovery, StoppedError } from './recovery.js';
 import type { PersistenceCommand, PersistenceStatus } from './status.js';
 import { type Store, StoreError } from './store.js';
 
@@ -32,8 +32,13 @@ export default async function main(task: PersistenceTask): Promise<void> {
   const store = new PostgresStore(task.connection);
   const stop = stopCommand(port, doorbell);
   try {
-    report({ kind: 'opened', epoch: await open(store, task.takeOver, stop) });
-    const recovery = new Recovery(memory, (hasRoom) => doorbell.sleepAsync(hasRoom, ROOM_POLL_MS));
+    const epoch = await Promise.race([open(store, task.takeOver, stop), stop.asked]);
+    report({ kind: 'opened', epoch });
+    const recovery = new Recovery({
+      memory,
+      idle: (hasRoom) => doorbell.sleepAsync(hasRoom, ROOM_POLL_MS),
+      isStopping: () => stop.atMs !== undefined,
+    });
     const progress = (records: number): void => report({ kind: 'recovering', records });
     report({ kind: 'recovered', ...(await recovery.run(store, progress)) });
     const engine = new PersistenceEngine({
@@ -46,16 +51,21 @@ export default async function main(task: PersistenceTask): Promise<void> {
     await run(engine, doorbell, stop);
     report({ kind: 'stopped', unflushed: engine.unflushed });
   } catch (error) {
-    if (!(error instanceof StoreError)) throw error;
-    report({ kind: error.kind === 'FENCED' ? 'fenced' : 'failed', reason: error.message });
+    if (error instanceof StoppedError) report({ kind: 'stopped', unflushed: 0 });
+    else if (error instanceof StoreError)
+      report({ kind: error.kind === 'FENCED' ? 'fenced' : 'failed', reason: error.message });
+    else throw error;
+  } finally {
+    await store.close();
+    port.close(); // tells the owner that nothing more will come
   }
-  await store.close();
-  port.close();
 }
 
-/** When to give up; undefined until the owner says stop. */
 interface Stop {
+  /** When to give up; undefined until the owner says stop. */
   atMs: number | undefined;
+  /** Rejects with StoppedError when the owner says stop. */
+  readonly asked: Promise<never>;
 }
 
 /** A database that is just starting is waited for. */
@@ -74,9 +84,12 @@ async function open(store: Store, takeOver: boolean, stop: Readonly<Stop>): Prom
 }
 
 function stopCommand(port: MessagePort, doorbell: Doorbell): Readonly<Stop> {
-  const stop: Stop = { atMs: undefined };
+  const { promise: asked, reject } = Promise.withResolvers<never>();
+  asked.catch(() => {}); // past the start nobody waits for it
+  const stop: Stop = { atMs: undefined, asked };
   port.on('message', (command: PersistenceCommand) => {
     stop.atMs = performance.now() + command.deadlineMs;
+    reject(new StoppedError('Told to stop during the start.'));
     doorbell.ring();
   });
   return stop;

@@ -16,6 +16,7 @@ import {
   RecoveryKind,
   RecoveryPartition,
   RingProducer,
+  recordWords,
   type SharedMemory,
   storeWatermark,
   WorkerControl,
@@ -30,6 +31,11 @@ export interface Recovered {
   /** The highest stamp of all records. */
   readonly ms: number;
   readonly counter: number;
+}
+
+/** The owner said stop before the start had ended. Nothing is unflushed. */
+export class StoppedError extends Error {
+  override name = 'StoppedError';
 }
 
 /** Waits until `hasRoom` may have changed. The thread's event loop goes on meanwhile. */
@@ -47,6 +53,7 @@ export class Recovery {
   readonly #mapIds: Map<string, number> = new Map();
   readonly #targets: readonly Target[];
   readonly #idle: Idle;
+  readonly #isStopping: () => boolean;
   readonly #sequences: Float64Array = new Float64Array(PARTITIONS);
   readonly #keyBytes: Uint8Array = new Uint8Array(KEY_BYTES_MAX * 3);
   readonly #encoder = new TextEncoder();
@@ -54,15 +61,18 @@ export class Recovery {
   #ms = 0;
   #counter = 0;
 
-  constructor(memory: SharedMemory, idle: Idle) {
+  constructor(options: { memory: SharedMemory; idle: Idle; isStopping: () => boolean }) {
+    const { memory } = options;
     this.#maps = new MapTable(memory.mapTable);
     this.#targets = memory.workers.map((worker) => new Target(worker));
-    this.#idle = idle;
+    this.#idle = options.idle;
+    this.#isStopping = options.isStopping;
   }
 
-  /** Resolves once the workers have read everything. Rejects with StoreError. */
+  /** Resolves once the workers have read everything. Rejects with StoreError or StoppedError. */
   async run(store: Store, onProgress: (records: number) => void): Promise<Recovered> {
     const numbers = await store.recover(async (records) => {
+      this.#requireGoing();
       for (const record of records) await this.#put(record);
       for (const target of this.#targets) target.publish();
       onProgress(this.#records);
@@ -72,7 +82,7 @@ export class Recovery {
     for (const target of this.#targets) await this.#claim(target, RecoveryKind.END, 0);
     for (const target of this.#targets) target.publish();
     for (const target of this.#targets)
-      while (!target.producer.isDrained()) await this.#idle(() => target.producer.isDrained());
+      while (!target.producer.isDrained()) await this.#wait(() => target.producer.isDrained());
     return { records: this.#records, ms: this.#ms, counter: this.#counter };
   }
 
@@ -133,14 +143,23 @@ export class Recovery {
     target.words[at + RecoveryPartition.SEQUENCE_HIGH] = RecordLayout.highWord(sequence);
   }
 
-  /** Claims, waiting for room as long as it takes. */
+  /** Claims, waiting for room until told to stop: a worker that was given up makes none. */
   async #claim(target: Target, kind: number, words: number): Promise<number> {
     for (;;) {
       const at = target.producer.claim(kind, words);
       if (at !== NO_ROOM) return at;
       target.publish();
-      await this.#idle(() => target.producer.hasRoom(words));
+      await this.#wait(() => target.hasRoom(words));
     }
+  }
+
+  async #wait(isOver: () => boolean): Promise<void> {
+    this.#requireGoing();
+    await this.#idle(isOver);
+  }
+
+  #requireGoing(): void {
+    if (this.#isStopping()) throw new StoppedError('Told to stop during the start.');
   }
 }
 
@@ -158,6 +177,11 @@ class Target {
     this.bytes = new Uint8Array(memory.recoveryRing);
     this.control = new Int32Array(memory.control);
     this.#doorbell = new Doorbell(this.control, WorkerControl.WORKER_DOORBELL);
+  }
+
+  /** True if a claim of a body will find room, whatever padding the ring's end may ask for. */
+  hasRoom(bodyWords: number): boolean {
+    return this.producer.hasRoom(2 * recordWords(bodyWords)); // padding is shorter than the record
   }
 
   publish(): void {

@@ -117,7 +117,9 @@ export class WorkerPull {
 
   /** From now on flush without waiting for the window. */
   drain(): void {
+    if (this.#draining) return;
     this.#draining = true;
+    this.#mustPull = true; // an answer can be visible before the counters of its turn are
   }
 
   /** One bounded turn. Returns the work done. */
@@ -209,8 +211,10 @@ export class WorkerPull {
   }
 
   #onEnd(words: Int32Array, at: number): void {
+    // An END that completes nothing: the worker counts its records as handed over, so it must
+    // forget that. It comes from a worker that died behind its END and left the pull to the next.
     if (this.#state.kind !== 'PULLING' || words[at + BatchEnd.PULL] !== this.#pull) {
-      this.#batch.clear();
+      this.#raiseAttempt();
       return;
     }
     if (words[at + BatchEnd.ATTEMPT] !== this.#attempt) {
@@ -263,7 +267,7 @@ export class WorkerPull {
     this.#laneFlushed = end.laneHanded;
     storeWord(this.#control, WorkerControl.LANE_FLUSHED, end.laneHanded);
     this.#gateway.ring();
-    this.#mustPull = end.more;
+    this.#mustPull ||= end.more;
     this.#failures = 0;
     this.#state = { kind: 'IDLE' };
   }

@@ -60,6 +60,7 @@ interface Scene {
   workers: RecoveringWorker[];
   recovery: Recovery;
   waits: number;
+  isStopping: boolean;
 }
 
 function scene(workers: number): Scene {
@@ -73,8 +74,9 @@ function scene(workers: number): Scene {
     memory,
     store: new FakeStore(),
     workers: readers,
-    recovery: new Recovery(memory, idle),
+    recovery: new Recovery({ memory, idle, isStopping: () => made.isStopping }),
     waits: 0,
+    isStopping: false,
   };
   return made;
 }

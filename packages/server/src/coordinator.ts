@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   Code,
   DRIFT_MS_MAX,
@@ -41,6 +42,9 @@ const CLOCK_BOUND_INTERVAL_MS = 1000;
 /** For answers that are under way, and then for the last flushes. */
 const DRAIN_MS_MAX = 2000;
 const FLUSH_MS_MAX = 8000;
+/** For a database that is still starting when the process is told to stop. */
+const DATABASE_MS_MAX = 8000;
+const SETTLE_POLL_MS = 5;
 
 /** The server cannot start, or can no longer run; the message is a sentence for the operator. */
 class ServerError extends Error {
@@ -64,13 +68,17 @@ export class Coordinator {
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #onFatal: (reason: string) => void;
   #transport: Transport | undefined;
-  #embedded: EmbeddedServer | undefined;
+  #embedded: Promise<EmbeddedServer> | undefined;
   #pool: PartitionPool | undefined;
   #persistence: PersistenceThread | undefined;
-  #recovered: { resolve: () => void; reject: (error: Error) => void } | undefined;
-  #unflushed = 0;
+  /** Resolves when all workers have their records. */
+  readonly #recovered: PromiseWithResolvers<void> = Promise.withResolvers<void>();
+  /** Rejects with the first failure, or when told to stop: a start under way goes no further. */
+  readonly #ended: PromiseWithResolvers<never> = Promise.withResolvers<never>();
+  /** Undefined from recovery until the persistence thread has told. */
+  #unflushed: number | undefined = 0;
 
-  /** `onFatal`: the process must end; what was promised to the database is there. */
+  /** `onFatal`: the server can no longer run; call `stop` and end the process. */
   constructor(options: {
     config: Config;
     log: Log;
@@ -80,9 +88,10 @@ export class Coordinator {
     this.#config = options.config;
     this.#log = options.log;
     this.#onFatal = options.onFatal;
+    this.#ended.promise.catch(() => {}); // past the start nobody waits for it
     const { arenaBytes, workers, dataDir } = options.config;
     this.#memory = allocateSharedMemory({ workers, arenaBytes });
-    const time = new TurnTime(Date.now);
+    const time = new TurnTime(Date.now, () => performance.now());
     this.#clock = new HybridLogicalClock({ now: () => time.nowMs, driftMs: DRIFT_MS_MAX });
     this.#clockBound = new ClockBound({ dataDir, now: Date.now });
     this.#status = new Status({
@@ -110,21 +119,17 @@ export class Coordinator {
 
   /** Resolves with the port once connections are taken. Rejects with a sentence. */
   async start(): Promise<number> {
-    await mkdir(this.#config.dataDir, { recursive: true });
-    const startMs = await this.#clockBound.read();
-    this.#transport = await createUwsTransport(this.#gateway, {
-      frameBytesMax: TRANSPORT_FRAME_BYTES_MAX,
-      bufferBytesMax: SESSION_HARD_BYTES,
-      idleTimeoutMs: HEARTBEAT_TIMEOUT_MS,
-    });
-    const port = await this.#transport.listen(this.#config.host, this.#config.port);
-    const connection = await this.#openDatabase();
+    await this.#step(mkdir(this.#config.dataDir, { recursive: true }));
+    const startMs = await this.#step(this.#clockBound.read());
+    const port = await this.#step(this.#listen());
+    const connection = await this.#step(this.#openDatabase());
     this.#startPool();
     this.#loop.wake();
     this.#status.phase = 'recovering';
-    await this.#recover(connection);
+    this.#startPersistence(connection);
+    await this.#step(this.#recovered.promise);
     this.#clock.ms = Math.max(this.#clock.ms, startMs);
-    await this.#raiseClockBound();
+    this.#clock.boundMs = await this.#step(this.#firstClockBound());
     this.#every(CLOCK_BOUND_INTERVAL_MS, () => void this.#raiseClockBound());
     this.#every(DEADLINES_INTERVAL_MS, () => {
       this.#gateway.checkDeadlines();
@@ -135,9 +140,13 @@ export class Coordinator {
     return port;
   }
 
-  /** Stops in order; resolves with the number of changes that did not reach the database. */
-  async stop(): Promise<number> {
+  /**
+   * Stops in order, also a start that is under way, which then rejects. Resolves with the number of
+   * changes that did not reach the database; undefined: nobody knows. Call once.
+   */
+  async stop(): Promise<number | undefined> {
     this.#status.phase = 'stopping';
+    this.#ended.reject(new ServerError('The server was stopped while it started.'));
     this.#gateway.drain();
     this.#transport?.stopListening();
     await this.#settleRequests();
@@ -148,14 +157,45 @@ export class Coordinator {
     this.#transport?.close();
     await this.#pool?.stop();
     this.#loop.stop();
-    await this.#embedded?.stop();
+    await this.#closeDatabase();
     return this.#unflushed;
+  }
+
+  /** One step of the start, unless the start has been ended meanwhile. */
+  #step<T>(work: Promise<T>): Promise<T> {
+    return Promise.race([this.#ended.promise, work]);
+  }
+
+  async #listen(): Promise<number> {
+    this.#transport = await createUwsTransport(this.#gateway, {
+      frameBytesMax: TRANSPORT_FRAME_BYTES_MAX,
+      bufferBytesMax: SESSION_HARD_BYTES,
+      idleTimeoutMs: HEARTBEAT_TIMEOUT_MS,
+    });
+    return await this.#transport.listen(this.#config.host, this.#config.port);
   }
 
   async #openDatabase(): Promise<DatabaseConnection> {
     if (this.#config.databaseUrl !== undefined) return { url: this.#config.databaseUrl };
-    this.#embedded = await startEmbedded(join(this.#config.dataDir, 'postgres'));
-    return this.#embedded.connection;
+    this.#embedded = startEmbedded(join(this.#config.dataDir, 'postgres'));
+    const server = await this.#embedded;
+    void server.ended.then((text) => this.#onDatabaseEnd(text));
+    return server.connection;
+  }
+
+  /** FAST writes are in memory alone then: the server goes on, as in any outage. */
+  #onDatabaseEnd(text: string): void {
+    if (this.#status.phase === 'stopping') return;
+    const message = 'the embedded database has ended; only a restart of the server brings it back';
+    this.#log.error({ reason: text.trim().split('\n').at(-1) }, message);
+    if (this.#status.phase !== 'ready') this.#fail('The embedded database has ended.');
+  }
+
+  /** One that takes too long to start is ended with the process. */
+  async #closeDatabase(): Promise<void> {
+    const late = delay(DATABASE_MS_MAX, undefined, { ref: false });
+    const server = await Promise.race([this.#embedded?.catch(() => undefined), late]);
+    await server?.stop();
   }
 
   #startPool(): void {
@@ -170,16 +210,13 @@ export class Coordinator {
     });
   }
 
-  #recover(connection: DatabaseConnection): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#recovered = { resolve, reject };
-      this.#persistence = new PersistenceThread({
-        memory: this.#memory,
-        connection,
-        takeOver: this.#config.takeOver,
-        onStatus: (status) => this.#onPersistence(status),
-        onDown: (cause) => this.#fail(cause instanceof Error ? cause.message : String(cause)),
-      });
+  #startPersistence(connection: DatabaseConnection): void {
+    this.#persistence = new PersistenceThread({
+      memory: this.#memory,
+      connection,
+      takeOver: this.#config.takeOver,
+      onStatus: (status) => this.#onPersistence(status),
+      onDown: (cause) => this.#fail(cause instanceof Error ? cause.message : String(cause)),
     });
   }
 
@@ -195,7 +232,8 @@ export class Coordinator {
       case 'recovered':
         this.#status.recovered = status.records;
         this.#clock.ms = Math.max(this.#clock.ms, status.ms + 1);
-        this.#recovered?.resolve();
+        this.#unflushed = undefined;
+        this.#recovered.resolve();
         return;
       case 'down':
         this.#status.database = 'down';
@@ -219,17 +257,20 @@ export class Coordinator {
     }
   }
 
-  /** Ends a start that is under way, or else the process. */
+  /** Ends a start that is under way, or else the process. The first reason counts. */
   #fail(reason: string): void {
-    if (this.#status.phase === 'ready') void this.#abort(reason);
-    else this.#recovered?.reject(new ServerError(reason));
+    this.#ended.reject(new ServerError(reason));
+    if (this.#status.phase === 'ready') this.#onFatal(reason);
   }
 
-  /** Leaves no database behind. */
-  async #abort(reason: string): Promise<void> {
-    this.#gateway.drain();
-    await this.#embedded?.stop().catch(() => {});
-    this.#onFatal(reason);
+  /** Without a bound on disk no stamp may be given out. */
+  async #firstClockBound(): Promise<number> {
+    try {
+      return await this.#clockBound.raise(this.#clock.ms);
+    } catch (error) {
+      const { message } = error as Error;
+      throw new ServerError(`The clock bound cannot be written: ${message}.`);
+    }
   }
 
   async #raiseClockBound(): Promise<void> {
@@ -244,7 +285,7 @@ export class Coordinator {
   async #settleRequests(): Promise<void> {
     const endMs = performance.now() + DRAIN_MS_MAX;
     while (this.#gateway.outstanding > 0 && performance.now() < endMs)
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await delay(SETTLE_POLL_MS);
   }
 
   #every(intervalMs: number, action: () => void): void {

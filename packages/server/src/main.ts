@@ -36,19 +36,28 @@ async function main(): Promise<void> {
     config,
     log: createLog(config.logLevel),
     version: version(),
-    onFatal: (reason) => fail(reason, EXIT_FAILED),
+    onFatal: (reason) => void stop(reason),
   });
   let isStopping = false;
-  const stop = async (): Promise<void> => {
-    if (isStopping) process.exit(EXIT_FAILED); // the second signal
+  const stop = async (failure?: string): Promise<void> => {
+    if (isStopping) return;
     isStopping = true;
-    setTimeout(() => fail('stopping took too long.', EXIT_UNFLUSHED), STOP_MS_MAX).unref();
-    const unflushed = await coordinator.stop();
-    if (unflushed > 0) fail(`${unflushed} writes did not reach the database.`, EXIT_UNFLUSHED);
+    const code = failure === undefined ? EXIT_UNFLUSHED : EXIT_FAILED;
+    setTimeout(() => fail(failure ?? 'stopping took too long.', code), STOP_MS_MAX).unref();
+    const unflushed = await coordinator.stop().catch((error: Error) => {
+      fail(failure ?? error.message, code);
+    });
+    if (failure !== undefined) fail(failure, code);
+    if (unflushed === undefined) fail('writes may not have reached the database.', code);
+    if (unflushed > 0) fail(`${unflushed} writes did not reach the database.`, code);
     process.exit(0);
   };
-  process.on('SIGTERM', () => void stop());
-  process.on('SIGINT', () => void stop());
+  const onSignal = (): void => {
+    if (isStopping) process.exit(EXIT_FAILED); // the second signal
+    void stop();
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
   try {
     const port = await coordinator.start();
     const database = config.databaseUrl === undefined ? 'embedded' : 'external';
@@ -56,9 +65,7 @@ async function main(): Promise<void> {
       `tidewire ready ws://${config.host}:${port} pid=${process.pid} workers=${config.workers} database=${database}\n`,
     );
   } catch (error) {
-    if (isStopping) return;
-    await coordinator.stop().catch(() => {});
-    fail((error as Error).message, EXIT_FAILED);
+    await stop((error as Error).message);
   }
 }
 

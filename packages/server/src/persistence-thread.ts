@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { SharedMemory } from '@tidewire/core/threads';
 import {
@@ -14,7 +15,8 @@ const CLOSE_TIMEOUT_MS = 5000;
 export class PersistenceThread {
   readonly #pool: Piscina;
   readonly #port: MessagePort;
-  readonly #task: Promise<void>;
+  /** The thread is done and has said everything. */
+  readonly #ended: Promise<unknown>;
 
   /** `onDown`: the thread has ended by a fault of its own. */
   constructor(options: {
@@ -38,14 +40,20 @@ export class PersistenceThread {
       execArgv: ['--enable-source-maps'],
     });
     const task = { memory, connection, takeOver, port: port2 };
-    this.#task = this.#pool.run(task, { transferList: [port2] }).catch(options.onDown);
+    const closed = new Promise((resolve) => this.#port.once('close', resolve));
+    const done = this.#pool.run(task, { transferList: [port2] }).catch(options.onDown);
+    this.#ended = Promise.all([done, closed]);
   }
 
-  /** Asks for the last flushes; the status `stopped` tells what was left. Settles at the end. */
+  /**
+   * Asks for the last flushes; the status `stopped` tells what was left. Settles at the end. A
+   * thread that does not end in time is ended, and says nothing.
+   */
   async stop(deadlineMs: number): Promise<void> {
     this.#port.postMessage({ kind: 'stop', deadlineMs });
-    await this.#task;
+    const late = delay(deadlineMs + CLOSE_TIMEOUT_MS, 'LATE', { ref: false });
+    const isLate = (await Promise.race([this.#ended, late])) === 'LATE';
     this.#port.close();
-    await this.#pool.close();
+    await (isLate ? this.#pool.destroy() : this.#pool.close());
   }
 }

@@ -16,7 +16,7 @@ export class OutageDatabase {
   readonly proxy: OutageProxy;
   readonly #folder: string;
   #server: EmbeddedServer;
-  #sql: Map<string, postgres.Sql> = new Map();
+  #sql: postgres.Sql | undefined;
 
   private constructor(folder: string, server: EmbeddedServer, proxy: OutageProxy) {
     this.#folder = folder;
@@ -37,27 +37,14 @@ export class OutageDatabase {
 
   /** Through the proxy. */
   get url(): string {
-    return this.urlOf(this.#server.connection.database);
-  }
-
-  urlOf(database: string): string {
-    return `postgres://${this.#server.connection.user}@127.0.0.1:${this.proxy.port}/${database}`;
-  }
-
-  /** Makes an empty database; resolves with its URL through the proxy. */
-  async create(database: string): Promise<string> {
-    await this.sql().unsafe(`CREATE DATABASE ${database}`);
-    return this.urlOf(database);
+    const { user, database } = this.#server.connection;
+    return `postgres://${user}@127.0.0.1:${this.proxy.port}/${database}`;
   }
 
   /** A client beside the proxy. */
-  sql(database: string = this.#server.connection.database): postgres.Sql {
-    const known = this.#sql.get(database);
-    if (known !== undefined) return known;
-    const location = { ...this.#server.connection, database };
-    const sql = postgres({ ...location, max: 1, onnotice: () => {} });
-    this.#sql.set(database, sql);
-    return sql;
+  sql(): postgres.Sql {
+    this.#sql ??= postgres({ ...this.#server.connection, max: 1, onnotice: () => {} });
+    return this.#sql;
   }
 
   /** Ends the connections of Tidewire, whatever they do. Resolves with their number. */
@@ -102,7 +89,7 @@ export class OutageDatabase {
   }
 
   async #leave(): Promise<void> {
-    await Promise.all([...this.#sql.values()].map((sql) => sql.end({ timeout: 0 })));
-    this.#sql.clear();
+    await this.#sql?.end({ timeout: 0 });
+    this.#sql = undefined;
   }
 }

@@ -18,8 +18,6 @@ interface Pair {
  *     hole   what is sent vanishes, and new connections get no answer
  */
 export class OutageProxy {
-  /** Connections taken so far. */
-  accepted = 0;
   readonly #server: Server;
   readonly #pairs: Set<Pair> = new Set();
   #socketPath: string;
@@ -76,7 +74,6 @@ export class OutageProxy {
   }
 
   #accept(client: Socket): void {
-    this.accepted++;
     client.on('error', () => {}); // `close` follows
     if (this.#state === 'CUT') {
       client.destroy();

@@ -14,7 +14,7 @@ export function bytesToWords(
   index: number,
 ): void {
   if (length >= BULK_BYTES) {
-    words[index + (length >> 2)] = 0;
+    if ((length & 3) !== 0) words[index + (length >> 2)] = 0; // only a last word that is padded
     wordBytes.set(bytes.subarray(offset, offset + length), index << 2);
     return;
   }

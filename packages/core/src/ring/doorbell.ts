@@ -10,6 +10,7 @@ const ASLEEP = 1;
 export class Doorbell {
   readonly #words: Int32Array;
   readonly #index: number;
+  #sleeps = 0;
 
   constructor(words: Int32Array, index: number) {
     this.#words = words;
@@ -31,8 +32,8 @@ export class Doorbell {
   }
 
   /**
-   * As `sleep`, for a thread with an event loop. A wait that `ring` has ended leaves the word alone:
-   * its owner may have gone to sleep again before this continues.
+   * As `sleep`, for a thread with an event loop. Only the latest wait may say that its owner is
+   * awake: an earlier one may continue when the owner has already gone to sleep again.
    */
   async sleepAsync(hasWork: () => boolean, timeoutMs: number): Promise<void> {
     Atomics.store(this.#words, this.#index, ASLEEP);
@@ -40,8 +41,9 @@ export class Doorbell {
       Atomics.store(this.#words, this.#index, AWAKE);
       return;
     }
+    const sleep = ++this.#sleeps;
     const wait = Atomics.waitAsync(this.#words, this.#index, ASLEEP, timeoutMs);
-    if (wait.async && (await wait.value) === 'timed-out')
+    if (wait.async && (await wait.value) === 'timed-out' && sleep === this.#sleeps)
       Atomics.store(this.#words, this.#index, AWAKE);
   }
 }

@@ -131,17 +131,28 @@ export class Executor {
   #enterLane(partition: number, record: number): number {
     const { words } = this.#store;
     const tail = this.#control[WorkerControl.LANE_TAIL];
+    const sequence = RecordLayout.sequenceOf(words, record);
+    if (this.#isNewestInLane(tail, partition, sequence)) return tail;
     const entry = WorkerControl.laneIndex(tail);
     this.#control[entry] = partition;
     this.#control[entry + 1] = this.#store.indexHashOf(
       words[record + RecordLayout.HASH],
       RecordLayout.mapIdOf(words, record),
     );
-    const sequence = RecordLayout.sequenceOf(words, record);
     this.#control[entry + 2] = RecordLayout.lowWord(sequence);
     this.#control[entry + 3] = RecordLayout.highWord(sequence);
     storeWord(this.#control, WorkerControl.LANE_TAIL, (tail + 1) | 0);
     return (tail + 1) | 0;
+  }
+
+  /** Said again after a death: the lane may have no room for a second reference. */
+  #isNewestInLane(tail: number, partition: number, sequence: number): boolean {
+    const entry = WorkerControl.laneIndex(tail - 1);
+    return (
+      this.#control[entry] === partition &&
+      this.#control[entry + 2] === RecordLayout.lowWord(sequence) &&
+      this.#control[entry + 3] === RecordLayout.highWord(sequence)
+    );
   }
 
   #isLaneFull(): boolean {

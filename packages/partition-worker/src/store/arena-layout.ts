@@ -80,6 +80,9 @@ export const SPAN_LISTED = 7;
 export const UNIT_WORDS_LOG2 = 14;
 export const UNIT_BYTES: number = 4 << UNIT_WORDS_LOG2;
 
+/** One part in so many of an arena is kept for overwrites and removes. */
+const RESERVE_DIVISOR = 64;
+
 /** Words behind the last unit, so that a touch of any block stays inside the arena. */
 const MARGIN_WORDS = 64;
 
@@ -90,11 +93,14 @@ export class ArenaLayout {
   readonly firstUnit: number;
   /** Units of the arena, those before `firstUnit` included. */
   readonly units: number;
+  /** Of those, kept for overwrites and removes once new keys are refused. */
+  readonly unitsReserved: number;
 
   constructor(arenaBytes: number, journalEntries: number) {
     assert((journalEntries & (journalEntries - 1)) === 0, 'journal entries are masked');
     this.journalEntries = journalEntries;
     this.spanTable = JOURNALS + PARTITIONS * journalEntries;
+    this.unitsReserved = Math.ceil(arenaBytes / UNIT_BYTES / RESERVE_DIVISOR);
     this.units = (arenaBytes / 4 - MARGIN_WORDS) >>> UNIT_WORDS_LOG2;
     const tableEnd = this.spanTable + (this.units << SPAN_WORDS_LOG2);
     this.firstUnit = Math.ceil(tableEnd / (1 << UNIT_WORDS_LOG2));

@@ -212,7 +212,10 @@ export class RecordStore {
       : RecordLayout.valueLengthOf(request[at + Operation.LENGTHS]);
     const length = RecordLayout.imageWordsFor(keyLength, (flags & FLAG_EXPIRES) !== 0, valueLength);
     this.#indexHash = indexHashOf(hash, mapBits >>> 16);
+    // New keys stop short of the end, so that removes and overwrites go on in a full arena.
+    this.#spans.unitsReserved = old === 0 && !isTombstone ? this.#layout.unitsReserved : 0;
     const record = this.#claim(old, partition, length, IntentKind.REQUEST, requestPosition);
+    this.#spans.unitsReserved = 0;
     if (record === 0) return FULL;
     const low = this.#numbers.nextSequenceLow(partition);
     const high = this.#numbers.nextSequenceHigh(partition, low);

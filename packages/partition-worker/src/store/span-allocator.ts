@@ -33,6 +33,8 @@ import { blockWords, SEGMENT_CLASS, SIZE_CLASSES, spanSizeLog2Of } from './size-
 export class SpanAllocator {
   /** Units in spans that are not free. Private to the thread; counted anew on attach. */
   unitsUsed = 0;
+  /** Units that must stay free; what remains serves those who may set it to 0. */
+  unitsReserved = 0;
   readonly words: Int32Array;
   readonly #table: number;
   readonly #firstUnit: number;
@@ -151,6 +153,8 @@ export class SpanAllocator {
   #openSpan(sizeClass: number): number {
     const words = this.words;
     const log2 = spanSizeLog2Of(sizeClass);
+    const unitsFree = this.#units - this.#firstUnit - this.unitsUsed;
+    if (unitsFree - (1 << log2) < this.unitsReserved) return 0;
     let span = this.#unpool(log2);
     if (span === 0) {
       const unit = words[FRONTIER];

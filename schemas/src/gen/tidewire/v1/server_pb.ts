@@ -166,7 +166,7 @@ export type Limits = Message<"tidewire.v1.Limits"> & {
   subscriptionsMax: number;
 
   /**
-   * The server pings after this long without a frame and closes after the second.
+   * A connection should be heard of about this often, and is closed when it was not for the second.
    *
    * @generated from field: uint32 heartbeat_interval_ms = 8;
    */
