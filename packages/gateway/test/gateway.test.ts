@@ -158,6 +158,29 @@ t.test('CONN-24: an answer never reaches the next holder of a session’s place'
 });
 
 t.test(
+  'CONN-25: a place with an answer under way is given to nobody, however many come and go',
+  async (t) => {
+    const bench = new TestBench();
+    const gone = bench.client(1);
+    gone.say({
+      case: 'operations',
+      value: { operations: [put(1, 'k', '1', { ackLevel: AckLevel.SAFE })] },
+    });
+    bench.settle();
+    gone.close(1000);
+    for (let i = 0; i < 5000; i++) bench.client(2).close(1000);
+    const others = [bench.client(3), bench.client(4)];
+    bench.nowMs += SAFE_DEADLINE_MS;
+    bench.settle();
+    for (const other of others) {
+      t.same(other.results, []);
+      t.equal(other.session.inFlight, 0);
+    }
+    t.equal(bench.gateway.waiting, 0);
+  },
+);
+
+t.test(
   'WB-38: a SAFE result waits, and past its deadline is NOT_YET_DURABLE at level MEMORY',
   async (t) => {
     const bench = new TestBench();
@@ -262,6 +285,26 @@ t.test(
     next.say({ case: 'operations', value: { operations: [put(2, 'b', '1')] } });
     bench.settle();
     t.match(next.events.at(-1), { key: 'b' });
+  },
+);
+
+t.test(
+  'SUB-11: one whose answer no longer fits when its subscription becomes live is shut out alone',
+  async (t) => {
+    const bench = new TestBench();
+    const other = bench.client(2);
+    other.say({ case: 'subscribe', value: { subscriptionId: 1, map: 'users' } });
+    bench.settle();
+    const slow = bench.client(3);
+    slow.say({ case: 'operations', value: { operations: [put(1, 'a', '1')] } });
+    slow.say({ case: 'subscribe', value: { subscriptionId: 1, map: 'users' } });
+    slow.refusesSend = true;
+    bench.settle();
+    t.equal(slow.closedWith, closeCodeOf(Code.SLOW_CONSUMER));
+    t.match(other.events, [{ key: 'a' }]);
+    other.say({ case: 'unsubscribe', value: { subscriptionId: 1 } });
+    bench.settle();
+    t.equal(bench.gateway.subscribedTopics, 0);
   },
 );
 

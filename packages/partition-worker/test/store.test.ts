@@ -151,3 +151,26 @@ t.test(
     t.end();
   },
 );
+
+t.test(
+  'STORE-11: a store that refuses new keys goes on to overwrite and to remove what it has',
+  (t) => {
+    const store = new RecordStore(new SharedArrayBuffer(16 << 20));
+    const keyAt = (i: number): Key => ({ ...key, words: Int32Array.of(i) });
+    const short = { ...write, length: 300 };
+    let count = 0;
+    while (count < 900 && putKey(store, keyAt(count), short, 40) !== FULL) count++;
+    const filler = { ...write, length: 30_000 };
+    let fillers = 0;
+    while (putKey(store, { ...keyAt(fillers), mapId: 1 }, filler, 40) !== FULL) fillers++;
+    while (putKey(store, { ...keyAt(count), mapId: 2 }, short, 40) !== FULL) count++;
+    let refused = 0;
+    for (let i = 0; i < 900; i++)
+      if (putKey(store, keyAt(i), { ...short, seed: i }, 80) === FULL) refused++;
+    for (let i = 0; i < 900; i++)
+      if (putKey(store, keyAt(i), { ...short, isTombstone: true }, 120) === FULL) refused++;
+    t.equal(refused, 0);
+    checkStore(store);
+    t.end();
+  },
+);

@@ -213,7 +213,7 @@ export class RecordStore {
     const length = RecordLayout.imageWordsFor(keyLength, (flags & FLAG_EXPIRES) !== 0, valueLength);
     this.#indexHash = indexHashOf(hash, mapBits >>> 16);
     // New keys stop short of the end, so that removes and overwrites go on in a full arena.
-    this.#spans.unitsReserved = old === 0 && !isTombstone ? this.#layout.unitsReserved : 0;
+    this.#spans.unitsReserved = old === 0 ? this.#layout.unitsReserved : 0;
     const record = this.#claim(old, partition, length, IntentKind.REQUEST, requestPosition);
     this.#spans.unitsReserved = 0;
     if (record === 0) return FULL;
