@@ -68,7 +68,6 @@ export class EventBus {
   /** The last event seen of each partition: after a worker's death it is said again. */
   readonly #sequences: Float64Array = new Float64Array(PARTITIONS);
   readonly #sequenceTopics: Int32Array = new Int32Array(PARTITIONS);
-  published = 0;
 
   constructor(options: {
     partitions: PartitionService;
@@ -254,7 +253,6 @@ export class EventBus {
       this.#touched.push(topic);
     }
     topic.events.append(bytes, offset, length);
-    this.published++;
   }
 
   #send(topic: Topic): void {

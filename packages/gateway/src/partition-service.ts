@@ -65,10 +65,6 @@ export class PartitionService {
     }));
   }
 
-  get workers(): number {
-    return this.#owners.length;
-  }
-
   /** Workers that own changes of the whole map (all), or of one key. */
   ownersOf(interest: Interest): number[] {
     if (interest.key.length === 0) return this.#owners.map((_, worker) => worker);

@@ -9,7 +9,6 @@ export type Sent = (typeof Sent)[keyof typeof Sent];
 
 /** One WebSocket connection. */
 export interface Connection {
-  readonly remoteAddress: string;
   /** Queues one binary message; the bytes are copied. */
   send(bytes: Uint8Array): Sent;
   /** Bytes accepted and not yet taken by the peer. */

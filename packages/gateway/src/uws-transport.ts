@@ -55,7 +55,6 @@ async function loadUws(): Promise<UwsModule> {
 }
 
 class UwsConnection<C> implements Connection {
-  readonly remoteAddress: string;
   /** A message was dropped: none may follow it. */
   isSlow = false;
   readonly #socket: uWS.WebSocket<UserData<C>>;
@@ -68,7 +67,6 @@ class UwsConnection<C> implements Connection {
   constructor(socket: uWS.WebSocket<UserData<C>>, bufferBytesMax: number) {
     this.#socket = socket;
     this.#bufferBytesMax = bufferBytesMax;
-    this.remoteAddress = new TextDecoder().decode(socket.getRemoteAddressAsText());
   }
 
   /** The socket must not be touched once uWebSockets has closed it. */
@@ -188,7 +186,9 @@ class UwsTransport<C> implements Transport {
     socketContext: uWS.us_socket_context_t,
   ): void {
     if (!this.#handlers.onUpgrade()) {
-      response.writeStatus('503 Service Unavailable').end('The server takes no connection now; try again.\n');
+      response
+        .writeStatus('503 Service Unavailable')
+        .end('The server takes no connection now; try again.\n');
       return;
     }
     response.upgrade<UserData<C>>(

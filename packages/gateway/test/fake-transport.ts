@@ -12,7 +12,6 @@ import { type Connection, Sent } from '#lib/transport.js';
 
 /** A client that talks to a gateway without a network; it remembers what it was sent. */
 export class FakeClient implements Connection {
-  readonly remoteAddress = '127.0.0.1';
   readonly frames: ServerFrame[] = [];
   readonly session: Session;
   readonly topics = new Set<number>();
