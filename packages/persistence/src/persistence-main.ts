@@ -84,12 +84,15 @@ async function open(store: Store, takeOver: boolean, stop: Readonly<Stop>): Prom
 }
 
 function stopCommand(port: MessagePort, doorbell: Doorbell): Readonly<Stop> {
-  const { promise: asked, reject } = Promise.withResolvers<never>();
+  let endStart = (_: StoppedError): void => {};
+  const asked = new Promise<never>((_, reject) => {
+    endStart = reject;
+  });
   asked.catch(() => {}); // past the start nobody waits for it
   const stop: Stop = { atMs: undefined, asked };
   port.on('message', (command: PersistenceCommand) => {
     stop.atMs = performance.now() + command.deadlineMs;
-    reject(new StoppedError('Told to stop during the start.'));
+    endStart(new StoppedError('Told to stop during the start.'));
     doorbell.ring();
   });
   return stop;

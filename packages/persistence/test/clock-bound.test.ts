@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CLOCK_BOUND_AHEAD_MS, DRIFT_MS_MAX } from '@tidewire/core';
@@ -39,4 +39,34 @@ t.test('CLK-2: a damaged file is an error, never a lower bound', async (t) => {
     await writeFile(path, damaged);
     await t.rejects(bound.read(), { message: /damaged/ }, JSON.stringify(damaged));
   }
+});
+
+t.test('CLK-10: one raise at a time; a second one gets the bound that is under way', async (t) => {
+  const dataDir = await folder(t);
+  const bound = new ClockBound({ dataDir, now: () => NOW });
+  const [first, second] = await Promise.all([bound.raise(NOW + 9000), bound.raise(NOW)]);
+  t.equal(second, first);
+  t.equal(await new ClockBound({ dataDir, now: () => NOW }).read(), first);
+  await Promise.all(Array.from({ length: 20 }, () => bound.raise(NOW + 9000)));
+  t.equal(await bound.read(), first);
+});
+
+t.test('CLK-11: a bound never falls, neither in one process nor over a restart', async (t) => {
+  const dataDir = await folder(t);
+  const bound = new ClockBound({ dataDir, now: () => NOW });
+  const high = await bound.raise(NOW + 60_000);
+  t.equal(await bound.raise(NOW), high);
+  const next = new ClockBound({ dataDir, now: () => NOW - 3_600_000 });
+  t.equal(await next.read(), high);
+  t.equal(await next.raise(0), high);
+  t.equal(await next.read(), high);
+});
+
+t.test('CLK-12: a bound that cannot be written rejects, and the next one is tried', async (t) => {
+  const dataDir = await folder(t);
+  const bound = new ClockBound({ dataDir, now: () => NOW });
+  await mkdir(join(dataDir, 'clock-bound.new'));
+  await t.rejects(bound.raise(NOW), { code: 'EISDIR' });
+  await rm(join(dataDir, 'clock-bound.new'), { recursive: true });
+  t.equal(await bound.raise(NOW), await bound.read());
 });

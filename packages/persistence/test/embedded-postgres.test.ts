@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { type EmbeddedServer, startEmbedded } from '#lib/embedded-postgres.js';
+import { stopLeftover } from '#lib/leftover-server.js';
 import { PostgresStore } from '#lib/postgres-store.js';
 
 const isRoot = process.getuid?.() === 0;
@@ -58,6 +59,24 @@ t.test('PG-2: a server left behind by a killed process is stopped first', async 
   t.teardown(() => server.stop());
   t.throws(() => process.kill(leftover, 0), { code: 'ESRCH' });
   t.equal(await epochOf(server), 1);
+});
+
+t.test('PG-10: a number that now belongs to another Postgres is left alone', async (t) => {
+  const folder = await temporaryFolder(t);
+  const file = join(folder, 'cluster/postmaster.pid');
+  await mkdir(join(folder, 'cluster'));
+  const script = 'process.stdout.write("up"); setInterval(() => {}, 1000)';
+  const flags = ['postgres', '-D', `${folder}/elsewhere/cluster`, '-c', 'port=1'];
+  const other = spawn(process.execPath, ['-e', script, ...flags], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  t.teardown(() => other.kill('SIGKILL'));
+  await new Promise((settle) => other.stdout.once('data', settle));
+  await writeFile(file, `${other.pid}\n`);
+  await stopLeftover(folder);
+  t.ok(process.kill(Number(other.pid), 0), 'it lives');
+  t.equal(other.signalCode, null);
+  await t.rejects(stat(file), { code: 'ENOENT' });
 });
 
 t.test('PG-3: root keeps the data where the server may enter', { skip: !isRoot }, async (t) => {

@@ -175,6 +175,24 @@ t.test('WB-16: an answer that a dying worker began is taken once, newest first',
   );
 });
 
+t.test('WB-28: after an end that completes nothing the worker hands over again', async (t) => {
+  const scene = await Scene.idle();
+  scene.worker.change(record('a'), true);
+  scene.engine.doWork();
+  const { attempt } = scene.worker;
+  scene.worker.answer();
+  scene.engine.doWork(); // flushing
+  scene.worker.dieAndReturn();
+  scene.worker.control[WorkerControl.PULL_SERVED]--; // the pull was not signed off before the death
+  scene.worker.change(record('b'), true);
+  scene.worker.answer();
+  scene.engine.doWork();
+  await scene.flushAll();
+  t.equal(scene.worker.attempt, attempt + 1);
+  const flushed = scene.store.calls.flatMap((call) => call.records.map(({ key }) => key));
+  t.same(flushed.sort(), ['a', 'b'], 'what the ignored end had handed over too');
+});
+
 t.test('WB-17: under backlog batches are long and follow each other at once', async (t) => {
   const scene = await Scene.idle();
   for (let i = 0; i < BATCH_RECORDS_MAX + 10; i++) scene.worker.change(record(`k${i}`));

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { MessageChannel } from 'node:worker_threads';
 import { allocateSharedMemory, MapTable, RingConsumer } from '@tidewire/core/threads';
 import t from 'tap';
@@ -99,3 +101,19 @@ t.test('WB-27: a start that is refused says why and ends', async (t) => {
   await refused.start(connection);
   t.match(refused.statuses, [{ kind: 'failed', reason: /Another Tidewire/ }]);
 });
+
+t.test(
+  'REC-12: a stop before recovery has ended is answered, with nothing unflushed',
+  async (t) => {
+    const silent = createServer(() => {}).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    t.teardown(() => silent.close());
+    const { port } = silent.address() as AddressInfo;
+    const run = new Run();
+    const end = run.start({ url: `postgres://nobody@127.0.0.1:${port}/none` });
+    await once(silent, 'connection');
+    run.stop(0);
+    await end;
+    t.same(run.statuses, [{ kind: 'stopped', unflushed: 0 }]);
+  },
+);

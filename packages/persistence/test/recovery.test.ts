@@ -38,6 +38,11 @@ class RecoveringWorker {
     this.ring.release();
   }
 
+  readOne(): void {
+    if (this.ring.next()) this.#take(this.ring.kind, this.ring.words, this.ring.index);
+    this.ring.release();
+  }
+
   #take(kind: number, words: Int32Array, at: number): void {
     if (this.hasEnded) throw new Error('a ring record behind the end');
     if (kind === RecoveryKind.END) this.hasEnded = true;
@@ -61,14 +66,15 @@ interface Scene {
   recovery: Recovery;
   waits: number;
   isStopping: boolean;
+  onIdle: (hasRoom: () => boolean) => void;
 }
 
 function scene(workers: number): Scene {
   const memory = allocateSharedMemory({ workers, arenaBytes: 64 });
   const readers = memory.workers.map((_, worker) => new RecoveringWorker(memory, worker));
-  const idle: Idle = async () => {
+  const idle: Idle = async (hasRoom) => {
     made.waits++;
-    for (const reader of readers) reader.read();
+    made.onIdle(hasRoom);
   };
   const made: Scene = {
     memory,
@@ -77,6 +83,9 @@ function scene(workers: number): Scene {
     recovery: new Recovery({ memory, idle, isStopping: () => made.isStopping }),
     waits: 0,
     isStopping: false,
+    onIdle: () => {
+      for (const reader of readers) reader.read();
+    },
   };
   return made;
 }
@@ -138,6 +147,53 @@ t.test('REC-4: a table larger than a ring waits for the workers', async (t) => {
   t.ok(made.waits > 2);
   t.equal(made.workers[0].records.length, 500);
   t.ok(made.workers[0].records.every((each) => Buffer.compare(each.value, value) === 0));
+});
+
+t.test('REC-10: the room that is waited for is the room that a claim needs', async (t) => {
+  const made = scene(1);
+  made.store.groups = [
+    Array.from({ length: 2000 }, (_, i) =>
+      record(`k${i}`, { value: new Uint8Array((i * 7919) % VALUE_BYTES_MAX) }),
+    ),
+  ];
+  made.onIdle = (hasRoom) => {
+    if (hasRoom()) throw new Error('it had been woken without room enough');
+    while (!hasRoom()) made.workers[0].readOne();
+  };
+  await made.recovery.run(made.store, () => {});
+  t.equal(made.workers[0].records.length, 2000);
+  t.ok(made.waits > 100);
+});
+
+t.test('REC-11: told to stop, recovery ends although no worker reads', async (t) => {
+  const value = new Uint8Array(VALUE_BYTES_MAX);
+  const made = scene(1);
+  made.store.groups = [Array.from({ length: 500 }, (_, i) => record(`k${i}`, { value }))];
+  made.onIdle = () => {
+    made.isStopping = true;
+  };
+  await t.rejects(
+    made.recovery.run(made.store, () => {}),
+    { name: 'StoppedError' },
+  );
+  t.equal(made.waits, 1);
+  const drained = scene(1);
+  drained.onIdle = () => {
+    drained.isStopping = true;
+  };
+  await t.rejects(
+    drained.recovery.run(drained.store, () => {}),
+    { name: 'StoppedError' },
+  );
+  const between = scene(1);
+  between.store.groups = [[record('a')], [record('b')]];
+  const progress: number[] = [];
+  const run = between.recovery.run(between.store, (records) => {
+    progress.push(records);
+    between.isStopping = true;
+  });
+  await t.rejects(run, { name: 'StoppedError' });
+  t.same(progress, [1]);
 });
 
 t.test('REC-5: a record that cannot be is refused with its name', async (t) => {

@@ -71,10 +71,16 @@ export class Coordinator {
   #embedded: Promise<EmbeddedServer> | undefined;
   #pool: PartitionPool | undefined;
   #persistence: PersistenceThread | undefined;
+  #onRecovered: () => void = () => {};
+  #onEnded: (reason: Error) => void = () => {};
   /** Resolves when all workers have their records. */
-  readonly #recovered: PromiseWithResolvers<void> = Promise.withResolvers<void>();
+  readonly #recovered: Promise<void> = new Promise((resolve) => {
+    this.#onRecovered = resolve;
+  });
   /** Rejects with the first failure, or when told to stop: a start under way goes no further. */
-  readonly #ended: PromiseWithResolvers<never> = Promise.withResolvers<never>();
+  readonly #ended: Promise<never> = new Promise((_, reject) => {
+    this.#onEnded = reject;
+  });
   /** Undefined from recovery until the persistence thread has told. */
   #unflushed: number | undefined = 0;
 
@@ -88,7 +94,7 @@ export class Coordinator {
     this.#config = options.config;
     this.#log = options.log;
     this.#onFatal = options.onFatal;
-    this.#ended.promise.catch(() => {}); // past the start nobody waits for it
+    this.#ended.catch(() => {}); // past the start nobody waits for it
     const { arenaBytes, workers, dataDir } = options.config;
     this.#memory = allocateSharedMemory({ workers, arenaBytes });
     const time = new TurnTime(Date.now, () => performance.now());
@@ -127,7 +133,7 @@ export class Coordinator {
     this.#loop.wake();
     this.#status.phase = 'recovering';
     this.#startPersistence(connection);
-    await this.#step(this.#recovered.promise);
+    await this.#step(this.#recovered);
     this.#clock.ms = Math.max(this.#clock.ms, startMs);
     this.#clock.boundMs = await this.#step(this.#firstClockBound());
     this.#every(CLOCK_BOUND_INTERVAL_MS, () => void this.#raiseClockBound());
@@ -146,7 +152,7 @@ export class Coordinator {
    */
   async stop(): Promise<number | undefined> {
     this.#status.phase = 'stopping';
-    this.#ended.reject(new ServerError('The server was stopped while it started.'));
+    this.#onEnded(new ServerError('The server was stopped while it started.'));
     this.#gateway.drain();
     this.#transport?.stopListening();
     await this.#settleRequests();
@@ -163,7 +169,7 @@ export class Coordinator {
 
   /** One step of the start, unless the start has been ended meanwhile. */
   #step<T>(work: Promise<T>): Promise<T> {
-    return Promise.race([this.#ended.promise, work]);
+    return Promise.race([this.#ended, work]);
   }
 
   async #listen(): Promise<number> {
@@ -233,7 +239,7 @@ export class Coordinator {
         this.#status.recovered = status.records;
         this.#clock.ms = Math.max(this.#clock.ms, status.ms + 1);
         this.#unflushed = undefined;
-        this.#recovered.resolve();
+        this.#onRecovered();
         return;
       case 'down':
         this.#status.database = 'down';
@@ -259,7 +265,7 @@ export class Coordinator {
 
   /** Ends a start that is under way, or else the process. The first reason counts. */
   #fail(reason: string): void {
-    this.#ended.reject(new ServerError(reason));
+    this.#onEnded(new ServerError(reason));
     if (this.#status.phase === 'ready') this.#onFatal(reason);
   }
 
@@ -284,8 +290,7 @@ export class Coordinator {
   /** Waits until workers have answered what they were asked, for a while. */
   async #settleRequests(): Promise<void> {
     const endMs = performance.now() + DRAIN_MS_MAX;
-    while (this.#gateway.outstanding > 0 && performance.now() < endMs)
-      await delay(SETTLE_POLL_MS);
+    while (this.#gateway.outstanding > 0 && performance.now() < endMs) await delay(SETTLE_POLL_MS);
   }
 
   #every(intervalMs: number, action: () => void): void {

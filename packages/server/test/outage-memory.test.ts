@@ -34,7 +34,10 @@ t.test(
       { outcome: Code.ABSENT },
     ]);
     const again = await client.operate(...taken.slice(0, FRAME).map(putOf));
-    t.ok(again.every(({ outcome }) => outcome === Code.APPLIED), 'overwrites go on');
+    t.ok(
+      again.every(({ outcome }) => outcome === Code.APPLIED),
+      'overwrites go on',
+    );
     t.same(await wrongIn(client), []);
     const other = await connected(t);
     t.match(await other.operate(get('m', taken[0])), [{ outcome: Code.FOUND }], 'it lives');

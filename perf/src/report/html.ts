@@ -15,10 +15,7 @@ svg{width:520px;max-width:100%;font:11px system-ui,sans-serif}.grid{stroke:#8883
 @media(prefers-color-scheme:dark){body{background:#111;color:#ddd}}`;
 
 /** One page with everything in it: no network, no script. */
-export function reportPage(
-  measurements: readonly Measurement[],
-  environment: Environment,
-): string {
+export function reportPage(measurements: readonly Measurement[], environment: Environment): string {
   return [
     '<!doctype html><html lang="en"><meta charset="utf-8"><title>Tidewire, measured</title>',
     `<style>${STYLE}</style><h1>Tidewire, measured side by side</h1>`,
