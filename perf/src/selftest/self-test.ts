@@ -21,7 +21,8 @@ const ROUNDS = 3;
 /** The busy loop in the slowed server, and what the harness must see of it. */
 const BURDEN_MICROS = 5;
 const BURDEN_SEEN_MIN = 3;
-const BURDEN_SEEN_MAX = 8;
+/** The gateway polls more for each write while it waits for a slow worker, most of all on busy cores. */
+const BURDEN_SEEN_MAX = 15;
 const RATIO_MAX = 0.9;
 const CHEAT_DRAIN_MS = 500;
 
