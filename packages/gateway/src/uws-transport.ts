@@ -154,7 +154,11 @@ class UwsTransport<C> implements Transport {
       const exclusive = this.#uws.LIBUS_LISTEN_EXCLUSIVE_PORT;
       this.#app.listen(host, port, exclusive, (socket) => {
         if (!socket) {
-          reject(new Error(`Port ${port} on ${host} is taken or not ours to use: choose others with --port and --host.`));
+          reject(
+            new Error(
+              `Port ${port} on ${host} is taken or not ours to use: choose others with --port and --host.`,
+            ),
+          );
           return;
         }
         this.#listenSocket = socket;
