@@ -109,7 +109,7 @@ t.test(
   },
 );
 
-/** vectors.md, "Values that must come back bit for bit". */
+/** Values that must come back bit for bit. */
 const TEXTS: Readonly<Record<string, string>> = {
   'duplicate keys': '{"a":1,"a":2}',
   'key order and white space': '{ "b" : 1 ,\n"a":2}',
