@@ -12,11 +12,10 @@ import {
   storeWord,
   WorkerControl,
 } from '@tidewire/core/threads';
-import type { RecordStore } from './store/record-store.js';
+import { type RecordStore, SCAN_END } from './store/record-store.js';
 
 /** Records handed over in one turn: a third of a millisecond. */
 const SLICE_RECORDS = 256;
-const SCAN_END = 256;
 const END_WORDS_MAX: number = BatchEnd.MARKS + PARTITIONS * BatchEnd.MARK_WORDS;
 
 /** What a pull has handed over so far. */
