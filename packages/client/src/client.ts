@@ -145,6 +145,9 @@ export class Client {
         break;
       case 'unsubscribed': // nothing waits for it
       case 'progress': // cursors are not kept
+      case 'catchUp':
+      case 'lag':
+      case 'rows':
       case 'pong':
       case 'welcome':
         break;

@@ -16,6 +16,33 @@ export const VALUE_BYTES_MAX: number = 32 * 1024;
 export const IN_FLIGHT_MAX = 1024;
 export const SUBSCRIPTIONS_MAX = 1000;
 export const TTL_MS_MAX: number = 2 ** 45;
+export const MAX_HZ_MAX = 1000;
+
+// Predicates and queries.
+export const PREDICATE_BYTES_MAX: number = 8 * 1024;
+export const PREDICATE_NODES_MAX = 64;
+export const PREDICATE_DEPTH_MAX = 16;
+export const PREDICATE_LITERALS_MAX = 256;
+export const PATH_STEPS_MAX = 16;
+/** Predicates of one map with different meaning. */
+export const PREDICATES_A_MAP_MAX = 100_000;
+/** Of one connection, those that no index serves: each is tried at every change of its map. */
+export const SUBSCRIPTIONS_UNINDEXED_MAX = 16;
+export const QUERIES_MAX = 16;
+export const QUERY_ROWS_MAX = 10_000;
+/** Of sorted rows that one worker holds for a query. */
+export const QUERY_BYTES_MAX: number = 16 * 1024 * 1024;
+
+// Catching up.
+/** Slices and rows are cut at about this length. */
+export const SLICE_BYTES: number = 32 * 1024;
+/** What a stream may send before its connection has taken some of it. */
+export const STREAM_CREDIT_BYTES: number = 128 * 1024;
+/** Time between two TICKs, and between two Progress frames. */
+export const TICK_INTERVAL_MS = 100;
+export const PROGRESS_INTERVAL_MS = 1000;
+/** Epochs whose cursors are honoured. */
+export const EPOCHS_KEPT = 16;
 
 // Connections.
 export const CONNECTIONS_MAX = 65_536;
@@ -24,9 +51,9 @@ export const HEARTBEAT_INTERVAL_MS = 15_000;
 export const HEARTBEAT_TIMEOUT_MS = 40_000;
 export const SESSION_SOFT_BYTES: number = 256 * 1024;
 export const SESSION_HARD_BYTES: number = 4 * 1024 * 1024;
-/** Beyond this much unsent, a result with a value is OVERLOADED instead. */
 /** A slow consumer may read this long what was sent before it is closed. */
 export const SLOW_CLOSE_MS = 5000;
+/** Beyond this much unsent, a result with a value is OVERLOADED instead. */
 export const SESSION_ANSWER_BYTES_MAX: number = 2 * 1024 * 1024;
 /** Results up to this length always fit; longer ones carry a value. */
 export const RESULT_SHORT_BYTES = 1024;

@@ -44,6 +44,7 @@ function currentOperation(bytes: Uint8Array): FrameReading['operations'][number]
     ttlMs: reader.ttlMs,
     ackLevel: reader.ackLevel,
     returnWinner: reader.returnWinner,
+    whileConnected: reader.whileConnected,
   };
 }
 
@@ -54,7 +55,15 @@ export function oracleFrame(bytes: Uint8Array, text: BufferEncoding): FrameReadi
 
 export function readingOf(frame: ClientFrame, text: BufferEncoding): FrameReading {
   const body = frame.body;
-  const numbers = { hello: 2, operations: 3, subscribe: 4, unsubscribe: 5, ping: 6 };
+  const numbers = {
+    hello: 2,
+    operations: 3,
+    subscribe: 4,
+    unsubscribe: 5,
+    ping: 6,
+    query: 7,
+    cancelQuery: 8,
+  };
   const operations = body.case === 'operations' ? body.value.operations : [];
   return {
     clock: frame.clock,
@@ -71,12 +80,13 @@ export function readingOf(frame: ClientFrame, text: BufferEncoding): FrameReadin
       ttlMs: Number(operation.ttlMs < MAX_SAFE ? operation.ttlMs : MAX_SAFE),
       ackLevel: operation.ackLevel,
       returnWinner: operation.returnWinner,
+      whileConnected: operation.whileConnected,
     })),
   };
 }
 
-const OPERATION_WIRE_TYPES = wireTypes([0, 0, 2, 2, 2, 0, 1, 0, 0, 0, 0]);
-const FRAME_WIRE_TYPES = wireTypes([1, 2, 2, 2, 2, 2]);
+const OPERATION_WIRE_TYPES = wireTypes([0, 0, 2, 2, 2, 0, 1, 0, 0, 0, 0, 0]);
+const FRAME_WIRE_TYPES = wireTypes([1, 2, 2, 2, 2, 2, 2, 2]);
 const OPERATIONS_WIRE_TYPES = wireTypes([2]);
 
 function wireTypes(types: number[]): Map<number, number> {

@@ -56,6 +56,7 @@ function randomOperation(random: SeededRandom): MessageInitShape<typeof Operatio
     ttlMs: randomLong(random),
     ackLevel: random.below(3),
     returnWinner: random.chance(50),
+    whileConnected: random.chance(50),
   };
 }
 

@@ -169,7 +169,7 @@ export class PartitionService {
 }
 
 function subscribeWords(interest: Interest): number {
-  return SubscribeRequest.KEY + RecordLayout.wordsOf(interest.key.length);
+  return SubscribeRequest.BODY + RecordLayout.wordsOf(interest.key.length);
 }
 
 function writeSubscribe(
@@ -183,7 +183,9 @@ function writeSubscribe(
   words[at + SubscribeRequest.MAP] = mapId;
   words[at + SubscribeRequest.HASH] = hash;
   words[at + SubscribeRequest.KEY_LENGTH] = key.length;
-  bytesToWords(key, 0, key.length, words, wordBytes, at + SubscribeRequest.KEY);
+  words[at + SubscribeRequest.PREDICATE_LENGTH] = 0;
+  words[at + SubscribeRequest.FLAGS] = 0;
+  bytesToWords(key, 0, key.length, words, wordBytes, at + SubscribeRequest.BODY);
 }
 
 function flagsOf(reader: FrameReader): number {

@@ -133,6 +133,7 @@ export class Outbound {
     words[body + EventMessage.SEQUENCE_HIGH] =
       this.#words[record + RecordLayout.MS_HIGH_SEQUENCE_HIGH] & 0xffff;
     words[body + EventMessage.BYTES] = bytes;
+    words[body + EventMessage.FIRST] = 1;
     words[body + EventMessage.TOPIC_COUNT] = count;
     for (let i = 0; i < count; i++) words[body + topics + i] = this.#interests.topics[i];
     const offset = (body + topics + count) * 4;

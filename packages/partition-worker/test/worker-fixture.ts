@@ -229,12 +229,14 @@ function writeSubscribe(
   key: string,
 ): void {
   const keyBytes = new TextEncoder().encode(key);
-  const words = SubscribeRequest.KEY + RecordLayout.wordsOf(keyBytes.length);
+  const words = SubscribeRequest.BODY + RecordLayout.wordsOf(keyBytes.length);
   const at = ring.claim(kind, words);
   ring.words[at + SubscribeRequest.TOPIC] = topic;
   ring.words[at + SubscribeRequest.MAP] = MAP_ID;
   ring.words[at + SubscribeRequest.HASH] = hashOf(keyBytes);
   ring.words[at + SubscribeRequest.KEY_LENGTH] = keyBytes.length;
-  bytesToWords(keyBytes, 0, keyBytes.length, ring.words, bytes, at + SubscribeRequest.KEY);
+  ring.words[at + SubscribeRequest.PREDICATE_LENGTH] = 0;
+  ring.words[at + SubscribeRequest.FLAGS] = 0;
+  bytesToWords(keyBytes, 0, keyBytes.length, ring.words, bytes, at + SubscribeRequest.BODY);
   ring.commit();
 }

@@ -4,7 +4,16 @@
  */
 
 /** Request ring: gateway → worker. */
-export const RequestKind = { OPERATION: 1, SUBSCRIBE: 2, UNSUBSCRIBE: 3 } as const;
+export const RequestKind = {
+  OPERATION: 1,
+  SUBSCRIBE: 2,
+  UNSUBSCRIBE: 3,
+  CATCH_UP: 4,
+  QUERY: 5,
+  CREDIT: 6,
+  CANCEL: 7,
+  TICK: 8,
+} as const;
 
 /**
  * OPERATION. The words from HASH to LENGTHS carry the fields of a record image, the stamp included;
@@ -37,18 +46,89 @@ export const Operation = {
 export const OPERATION_SAFE = 1;
 export const OPERATION_RETURN_WINNER = 2;
 
-/** SUBSCRIBE: changes of a map, or of a key of it, concern `TOPIC` from now on. */
+/**
+ * SUBSCRIBE: changes of a map, of a key of it, or of the records for which a predicate holds,
+ * concern `TOPIC` from now on.
+ */
 export const SubscribeRequest = {
   TOPIC: 0,
   MAP: 1,
   HASH: 2,
   /** Key length in bytes; 0: the whole map. */
   KEY_LENGTH: 3,
-  KEY: 4,
+  /** Length of the Predicate message in bytes, in canonical form; 0: none. */
+  PREDICATE_LENGTH: 4,
+  FLAGS: 5,
+  /** The key, zero-padded to words, or the predicate. Never both. */
+  BODY: 6,
 } as const;
+
+/** Events of the topic carry the value before, too; with a predicate only. */
+export const SUBSCRIBE_WITH_OLD = 1;
 
 /** UNSUBSCRIBE: the topic is nobody's interest any more. */
 export const UnsubscribeRequest = { TOPIC: 0, WORDS: 1 } as const;
+
+/**
+ * CATCH_UP: send what the topic's subscriber misses, as SLICE records of this STREAM. The topic has been
+ * told before and stays until the stream has ended or was cancelled.
+ */
+export const CatchUpRequest = {
+  /** Chosen by the gateway, never used twice. */
+  STREAM: 0,
+  TOPIC: 1,
+  /** Key of the hash of forgotten keys, 4 words. */
+  SALT: 2,
+  /** Bytes of slices that may be sent before CREDIT comes. */
+  CREDIT: 6,
+  NOW_LOW: 7,
+  NOW_HIGH: 8,
+  /** Entries that follow; 0: all partitions of this worker, each from a SNAPSHOT. */
+  COUNT: 9,
+  /** Entries of 3 words: partition | mode << 16, cursor low, cursor high. */
+  ENTRIES: 10,
+  ENTRY_WORDS: 3,
+} as const;
+
+/** Changes above the cursor; a SNAPSHOT if tombstones above it have been collected. */
+export const CATCH_UP_RESUME = 0;
+/** Everything there is; the cursor means nothing. */
+export const CATCH_UP_SNAPSHOT = 1;
+
+/** QUERY: send the records of a map that match, as ROWS records of this STREAM. */
+export const QueryRequest = {
+  STREAM: 0,
+  MAP: 1,
+  CREDIT: 2,
+  NOW_LOW: 3,
+  NOW_HIGH: 4,
+  /** Most rows; 0: all. */
+  LIMIT: 5,
+  FLAGS: 6,
+  /** Length of the Predicate message in bytes; 0: every record. */
+  PREDICATE_LENGTH: 7,
+  /** Length of the Field message to order by in bytes; 0: by key. */
+  ORDER_LENGTH: 8,
+  /** The predicate, zero-padded to words, then the field. */
+  BODY: 9,
+} as const;
+
+export const QUERY_COUNT_ONLY = 1;
+/** Rows come sorted, each with its sort key. */
+export const QUERY_ORDERED = 2;
+export const QUERY_DESCENDING = 4;
+
+/** CREDIT: the stream may send so many bytes more. */
+export const CreditRequest = { STREAM: 0, BYTES: 1, WORDS: 2 } as const;
+
+/** CANCEL: the stream is not wanted any more; one that has ended is unknown, which is fine. */
+export const CancelRequest = { STREAM: 0, WORDS: 1 } as const;
+
+/** TICK: the gateway's time, several times a second; workers read no clock. */
+export const TickRequest = { NOW_LOW: 0, NOW_HIGH: 1, FLAGS: 2, WORDS: 3 } as const;
+
+/** Answer with PROGRESS. */
+export const TICK_REPORT = 1;
 
 /** Interest ring: gateway → worker, for one that starts. It executes nothing before END. */
 export const InterestKind = { SUBSCRIBE: 1, END: 2 } as const;
@@ -59,7 +139,14 @@ export const InterestKind = { SUBSCRIBE: 1, END: 2 } as const;
 export const InterestEnd = { START: 0, WORDS: 1 } as const;
 
 /** Outbound ring: worker → gateway. */
-export const OutboundKind = { RESULT: 1, EVENT: 2, SUBSCRIBED: 3 } as const;
+export const OutboundKind = {
+  RESULT: 1,
+  EVENT: 2,
+  SUBSCRIBED: 3,
+  SLICE: 4,
+  ROWS: 5,
+  PROGRESS: 6,
+} as const;
 
 /** RESULT: the one answer to the operation whose request ring record ended at REQUEST_POSITION. */
 export const ResultMessage = {
@@ -73,20 +160,69 @@ export const ResultMessage = {
   BODY: 5,
 } as const;
 
-/** EVENT: one change and the topics that it concerns. */
+/**
+ * EVENT: one change as some topics see it. A change that concerns several kinds of topics, or very many
+ * topics, makes several of these, all committed at once.
+ */
 export const EventMessage = {
   PARTITION: 0,
   SEQUENCE_LOW: 1,
   SEQUENCE_HIGH: 2,
   /** Bytes of the Event message, as it stands in Events with its tag and length. */
   BYTES: 3,
-  TOPIC_COUNT: 4,
-  /** The topics, ascending, a word each; then the event's bytes. */
-  TOPICS: 5,
+  /** 1: the first record of its change. */
+  FIRST: 4,
+  TOPIC_COUNT: 5,
+  /** The topics, a word each; then the event's bytes. */
+  TOPICS: 6,
 } as const;
 
 /** SUBSCRIBED: every change behind this record that concerns TOPIC is behind it in the ring. */
 export const SubscribedMessage = { REQUEST_POSITION: 0, TOPIC: 1, WORDS: 2 } as const;
+
+/** SLICE: some Slice messages of a catch-up. */
+export const SliceMessage = {
+  STREAM: 0,
+  FLAGS: 1,
+  /** Bytes of the Slice messages, as they stand in CatchUp with their tags and lengths. */
+  BYTES: 2,
+  /** Partitions whose catch-up ends in this record. */
+  ENDED_COUNT: 3,
+  /** Entries of 3 words: partition, sequence reached low, high; then the bytes. */
+  ENDED: 4,
+  ENDED_WORDS: 3,
+} as const;
+
+/** ROWS: some rows of a query. */
+export const RowsMessage = {
+  STREAM: 0,
+  FLAGS: 1,
+  /** With STREAM_LAST: records of this worker that matched. */
+  COUNT_LOW: 2,
+  COUNT_HIGH: 3,
+  /** Bytes of Event messages, as they stand in Rows with their tags and lengths. */
+  BYTES: 4,
+  /** Rows in it; without QUERY_ORDERED 0 and only bytes follow. */
+  ROW_COUNT: 5,
+  /** For each row 2 words: bytes of its sort key, bytes of its Event; then all Events, all sort keys. */
+  ROWS: 6,
+  ROW_WORDS: 2,
+} as const;
+
+/** The stream has ended in this worker. */
+export const STREAM_LAST = 1;
+/** SLICE: a cursor lies above what the partition has reached: it is forged. Ends the stream. */
+export const STREAM_FORGED = 2;
+/** ROWS: the sorted rows are larger than a query may hold. Ends the stream. */
+export const STREAM_TOO_LARGE = 4;
+
+/** PROGRESS: every change up to these sequences that concerns any topic is before this record. */
+export const ProgressMessage = {
+  COUNT: 0,
+  /** Entries of 3 words: partition, sequence low, high; those that moved since the last. */
+  ENTRIES: 1,
+  ENTRY_WORDS: 3,
+} as const;
 
 /** Batch ring: worker → persistence. */
 export const BatchKind = { RECORD: 1, END: 2 } as const;
@@ -112,10 +248,16 @@ export const RecoveryKind = { RECORD: 1, PARTITION: 2, END: 3 } as const;
 
 /** RECORD: a record image with its stored sequence, from word 0. */
 
-/** PARTITION: sequences of this partition go on above SEQUENCE. */
+/** PARTITION: sequences of this partition go on above SEQUENCE; GC is what was collected of it. */
 export const RecoveryPartition = {
   PARTITION: 0,
   SEQUENCE_LOW: 1,
   SEQUENCE_HIGH: 2,
-  WORDS: 3,
+  /** The highest sequence and the highest stamp of its collected tombstones; 0: none. */
+  GC_SEQUENCE_LOW: 3,
+  GC_SEQUENCE_HIGH: 4,
+  GC_MS_LOW: 5,
+  GC_MS_HIGH_COUNTER: 6,
+  GC_NODE: 7,
+  WORDS: 8,
 } as const;

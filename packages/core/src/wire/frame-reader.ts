@@ -18,6 +18,8 @@ export const ClientBody = {
   SUBSCRIBE: 4,
   UNSUBSCRIBE: 5,
   PING: 6,
+  QUERY: 7,
+  CANCEL_QUERY: 8,
 } as const;
 
 /** `nextOperation` has filled the fields of one. */
@@ -37,7 +39,7 @@ const VARINT_BYTES_MAX = 10;
 const CLOCK_FIELD = 1;
 const OPERATION_TAG = (1 << 3) | LENGTH_DELIMITED;
 const STAMP_FIELD = 7;
-const OPERATION_FIELDS = 11;
+const OPERATION_FIELDS = 12;
 
 const HIGH = 0x1_0000_0000;
 const NO_BYTES: Uint8Array = new Uint8Array(0);
@@ -112,7 +114,7 @@ export class FrameReader extends OperationFields {
   #readFrameField(tag: number, end: number): FrameFault {
     const field = tag >>> 3;
     const wireType = tag & 7;
-    if (field > ClientBody.PING) return this.#skip(wireType, end);
+    if (field > ClientBody.CANCEL_QUERY) return this.#skip(wireType, end);
     if (field === CLOCK_FIELD) {
       if (wireType !== FIXED64) return wrongWireType(wireType);
       if (end - this.#at < FIXED64_BYTES) return FrameFault.TRUNCATED;
@@ -228,6 +230,9 @@ export class FrameReader extends OperationFields {
         break;
       case 11:
         this.returnWinner = (this.#low | this.#high) !== 0;
+        break;
+      case 12:
+        this.whileConnected = (this.#low | this.#high) !== 0;
         break;
       default:
         if (field <= OPERATION_FIELDS) return FrameFault.WIRE_TYPE;

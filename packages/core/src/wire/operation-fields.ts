@@ -21,6 +21,7 @@ export class OperationFields {
   ttlMs = 0;
   ackLevel = 0;
   returnWinner = false;
+  whileConnected = false;
 }
 
 /**
@@ -77,6 +78,9 @@ export function readShortField(operation: OperationFields, bytes: Uint8Array, at
     case 0x58:
       operation.returnWinner = value !== 0;
       return next;
+    case 0x60:
+      operation.whileConnected = value !== 0;
+      return next;
     default:
       return ODD_FIELD;
   }
@@ -98,6 +102,7 @@ export function clearOperation(operation: OperationFields): void {
   operation.ttlMs = 0;
   operation.ackLevel = 0;
   operation.returnWinner = false;
+  operation.whileConnected = false;
 }
 
 /** Reads 8 bytes that are known to be there; returns the offset behind them. */

@@ -38,8 +38,8 @@ export class SubscriptionIndex {
         hash: words[at + SubscribeRequest.HASH],
         keyLength,
         key: words.slice(
-          at + SubscribeRequest.KEY,
-          at + SubscribeRequest.KEY + RecordLayout.wordsOf(keyLength),
+          at + SubscribeRequest.BODY,
+          at + SubscribeRequest.BODY + RecordLayout.wordsOf(keyLength),
         ),
       });
   }

@@ -4,6 +4,8 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Field, Predicate } from "./predicate_pb.js";
+import { file_tidewire_v1_predicate } from "./predicate_pb.js";
 import type { PartitionSequence, ValueKind } from "./value_pb.js";
 import { file_tidewire_v1_value } from "./value_pb.js";
 import type { Message } from "@bufbuild/protobuf";
@@ -12,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tidewire/v1/client.proto.
  */
 export const file_tidewire_v1_client: GenFile = /*@__PURE__*/
-  fileDesc("Chh0aWRld2lyZS92MS9jbGllbnQucHJvdG8SC3RpZGV3aXJlLnYxIvkBCgtDbGllbnRGcmFtZRINCgVjbG9jaxgBIAEoBhIjCgVoZWxsbxgCIAEoCzISLnRpZGV3aXJlLnYxLkhlbGxvSAASLQoKb3BlcmF0aW9ucxgDIAEoCzIXLnRpZGV3aXJlLnYxLk9wZXJhdGlvbnNIABIrCglzdWJzY3JpYmUYBCABKAsyFi50aWRld2lyZS52MS5TdWJzY3JpYmVIABIvCgt1bnN1YnNjcmliZRgFIAEoCzIYLnRpZGV3aXJlLnYxLlVuc3Vic2NyaWJlSAASIQoEcGluZxgGIAEoCzIRLnRpZGV3aXJlLnYxLlBpbmdIAEIGCgRib2R5IroBCgVIZWxsbxIYChBwcm90b2NvbF92ZXJzaW9uGAEgASgNEgwKBG5vZGUYAiABKA0SDQoFdG9rZW4YAyABKAkSFAoMcmVzdW1lX3Rva2VuGAQgASgMEh4KFmxvd2VzdF9wZW5kaW5nX3JlcXVlc3QYBSABKA0SFAoMbG9nZ2VkX2Vwb2NoGAYgASgGEi4KBmxvZ2dlZBgHIAMoCzIeLnRpZGV3aXJlLnYxLlBhcnRpdGlvblNlcXVlbmNlIjgKCk9wZXJhdGlvbnMSKgoKb3BlcmF0aW9ucxgBIAMoCzIWLnRpZGV3aXJlLnYxLk9wZXJhdGlvbiKMAgoJT3BlcmF0aW9uEhIKCnJlcXVlc3RfaWQYASABKA0SKAoEa2luZBgCIAEoDjIaLnRpZGV3aXJlLnYxLk9wZXJhdGlvbktpbmQSCwoDbWFwGAMgASgJEgsKA2tleRgEIAEoCRINCgV2YWx1ZRgFIAEoDBIqCgp2YWx1ZV9raW5kGAYgASgOMhYudGlkZXdpcmUudjEuVmFsdWVLaW5kEg0KBXN0YW1wGAcgASgGEgwKBG5vZGUYCCABKA0SDgoGdHRsX21zGAkgASgEEigKCWFja19sZXZlbBgKIAEoDjIVLnRpZGV3aXJlLnYxLkFja0xldmVsEhUKDXJldHVybl93aW5uZXIYCyABKAgiPgoJU3Vic2NyaWJlEhcKD3N1YnNjcmlwdGlvbl9pZBgBIAEoDRILCgNtYXAYAiABKAkSCwoDa2V5GAMgASgJIiYKC1Vuc3Vic2NyaWJlEhcKD3N1YnNjcmlwdGlvbl9pZBgBIAEoDSIVCgRQaW5nEg0KBXRva2VuGAEgASgGKnoKDU9wZXJhdGlvbktpbmQSHgoaT1BFUkFUSU9OX0tJTkRfVU5TUEVDSUZJRUQQABIWChJPUEVSQVRJT05fS0lORF9QVVQQARIZChVPUEVSQVRJT05fS0lORF9SRU1PVkUQAhIWChJPUEVSQVRJT05fS0lORF9HRVQQAypNCghBY2tMZXZlbBIZChVBQ0tfTEVWRUxfVU5TUEVDSUZJRUQQABISCg5BQ0tfTEVWRUxfRkFTVBABEhIKDkFDS19MRVZFTF9TQUZFEAJiBnByb3RvMw", [file_tidewire_v1_value]);
+  fileDesc("Chh0aWRld2lyZS92MS9jbGllbnQucHJvdG8SC3RpZGV3aXJlLnYxItACCgtDbGllbnRGcmFtZRINCgVjbG9jaxgBIAEoBhIjCgVoZWxsbxgCIAEoCzISLnRpZGV3aXJlLnYxLkhlbGxvSAASLQoKb3BlcmF0aW9ucxgDIAEoCzIXLnRpZGV3aXJlLnYxLk9wZXJhdGlvbnNIABIrCglzdWJzY3JpYmUYBCABKAsyFi50aWRld2lyZS52MS5TdWJzY3JpYmVIABIvCgt1bnN1YnNjcmliZRgFIAEoCzIYLnRpZGV3aXJlLnYxLlVuc3Vic2NyaWJlSAASIQoEcGluZxgGIAEoCzIRLnRpZGV3aXJlLnYxLlBpbmdIABIjCgVxdWVyeRgHIAEoCzISLnRpZGV3aXJlLnYxLlF1ZXJ5SAASMAoMY2FuY2VsX3F1ZXJ5GAggASgLMhgudGlkZXdpcmUudjEuQ2FuY2VsUXVlcnlIAEIGCgRib2R5It8BCgVIZWxsbxIYChBwcm90b2NvbF92ZXJzaW9uGAEgASgNEgwKBG5vZGUYAiABKA0SDQoFdG9rZW4YAyABKAkSFAoMcmVzdW1lX3Rva2VuGAQgASgMEh4KFmxvd2VzdF9wZW5kaW5nX3JlcXVlc3QYBSABKA0SFAoMbG9nZ2VkX2Vwb2NoGAYgASgGEi4KBmxvZ2dlZBgHIAMoCzIeLnRpZGV3aXJlLnYxLlBhcnRpdGlvblNlcXVlbmNlEiMKBmN1cnNvchgIIAEoCzITLnRpZGV3aXJlLnYxLkN1cnNvciKHAQoGQ3Vyc29yEg0KBXN0b3JlGAEgASgGEg0KBWVwb2NoGAIgASgGEjEKCWRlbGl2ZXJlZBgDIAMoCzIeLnRpZGV3aXJlLnYxLlBhcnRpdGlvblNlcXVlbmNlEiwKBHNlZW4YBCADKAsyHi50aWRld2lyZS52MS5QYXJ0aXRpb25TZXF1ZW5jZSI4CgpPcGVyYXRpb25zEioKCm9wZXJhdGlvbnMYASADKAsyFi50aWRld2lyZS52MS5PcGVyYXRpb24ipQIKCU9wZXJhdGlvbhISCgpyZXF1ZXN0X2lkGAEgASgNEigKBGtpbmQYAiABKA4yGi50aWRld2lyZS52MS5PcGVyYXRpb25LaW5kEgsKA21hcBgDIAEoCRILCgNrZXkYBCABKAkSDQoFdmFsdWUYBSABKAwSKgoKdmFsdWVfa2luZBgGIAEoDjIWLnRpZGV3aXJlLnYxLlZhbHVlS2luZBINCgVzdGFtcBgHIAEoBhIMCgRub2RlGAggASgNEg4KBnR0bF9tcxgJIAEoBBIoCglhY2tfbGV2ZWwYCiABKA4yFS50aWRld2lyZS52MS5BY2tMZXZlbBIVCg1yZXR1cm5fd2lubmVyGAsgASgIEhcKD3doaWxlX2Nvbm5lY3RlZBgMIAEoCCLGAQoJU3Vic2NyaWJlEhcKD3N1YnNjcmlwdGlvbl9pZBgBIAEoDRILCgNtYXAYAiABKAkSCwoDa2V5GAMgASgJEiUKBXdoZXJlGAQgASgLMhYudGlkZXdpcmUudjEuUHJlZGljYXRlEiUKBXN0YXJ0GAUgASgOMhYudGlkZXdpcmUudjEuU3RhcnRGcm9tEhYKDmtub3duX3NlcXVlbmNlGAYgASgEEhAKCHdpdGhfb2xkGAcgASgIEg4KBm1heF9oehgIIAEoDSImCgtVbnN1YnNjcmliZRIXCg9zdWJzY3JpcHRpb25faWQYASABKA0iFQoEUGluZxINCgV0b2tlbhgBIAEoBiKsAQoFUXVlcnkSEgoKcmVxdWVzdF9pZBgBIAEoDRILCgNtYXAYAiABKAkSJQoFd2hlcmUYAyABKAsyFi50aWRld2lyZS52MS5QcmVkaWNhdGUSJAoIb3JkZXJfYnkYBCABKAsyEi50aWRld2lyZS52MS5GaWVsZBISCgpkZXNjZW5kaW5nGAUgASgIEg0KBWxpbWl0GAYgASgNEhIKCmNvdW50X29ubHkYByABKAgiIQoLQ2FuY2VsUXVlcnkSEgoKcmVxdWVzdF9pZBgBIAEoDSp6Cg1PcGVyYXRpb25LaW5kEh4KGk9QRVJBVElPTl9LSU5EX1VOU1BFQ0lGSUVEEAASFgoST1BFUkFUSU9OX0tJTkRfUFVUEAESGQoVT1BFUkFUSU9OX0tJTkRfUkVNT1ZFEAISFgoST1BFUkFUSU9OX0tJTkRfR0VUEAMqTQoIQWNrTGV2ZWwSGQoVQUNLX0xFVkVMX1VOU1BFQ0lGSUVEEAASEgoOQUNLX0xFVkVMX0ZBU1QQARISCg5BQ0tfTEVWRUxfU0FGRRACKmsKCVN0YXJ0RnJvbRIaChZTVEFSVF9GUk9NX1VOU1BFQ0lGSUVEEAASEgoOU1RBUlRfRlJPTV9OT1cQARIXChNTVEFSVF9GUk9NX1NOQVBTSE9UEAISFQoRU1RBUlRfRlJPTV9SRVNVTUUQA2IGcHJvdG8z", [file_tidewire_v1_predicate, file_tidewire_v1_value]);
 
 /**
  * One WebSocket message from a client.
@@ -62,6 +64,18 @@ export type ClientFrame = Message<"tidewire.v1.ClientFrame"> & {
      */
     value: Ping;
     case: "ping";
+  } | {
+    /**
+     * @generated from field: tidewire.v1.Query query = 7;
+     */
+    value: Query;
+    case: "query";
+  } | {
+    /**
+     * @generated from field: tidewire.v1.CancelQuery cancel_query = 8;
+     */
+    value: CancelQuery;
+    case: "cancelQuery";
   } | { case: undefined; value?: undefined };
 };
 
@@ -122,6 +136,13 @@ export type Hello = Message<"tidewire.v1.Hello"> & {
    * @generated from field: repeated tidewire.v1.PartitionSequence logged = 7;
    */
   logged: PartitionSequence[];
+
+  /**
+   * What this client was told of earlier, for subscriptions that resume.
+   *
+   * @generated from field: tidewire.v1.Cursor cursor = 8;
+   */
+  cursor?: Cursor | undefined;
 };
 
 /**
@@ -130,6 +151,48 @@ export type Hello = Message<"tidewire.v1.Hello"> & {
  */
 export const HelloSchema: GenMessage<Hello> = /*@__PURE__*/
   messageDesc(file_tidewire_v1_client, 1);
+
+/**
+ * How far a client has got, by the Progress frames of a server.
+ *
+ * @generated from message tidewire.v1.Cursor
+ */
+export type Cursor = Message<"tidewire.v1.Cursor"> & {
+  /**
+   * Store of that server's Welcome.
+   *
+   * @generated from field: fixed64 store = 1;
+   */
+  store: bigint;
+
+  /**
+   * Epoch of that server's Welcome.
+   *
+   * @generated from field: fixed64 epoch = 2;
+   */
+  epoch: bigint;
+
+  /**
+   * Per partition the sequence of the last Progress; a partition left out is at 0.
+   *
+   * @generated from field: repeated tidewire.v1.PartitionSequence delivered = 3;
+   */
+  delivered: PartitionSequence[];
+
+  /**
+   * The highest sequence seen in an event or result, where it is above `delivered`.
+   *
+   * @generated from field: repeated tidewire.v1.PartitionSequence seen = 4;
+   */
+  seen: PartitionSequence[];
+};
+
+/**
+ * Describes the message tidewire.v1.Cursor.
+ * Use `create(CursorSchema)` to create a new message.
+ */
+export const CursorSchema: GenMessage<Cursor> = /*@__PURE__*/
+  messageDesc(file_tidewire_v1_client, 2);
 
 /**
  * @generated from message tidewire.v1.Operations
@@ -146,7 +209,7 @@ export type Operations = Message<"tidewire.v1.Operations"> & {
  * Use `create(OperationsSchema)` to create a new message.
  */
 export const OperationsSchema: GenMessage<Operations> = /*@__PURE__*/
-  messageDesc(file_tidewire_v1_client, 2);
+  messageDesc(file_tidewire_v1_client, 3);
 
 /**
  * A client's intent on one key.
@@ -222,6 +285,13 @@ export type Operation = Message<"tidewire.v1.Operation"> & {
    * @generated from field: bool return_winner = 11;
    */
   returnWinner: boolean;
+
+  /**
+   * A put that the server removes once the client's session has ended.
+   *
+   * @generated from field: bool while_connected = 12;
+   */
+  whileConnected: boolean;
 };
 
 /**
@@ -229,10 +299,10 @@ export type Operation = Message<"tidewire.v1.Operation"> & {
  * Use `create(OperationSchema)` to create a new message.
  */
 export const OperationSchema: GenMessage<Operation> = /*@__PURE__*/
-  messageDesc(file_tidewire_v1_client, 3);
+  messageDesc(file_tidewire_v1_client, 4);
 
 /**
- * Asks for the changes of a map, or of one key of it.
+ * Asks for the changes of a map, of one key of it, or of the records of it for which a predicate holds.
  *
  * @generated from message tidewire.v1.Subscribe
  */
@@ -255,6 +325,39 @@ export type Subscribe = Message<"tidewire.v1.Subscribe"> & {
    * @generated from field: string key = 3;
    */
   key: string;
+
+  /**
+   * Only records for which it holds. Not together with a key.
+   *
+   * @generated from field: tidewire.v1.Predicate where = 4;
+   */
+  where?: Predicate | undefined;
+
+  /**
+   * @generated from field: tidewire.v1.StartFrom start = 5;
+   */
+  start: StartFrom;
+
+  /**
+   * RESUME of a key: the sequence of the state that the client holds of it.
+   *
+   * @generated from field: uint64 known_sequence = 6;
+   */
+  knownSequence: bigint;
+
+  /**
+   * With `where`: events carry the value before, too.
+   *
+   * @generated from field: bool with_old = 7;
+   */
+  withOld: boolean;
+
+  /**
+   * At most so many deliveries a second, the latest state of each key; 0: no bound.
+   *
+   * @generated from field: uint32 max_hz = 8;
+   */
+  maxHz: number;
 };
 
 /**
@@ -262,7 +365,7 @@ export type Subscribe = Message<"tidewire.v1.Subscribe"> & {
  * Use `create(SubscribeSchema)` to create a new message.
  */
 export const SubscribeSchema: GenMessage<Subscribe> = /*@__PURE__*/
-  messageDesc(file_tidewire_v1_client, 4);
+  messageDesc(file_tidewire_v1_client, 5);
 
 /**
  * @generated from message tidewire.v1.Unsubscribe
@@ -279,7 +382,7 @@ export type Unsubscribe = Message<"tidewire.v1.Unsubscribe"> & {
  * Use `create(UnsubscribeSchema)` to create a new message.
  */
 export const UnsubscribeSchema: GenMessage<Unsubscribe> = /*@__PURE__*/
-  messageDesc(file_tidewire_v1_client, 5);
+  messageDesc(file_tidewire_v1_client, 6);
 
 /**
  * @generated from message tidewire.v1.Ping
@@ -298,7 +401,83 @@ export type Ping = Message<"tidewire.v1.Ping"> & {
  * Use `create(PingSchema)` to create a new message.
  */
 export const PingSchema: GenMessage<Ping> = /*@__PURE__*/
-  messageDesc(file_tidewire_v1_client, 6);
+  messageDesc(file_tidewire_v1_client, 7);
+
+/**
+ * Asks once for the records of a map as they stand.
+ *
+ * @generated from message tidewire.v1.Query
+ */
+export type Query = Message<"tidewire.v1.Query"> & {
+  /**
+   * As of an operation, but of queries alone.
+   *
+   * @generated from field: uint32 request_id = 1;
+   */
+  requestId: number;
+
+  /**
+   * @generated from field: string map = 2;
+   */
+  map: string;
+
+  /**
+   * @generated from field: tidewire.v1.Predicate where = 3;
+   */
+  where?: Predicate | undefined;
+
+  /**
+   * Order of the rows, ties by key; without it by key if there is a limit, else any.
+   *
+   * @generated from field: tidewire.v1.Field order_by = 4;
+   */
+  orderBy?: Field | undefined;
+
+  /**
+   * @generated from field: bool descending = 5;
+   */
+  descending: boolean;
+
+  /**
+   * At most so many rows; 0: all of them, not together with order_by.
+   *
+   * @generated from field: uint32 limit = 6;
+   */
+  limit: number;
+
+  /**
+   * Only how many there are.
+   *
+   * @generated from field: bool count_only = 7;
+   */
+  countOnly: boolean;
+};
+
+/**
+ * Describes the message tidewire.v1.Query.
+ * Use `create(QuerySchema)` to create a new message.
+ */
+export const QuerySchema: GenMessage<Query> = /*@__PURE__*/
+  messageDesc(file_tidewire_v1_client, 8);
+
+/**
+ * Ends a query whose rows are no longer wanted; nothing of it comes after Rows with is_done.
+ *
+ * @generated from message tidewire.v1.CancelQuery
+ */
+export type CancelQuery = Message<"tidewire.v1.CancelQuery"> & {
+  /**
+   * @generated from field: uint32 request_id = 1;
+   */
+  requestId: number;
+};
+
+/**
+ * Describes the message tidewire.v1.CancelQuery.
+ * Use `create(CancelQuerySchema)` to create a new message.
+ */
+export const CancelQuerySchema: GenMessage<CancelQuery> = /*@__PURE__*/
+  messageDesc(file_tidewire_v1_client, 9);
 
 /**
  * @generated from enum tidewire.v1.OperationKind
@@ -362,4 +541,43 @@ export enum AckLevel {
  */
 export const AckLevelSchema: GenEnum<AckLevel> = /*@__PURE__*/
   enumDesc(file_tidewire_v1_client, 1);
+
+/**
+ * @generated from enum tidewire.v1.StartFrom
+ */
+export enum StartFrom {
+  /**
+   * The same as NOW.
+   *
+   * @generated from enum value: START_FROM_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Changes from Subscribed on.
+   *
+   * @generated from enum value: START_FROM_NOW = 1;
+   */
+  NOW = 1,
+
+  /**
+   * First the records as they stand, then changes.
+   *
+   * @generated from enum value: START_FROM_SNAPSHOT = 2;
+   */
+  SNAPSHOT = 2,
+
+  /**
+   * First what changed after the cursor of Hello, then changes.
+   *
+   * @generated from enum value: START_FROM_RESUME = 3;
+   */
+  RESUME = 3,
+}
+
+/**
+ * Describes the enum tidewire.v1.StartFrom.
+ */
+export const StartFromSchema: GenEnum<StartFrom> = /*@__PURE__*/
+  enumDesc(file_tidewire_v1_client, 2);
 

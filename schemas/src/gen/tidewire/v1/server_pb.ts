@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tidewire/v1/server.proto.
  */
 export const file_tidewire_v1_server: GenFile = /*@__PURE__*/
-  fileDesc("Chh0aWRld2lyZS92MS9zZXJ2ZXIucHJvdG8SC3RpZGV3aXJlLnYxIvICCgtTZXJ2ZXJGcmFtZRINCgVjbG9jaxgBIAEoBhInCgd3ZWxjb21lGAIgASgLMhQudGlkZXdpcmUudjEuV2VsY29tZUgAEicKB3Jlc3VsdHMYAyABKAsyFC50aWRld2lyZS52MS5SZXN1bHRzSAASJQoGZXZlbnRzGAQgASgLMhMudGlkZXdpcmUudjEuRXZlbnRzSAASLQoKc3Vic2NyaWJlZBgFIAEoCzIXLnRpZGV3aXJlLnYxLlN1YnNjcmliZWRIABIxCgx1bnN1YnNjcmliZWQYBiABKAsyGS50aWRld2lyZS52MS5VbnN1YnNjcmliZWRIABIpCghwcm9ncmVzcxgHIAEoCzIVLnRpZGV3aXJlLnYxLlByb2dyZXNzSAASIwoFZXJyb3IYCCABKAsyEi50aWRld2lyZS52MS5FcnJvckgAEiEKBHBvbmcYCSABKAsyES50aWRld2lyZS52MS5Qb25nSABCBgoEYm9keSJvCgdXZWxjb21lEhgKEHByb3RvY29sX3ZlcnNpb24YASABKA0SDQoFZXBvY2gYAiABKAYSFgoOc2VydmVyX3ZlcnNpb24YAyABKAkSIwoGbGltaXRzGAQgASgLMhMudGlkZXdpcmUudjEuTGltaXRzIosCCgZMaW1pdHMSFwoPZnJhbWVfYnl0ZXNfbWF4GAEgASgNEhwKFGZyYW1lX29wZXJhdGlvbnNfbWF4GAIgASgNEhUKDW1hcF9ieXRlc19tYXgYAyABKA0SFQoNa2V5X2J5dGVzX21heBgEIAEoDRIXCg92YWx1ZV9ieXRlc19tYXgYBSABKA0SFQoNaW5fZmxpZ2h0X21heBgGIAEoDRIZChFzdWJzY3JpcHRpb25zX21heBgHIAEoDRIdChVoZWFydGJlYXRfaW50ZXJ2YWxfbXMYCCABKA0SHAoUaGVhcnRiZWF0X3RpbWVvdXRfbXMYCSABKA0SFAoMZHJpZnRfbXNfbWF4GAogASgNIi8KB1Jlc3VsdHMSJAoHcmVzdWx0cxgBIAMoCzITLnRpZGV3aXJlLnYxLlJlc3VsdCLDAgoGUmVzdWx0EiIKB291dGNvbWUYASABKA4yES50aWRld2lyZS52MS5Db2RlEiIKB3JlZnVzYWwYAiABKA4yES50aWRld2lyZS52MS5Db2RlEiEKBWxldmVsGAMgASgOMhIudGlkZXdpcmUudjEuTGV2ZWwSEgoKcmVxdWVzdF9pZBgEIAEoBxIRCglwYXJ0aXRpb24YBSABKA0SEAoIc2VxdWVuY2UYBiABKAQSDQoFc3RhbXAYByABKAYSDAoEbm9kZRgIIAEoDRINCgV2YWx1ZRgJIAEoDBIqCgp2YWx1ZV9raW5kGAogASgOMhYudGlkZXdpcmUudjEuVmFsdWVLaW5kEhUKDWV4cGlyZXNfYXRfbXMYCyABKAQSDgoGZGV0YWlsGAwgASgJEhYKDnJldHJ5X2FmdGVyX21zGA0gASgNIjsKBkV2ZW50cxINCgV0b3BpYxgBIAEoDRIiCgZldmVudHMYAiADKAsyEi50aWRld2lyZS52MS5FdmVudCLOAQoFRXZlbnQSJAoEa2luZBgBIAEoDjIWLnRpZGV3aXJlLnYxLkV2ZW50S2luZBIRCglwYXJ0aXRpb24YAiABKA0SEAoIc2VxdWVuY2UYAyABKAQSCwoDa2V5GAQgASgJEg0KBXZhbHVlGAUgASgMEioKCnZhbHVlX2tpbmQYBiABKA4yFi50aWRld2lyZS52MS5WYWx1ZUtpbmQSDQoFc3RhbXAYByABKAYSDAoEbm9kZRgIIAEoDRIVCg1leHBpcmVzX2F0X21zGAkgASgEIjUKClN1YnNjcmliZWQSFwoPc3Vic2NyaXB0aW9uX2lkGAEgASgNEg4KBnRvcGljcxgCIAMoDSInCgxVbnN1YnNjcmliZWQSFwoPc3Vic2NyaXB0aW9uX2lkGAEgASgNIn0KCFByb2dyZXNzEg0KBWVwb2NoGAEgASgGEjEKCWRlbGl2ZXJlZBgCIAMoCzIeLnRpZGV3aXJlLnYxLlBhcnRpdGlvblNlcXVlbmNlEi8KB2R1cmFibGUYAyADKAsyHi50aWRld2lyZS52MS5QYXJ0aXRpb25TZXF1ZW5jZSJpCgVFcnJvchIfCgRjb2RlGAEgASgOMhEudGlkZXdpcmUudjEuQ29kZRIOCgZkZXRhaWwYAiABKAkSFwoPc3Vic2NyaXB0aW9uX2lkGAMgASgNEhYKDnJldHJ5X2FmdGVyX21zGAQgASgNIhUKBFBvbmcSDQoFdG9rZW4YASABKAYqVwoFTGV2ZWwSFQoRTEVWRUxfVU5TUEVDSUZJRUQQABIQCgxMRVZFTF9NRU1PUlkQARIRCg1MRVZFTF9KT1VSTkFMEAISEgoOTEVWRUxfREFUQUJBU0UQAypSCglFdmVudEtpbmQSGgoWRVZFTlRfS0lORF9VTlNQRUNJRklFRBAAEhIKDkVWRU5UX0tJTkRfUFVUEAESFQoRRVZFTlRfS0lORF9SRU1PVkUQAmIGcHJvdG8z", [file_tidewire_v1_code, file_tidewire_v1_value]);
+  fileDesc("Chh0aWRld2lyZS92MS9zZXJ2ZXIucHJvdG8SC3RpZGV3aXJlLnYxIuADCgtTZXJ2ZXJGcmFtZRINCgVjbG9jaxgBIAEoBhInCgd3ZWxjb21lGAIgASgLMhQudGlkZXdpcmUudjEuV2VsY29tZUgAEicKB3Jlc3VsdHMYAyABKAsyFC50aWRld2lyZS52MS5SZXN1bHRzSAASJQoGZXZlbnRzGAQgASgLMhMudGlkZXdpcmUudjEuRXZlbnRzSAASLQoKc3Vic2NyaWJlZBgFIAEoCzIXLnRpZGV3aXJlLnYxLlN1YnNjcmliZWRIABIxCgx1bnN1YnNjcmliZWQYBiABKAsyGS50aWRld2lyZS52MS5VbnN1YnNjcmliZWRIABIpCghwcm9ncmVzcxgHIAEoCzIVLnRpZGV3aXJlLnYxLlByb2dyZXNzSAASIwoFZXJyb3IYCCABKAsyEi50aWRld2lyZS52MS5FcnJvckgAEiEKBHBvbmcYCSABKAsyES50aWRld2lyZS52MS5Qb25nSAASKAoIY2F0Y2hfdXAYCiABKAsyFC50aWRld2lyZS52MS5DYXRjaFVwSAASHwoDbGFnGAsgASgLMhAudGlkZXdpcmUudjEuTGFnSAASIQoEcm93cxgMIAEoCzIRLnRpZGV3aXJlLnYxLlJvd3NIAEIGCgRib2R5IowBCgdXZWxjb21lEhgKEHByb3RvY29sX3ZlcnNpb24YASABKA0SDQoFZXBvY2gYAiABKAYSFgoOc2VydmVyX3ZlcnNpb24YAyABKAkSIwoGbGltaXRzGAQgASgLMhMudGlkZXdpcmUudjEuTGltaXRzEg0KBXN0b3JlGAUgASgGEgwKBHNhbHQYBiABKAwijwMKBkxpbWl0cxIXCg9mcmFtZV9ieXRlc19tYXgYASABKA0SHAoUZnJhbWVfb3BlcmF0aW9uc19tYXgYAiABKA0SFQoNbWFwX2J5dGVzX21heBgDIAEoDRIVCg1rZXlfYnl0ZXNfbWF4GAQgASgNEhcKD3ZhbHVlX2J5dGVzX21heBgFIAEoDRIVCg1pbl9mbGlnaHRfbWF4GAYgASgNEhkKEXN1YnNjcmlwdGlvbnNfbWF4GAcgASgNEh0KFWhlYXJ0YmVhdF9pbnRlcnZhbF9tcxgIIAEoDRIcChRoZWFydGJlYXRfdGltZW91dF9tcxgJIAEoDRIUCgxkcmlmdF9tc19tYXgYCiABKA0SGwoTcHJlZGljYXRlX2J5dGVzX21heBgLIAEoDRIbChNwcmVkaWNhdGVfbm9kZXNfbWF4GAwgASgNEhsKE3ByZWRpY2F0ZV9kZXB0aF9tYXgYDSABKA0SEwoLcXVlcmllc19tYXgYDiABKA0SFgoOcXVlcnlfcm93c19tYXgYDyABKA0iLwoHUmVzdWx0cxIkCgdyZXN1bHRzGAEgAygLMhMudGlkZXdpcmUudjEuUmVzdWx0IsMCCgZSZXN1bHQSIgoHb3V0Y29tZRgBIAEoDjIRLnRpZGV3aXJlLnYxLkNvZGUSIgoHcmVmdXNhbBgCIAEoDjIRLnRpZGV3aXJlLnYxLkNvZGUSIQoFbGV2ZWwYAyABKA4yEi50aWRld2lyZS52MS5MZXZlbBISCgpyZXF1ZXN0X2lkGAQgASgHEhEKCXBhcnRpdGlvbhgFIAEoDRIQCghzZXF1ZW5jZRgGIAEoBBINCgVzdGFtcBgHIAEoBhIMCgRub2RlGAggASgNEg0KBXZhbHVlGAkgASgMEioKCnZhbHVlX2tpbmQYCiABKA4yFi50aWRld2lyZS52MS5WYWx1ZUtpbmQSFQoNZXhwaXJlc19hdF9tcxgLIAEoBBIOCgZkZXRhaWwYDCABKAkSFgoOcmV0cnlfYWZ0ZXJfbXMYDSABKA0iOwoGRXZlbnRzEg0KBXRvcGljGAEgASgNEiIKBmV2ZW50cxgCIAMoCzISLnRpZGV3aXJlLnYxLkV2ZW50IpECCgVFdmVudBIkCgRraW5kGAEgASgOMhYudGlkZXdpcmUudjEuRXZlbnRLaW5kEhEKCXBhcnRpdGlvbhgCIAEoDRIQCghzZXF1ZW5jZRgDIAEoBBILCgNrZXkYBCABKAkSDQoFdmFsdWUYBSABKAwSKgoKdmFsdWVfa2luZBgGIAEoDjIWLnRpZGV3aXJlLnYxLlZhbHVlS2luZBINCgVzdGFtcBgHIAEoBhIMCgRub2RlGAggASgNEhUKDWV4cGlyZXNfYXRfbXMYCSABKAQSEQoJb2xkX3ZhbHVlGAogASgMEi4KDm9sZF92YWx1ZV9raW5kGAsgASgOMhYudGlkZXdpcmUudjEuVmFsdWVLaW5kIjUKClN1YnNjcmliZWQSFwoPc3Vic2NyaXB0aW9uX2lkGAEgASgNEg4KBnRvcGljcxgCIAMoDSInCgxVbnN1YnNjcmliZWQSFwoPc3Vic2NyaXB0aW9uX2lkGAEgASgNIlcKB0NhdGNoVXASFwoPc3Vic2NyaXB0aW9uX2lkGAEgASgNEiIKBnNsaWNlcxgCIAMoCzISLnRpZGV3aXJlLnYxLlNsaWNlEg8KB2lzX2RvbmUYAyABKAgilQEKBVNsaWNlEhEKCXBhcnRpdGlvbhgBIAEoDRIkCgRraW5kGAIgASgOMhYudGlkZXdpcmUudjEuU2xpY2VLaW5kEg4KBmJlZ2lucxgDIAEoCBIMCgRlbmRzGAQgASgIEiIKBmV2ZW50cxgFIAMoCzISLnRpZGV3aXJlLnYxLkV2ZW50EhEKCWZvcmdvdHRlbhgGIAMoBiIZCgNMYWcSEgoKaXNfbGFnZ2luZxgBIAEoCCKoAQoEUm93cxISCgpyZXF1ZXN0X2lkGAEgASgNEiAKBHJvd3MYAiADKAsyEi50aWRld2lyZS52MS5FdmVudBIPCgdpc19kb25lGAMgASgIEg0KBWNvdW50GAQgASgEEiIKB3JlZnVzYWwYBSABKA4yES50aWRld2lyZS52MS5Db2RlEg4KBmRldGFpbBgGIAEoCRIWCg5yZXRyeV9hZnRlcl9tcxgHIAEoDSJ9CghQcm9ncmVzcxINCgVlcG9jaBgBIAEoBhIxCglkZWxpdmVyZWQYAiADKAsyHi50aWRld2lyZS52MS5QYXJ0aXRpb25TZXF1ZW5jZRIvCgdkdXJhYmxlGAMgAygLMh4udGlkZXdpcmUudjEuUGFydGl0aW9uU2VxdWVuY2UiaQoFRXJyb3ISHwoEY29kZRgBIAEoDjIRLnRpZGV3aXJlLnYxLkNvZGUSDgoGZGV0YWlsGAIgASgJEhcKD3N1YnNjcmlwdGlvbl9pZBgDIAEoDRIWCg5yZXRyeV9hZnRlcl9tcxgEIAEoDSIVCgRQb25nEg0KBXRva2VuGAEgASgGKlcKBUxldmVsEhUKEUxFVkVMX1VOU1BFQ0lGSUVEEAASEAoMTEVWRUxfTUVNT1JZEAESEQoNTEVWRUxfSk9VUk5BTBACEhIKDkxFVkVMX0RBVEFCQVNFEAMqlQEKCUV2ZW50S2luZBIaChZFVkVOVF9LSU5EX1VOU1BFQ0lGSUVEEAASEgoORVZFTlRfS0lORF9QVVQQARIVChFFVkVOVF9LSU5EX1JFTU9WRRACEhQKEEVWRU5UX0tJTkRfRU5URVIQAxIVChFFVkVOVF9LSU5EX1VQREFURRAEEhQKEEVWRU5UX0tJTkRfTEVBVkUQBSpYCglTbGljZUtpbmQSGgoWU0xJQ0VfS0lORF9VTlNQRUNJRklFRBAAEhYKElNMSUNFX0tJTkRfQ0hBTkdFUxABEhcKE1NMSUNFX0tJTkRfU05BUFNIT1QQAmIGcHJvdG8z", [file_tidewire_v1_code, file_tidewire_v1_value]);
 
 /**
  * One WebSocket message from the server.
@@ -80,6 +80,24 @@ export type ServerFrame = Message<"tidewire.v1.ServerFrame"> & {
      */
     value: Pong;
     case: "pong";
+  } | {
+    /**
+     * @generated from field: tidewire.v1.CatchUp catch_up = 10;
+     */
+    value: CatchUp;
+    case: "catchUp";
+  } | {
+    /**
+     * @generated from field: tidewire.v1.Lag lag = 11;
+     */
+    value: Lag;
+    case: "lag";
+  } | {
+    /**
+     * @generated from field: tidewire.v1.Rows rows = 12;
+     */
+    value: Rows;
+    case: "rows";
   } | { case: undefined; value?: undefined };
 };
 
@@ -117,6 +135,20 @@ export type Welcome = Message<"tidewire.v1.Welcome"> & {
    * @generated from field: tidewire.v1.Limits limits = 4;
    */
   limits?: Limits | undefined;
+
+  /**
+   * Names the database behind the server: cursors of another store mean nothing here.
+   *
+   * @generated from field: fixed64 store = 5;
+   */
+  store: bigint;
+
+  /**
+   * 16 random bytes of this session, by which forgotten keys are hashed.
+   *
+   * @generated from field: bytes salt = 6;
+   */
+  salt: Uint8Array;
 };
 
 /**
@@ -183,6 +215,35 @@ export type Limits = Message<"tidewire.v1.Limits"> & {
    * @generated from field: uint32 drift_ms_max = 10;
    */
   driftMsMax: number;
+
+  /**
+   * @generated from field: uint32 predicate_bytes_max = 11;
+   */
+  predicateBytesMax: number;
+
+  /**
+   * @generated from field: uint32 predicate_nodes_max = 12;
+   */
+  predicateNodesMax: number;
+
+  /**
+   * @generated from field: uint32 predicate_depth_max = 13;
+   */
+  predicateDepthMax: number;
+
+  /**
+   * Queries under way at one time.
+   *
+   * @generated from field: uint32 queries_max = 14;
+   */
+  queriesMax: number;
+
+  /**
+   * Rows of a query with a limit.
+   *
+   * @generated from field: uint32 query_rows_max = 15;
+   */
+  queryRowsMax: number;
 };
 
 /**
@@ -378,6 +439,18 @@ export type Event = Message<"tidewire.v1.Event"> & {
    * @generated from field: uint64 expires_at_ms = 9;
    */
   expiresAtMs: bigint;
+
+  /**
+   * The value before, if the subscription asked for it and there was one.
+   *
+   * @generated from field: bytes old_value = 10;
+   */
+  oldValue: Uint8Array;
+
+  /**
+   * @generated from field: tidewire.v1.ValueKind old_value_kind = 11;
+   */
+  oldValueKind: ValueKind;
 };
 
 /**
@@ -431,6 +504,161 @@ export const UnsubscribedSchema: GenMessage<Unsubscribed> = /*@__PURE__*/
   messageDesc(file_tidewire_v1_server, 8);
 
 /**
+ * Part of what a subscription missed, for it alone.
+ *
+ * @generated from message tidewire.v1.CatchUp
+ */
+export type CatchUp = Message<"tidewire.v1.CatchUp"> & {
+  /**
+   * @generated from field: uint32 subscription_id = 1;
+   */
+  subscriptionId: number;
+
+  /**
+   * @generated from field: repeated tidewire.v1.Slice slices = 2;
+   */
+  slices: Slice[];
+
+  /**
+   * Nothing is missing any more: from here on the subscription is live.
+   *
+   * @generated from field: bool is_done = 3;
+   */
+  isDone: boolean;
+};
+
+/**
+ * Describes the message tidewire.v1.CatchUp.
+ * Use `create(CatchUpSchema)` to create a new message.
+ */
+export const CatchUpSchema: GenMessage<CatchUp> = /*@__PURE__*/
+  messageDesc(file_tidewire_v1_server, 9);
+
+/**
+ * Records of one partition as they stand, each key at most once.
+ *
+ * @generated from message tidewire.v1.Slice
+ */
+export type Slice = Message<"tidewire.v1.Slice"> & {
+  /**
+   * @generated from field: uint32 partition = 1;
+   */
+  partition: number;
+
+  /**
+   * @generated from field: tidewire.v1.SliceKind kind = 2;
+   */
+  kind: SliceKind;
+
+  /**
+   * The first and the last slice of this partition.
+   *
+   * @generated from field: bool begins = 3;
+   */
+  begins: boolean;
+
+  /**
+   * @generated from field: bool ends = 4;
+   */
+  ends: boolean;
+
+  /**
+   * PUT of a record that stands and matches; REMOVE in CHANGES of a whole map, and of a key.
+   *
+   * @generated from field: repeated tidewire.v1.Event events = 5;
+   */
+  events: Event[];
+
+  /**
+   * Keys that changed and do not match, by SipHash-2-4 of the key's UTF-8 bytes under Welcome's salt.
+   *
+   * @generated from field: repeated fixed64 forgotten = 6;
+   */
+  forgotten: bigint[];
+};
+
+/**
+ * Describes the message tidewire.v1.Slice.
+ * Use `create(SliceSchema)` to create a new message.
+ */
+export const SliceSchema: GenMessage<Slice> = /*@__PURE__*/
+  messageDesc(file_tidewire_v1_server, 10);
+
+/**
+ * This connection reads too slowly: it gets no events until it has read, then what it missed.
+ *
+ * @generated from message tidewire.v1.Lag
+ */
+export type Lag = Message<"tidewire.v1.Lag"> & {
+  /**
+   * @generated from field: bool is_lagging = 1;
+   */
+  isLagging: boolean;
+};
+
+/**
+ * Describes the message tidewire.v1.Lag.
+ * Use `create(LagSchema)` to create a new message.
+ */
+export const LagSchema: GenMessage<Lag> = /*@__PURE__*/
+  messageDesc(file_tidewire_v1_server, 11);
+
+/**
+ * Part of the answer to a query.
+ *
+ * @generated from message tidewire.v1.Rows
+ */
+export type Rows = Message<"tidewire.v1.Rows"> & {
+  /**
+   * @generated from field: uint32 request_id = 1;
+   */
+  requestId: number;
+
+  /**
+   * Records as they stand, of kind PUT.
+   *
+   * @generated from field: repeated tidewire.v1.Event rows = 2;
+   */
+  rows: Event[];
+
+  /**
+   * @generated from field: bool is_done = 3;
+   */
+  isDone: boolean;
+
+  /**
+   * With is_done: how many records matched, whatever the limit.
+   *
+   * @generated from field: uint64 count = 4;
+   */
+  count: bigint;
+
+  /**
+   * With is_done: why the query was refused or ended early.
+   *
+   * @generated from field: tidewire.v1.Code refusal = 5;
+   */
+  refusal: Code;
+
+  /**
+   * @generated from field: string detail = 6;
+   */
+  detail: string;
+
+  /**
+   * @generated from field: uint32 retry_after_ms = 7;
+   */
+  retryAfterMs: number;
+};
+
+/**
+ * Describes the message tidewire.v1.Rows.
+ * Use `create(RowsSchema)` to create a new message.
+ */
+export const RowsSchema: GenMessage<Rows> = /*@__PURE__*/
+  messageDesc(file_tidewire_v1_server, 12);
+
+/**
  * Everything up to these sequences has been delivered, or made durable.
  *
  * @generated from message tidewire.v1.Progress
@@ -457,7 +685,7 @@ export type Progress = Message<"tidewire.v1.Progress"> & {
  * Use `create(ProgressSchema)` to create a new message.
  */
 export const ProgressSchema: GenMessage<Progress> = /*@__PURE__*/
-  messageDesc(file_tidewire_v1_server, 9);
+  messageDesc(file_tidewire_v1_server, 13);
 
 /**
  * A frame, or a subscription, was refused; code INVALID and above 15.
@@ -493,7 +721,7 @@ export type Error = Message<"tidewire.v1.Error"> & {
  * Use `create(ErrorSchema)` to create a new message.
  */
 export const ErrorSchema: GenMessage<Error> = /*@__PURE__*/
-  messageDesc(file_tidewire_v1_server, 10);
+  messageDesc(file_tidewire_v1_server, 14);
 
 /**
  * @generated from message tidewire.v1.Pong
@@ -510,7 +738,7 @@ export type Pong = Message<"tidewire.v1.Pong"> & {
  * Use `create(PongSchema)` to create a new message.
  */
 export const PongSchema: GenMessage<Pong> = /*@__PURE__*/
-  messageDesc(file_tidewire_v1_server, 11);
+  messageDesc(file_tidewire_v1_server, 15);
 
 /**
  * @generated from enum tidewire.v1.Level
@@ -567,6 +795,27 @@ export enum EventKind {
    * @generated from enum value: EVENT_KIND_REMOVE = 2;
    */
   REMOVE = 2,
+
+  /**
+   * Of a predicate: the record has come to match.
+   *
+   * @generated from enum value: EVENT_KIND_ENTER = 3;
+   */
+  ENTER = 3,
+
+  /**
+   * It matched before and still does.
+   *
+   * @generated from enum value: EVENT_KIND_UPDATE = 4;
+   */
+  UPDATE = 4,
+
+  /**
+   * It matches no longer, or is gone; without a value.
+   *
+   * @generated from enum value: EVENT_KIND_LEAVE = 5;
+   */
+  LEAVE = 5,
 }
 
 /**
@@ -574,4 +823,34 @@ export enum EventKind {
  */
 export const EventKindSchema: GenEnum<EventKind> = /*@__PURE__*/
   enumDesc(file_tidewire_v1_server, 1);
+
+/**
+ * @generated from enum tidewire.v1.SliceKind
+ */
+export enum SliceKind {
+  /**
+   * @generated from enum value: SLICE_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * What changed after the cursor.
+   *
+   * @generated from enum value: SLICE_KIND_CHANGES = 1;
+   */
+  CHANGES = 1,
+
+  /**
+   * From `begins` to `ends` all there is: it replaces what the client holds of the partition.
+   *
+   * @generated from enum value: SLICE_KIND_SNAPSHOT = 2;
+   */
+  SNAPSHOT = 2,
+}
+
+/**
+ * Describes the enum tidewire.v1.SliceKind.
+ */
+export const SliceKindSchema: GenEnum<SliceKind> = /*@__PURE__*/
+  enumDesc(file_tidewire_v1_server, 2);
 
