@@ -83,8 +83,8 @@ export function oddFrame(random: SeededRandom): Uint8Array {
 function oddOperation(random: SeededRandom): Uint8Array {
   const writer = new BinaryWriter();
   for (let count = random.below(16); count > 0; count--) {
-    const field = 1 + random.below(12);
-    if (field === 12) writeUnknown(writer, random);
+    const field = 1 + random.below(13);
+    if (field === 13) writeUnknown(writer, random);
     else if (field === 7) writer.tag(field, WireType.Bit64).fixed64(randomLong(random));
     else if (field >= 3 && field <= 5)
       writer.tag(field, WireType.LengthDelimited).string(random.pick(TEXTS));
@@ -104,7 +104,7 @@ function writeOddVarint(writer: BinaryWriter, random: SeededRandom): void {
 }
 
 function writeUnknown(writer: BinaryWriter, random: SeededRandom): void {
-  const field = random.pick([12, 16, 500, 2 ** 29 - 1]);
+  const field = random.pick([13, 16, 500, 2 ** 29 - 1]);
   switch (random.below(4)) {
     case 0:
       writeOddVarint(writer.tag(field, WireType.Varint), random);
