@@ -8,7 +8,7 @@ import { PersistenceEngine } from './persistence-engine.js';
 import { type DatabaseConnection, PostgresStore } from './postgres-store.js';
 import { Recovery, StoppedError } from './recovery.js';
 import type { PersistenceCommand, PersistenceStatus } from './status.js';
-import { type Store, StoreError } from './store.js';
+import { type Opening, type Store, StoreError } from './store.js';
 
 /** What the persistence thread is started with. `port` goes into the transfer list. */
 export interface PersistenceTask {
@@ -32,8 +32,8 @@ export default async function main(task: PersistenceTask): Promise<void> {
   const store = new PostgresStore(task.connection);
   const stop = stopCommand(port, doorbell);
   try {
-    const epoch = await Promise.race([open(store, task.takeOver, stop), stop.asked]);
-    report({ kind: 'opened', epoch });
+    const opening = await Promise.race([open(store, task.takeOver, stop), stop.asked]);
+    report({ kind: 'opened', ...opening });
     const recovery = new Recovery({
       memory,
       idle: (hasRoom) => doorbell.sleepAsync(hasRoom, ROOM_POLL_MS),
@@ -69,7 +69,7 @@ interface Stop {
 }
 
 /** A database that is just starting is waited for. */
-async function open(store: Store, takeOver: boolean, stop: Readonly<Stop>): Promise<number> {
+async function open(store: Store, takeOver: boolean, stop: Readonly<Stop>): Promise<Opening> {
   const lastMs = performance.now() + DATABASE_START_MS;
   for (let failures = 1; ; failures++) {
     try {
