@@ -49,6 +49,7 @@ export default async function main(task: PersistenceTask): Promise<void> {
       report,
     });
     await run(engine, doorbell, stop);
+    await end(engine, stop);
     report({ kind: 'stopped', unflushed: engine.unflushed });
   } catch (error) {
     if (error instanceof StoppedError) report({ kind: 'stopped', unflushed: 0 });
@@ -112,6 +113,17 @@ async function run(
     if (engine.doWork() > 0) await new Promise(setImmediate);
     else await doorbell.sleepAsync(() => engine.hasWork(), sleepMs(engine));
   }
+}
+
+/** What is left undone costs clients a snapshot, no more: an outage holds up no stop. */
+async function end(engine: PersistenceEngine, stop: Readonly<Stop>): Promise<void> {
+  if (engine.isFenced || !engine.isClean || stop.atMs === undefined) return;
+  const late = delay(Math.max(0, stop.atMs - performance.now()), undefined, { ref: false });
+  await Promise.race([engine.end().catch(requireOutage), late]);
+}
+
+function requireOutage(error: unknown): void {
+  if (!(error instanceof StoreError)) throw error; // a bug: the process ends
 }
 
 function sleepMs(engine: PersistenceEngine): number {

@@ -23,6 +23,7 @@ export class FakeStore implements Store {
   collected: Collected[] = [];
   /** What `keepBases` was given, by call. */
   readonly kept: PartitionNumber[][] = [];
+  keepError: StoreError | undefined;
   probeError: StoreError | undefined;
   /** Keys that are rejected at once. */
   rejected: ReadonlySet<string> = new Set();
@@ -57,6 +58,7 @@ export class FakeStore implements Store {
 
   async keepBases(bases: readonly PartitionNumber[]): Promise<void> {
     this.kept.push([...bases]);
+    if (this.keepError !== undefined) throw this.keepError;
   }
 
   async probe(): Promise<void> {
