@@ -5,7 +5,8 @@ import { BACKOFF_MAX_MS, DATABASE_START_MS, PROBE_INTERVAL_MS } from '@tidewire/
 import { Doorbell, PERSISTENCE_DOORBELL, type SharedMemory } from '@tidewire/core/threads';
 import { backoffMs } from './flush-window.js';
 import { PersistenceEngine } from './persistence-engine.js';
-import { type DatabaseConnection, PostgresStore } from './postgres-store.js';
+import type { DatabaseConnection } from './postgres-link.js';
+import { PostgresStore } from './postgres-store.js';
 import { Recovery, StoppedError } from './recovery.js';
 import type { PersistenceCommand, PersistenceStatus } from './status.js';
 import { type Opening, type Store, StoreError } from './store.js';
