@@ -90,6 +90,14 @@ export const JOURNAL_ENTRIES = 2048;
 export const ARENA_BYTES_MAX: number = 4 * 1024 ** 3 - 64 * 1024;
 export const ARENA_BYTES_MIN: number = 16 * 1024 * 1024;
 
+// Workers that die.
+/** A worker that takes no turn for so long is ended; every turn is bounded far below. */
+export const WORKER_HANG_MS = 5000;
+/** Starts of one worker without a request done in between, after which it is given up. */
+export const RESTARTS_FRUITLESS_MAX = 8;
+export const RESTART_BACKOFF_MIN_MS = 10;
+export const RESTART_BACKOFF_MAX_MS = 1000;
+
 // Write-behind.
 export const FLUSH_INTERVAL_MS = 100;
 export const FLUSH_RECORDS = 1000;

@@ -56,6 +56,8 @@ export class Worker {
   readonly #positions: Int32Array = new Int32Array(new SharedArrayBuffer(GROUP * 4));
   /** The operation at the head of the ring may have happened before this worker attached. */
   #isFirst = true;
+  /** Or has ended two workers, and is skipped. */
+  readonly #isPoisoned: boolean;
   #pending = 0; // records of the group not yet executed, for want of outbound room
   #group = 0;
 
@@ -66,6 +68,8 @@ export class Worker {
   constructor(memory: WorkerMemory, doorbells: SharedArrayBuffer, start: number) {
     this.#start = start;
     this.#control = new Int32Array(memory.control);
+    this.#isPoisoned = loadWord(this.#control, WorkerControl.POISONED) !== 0;
+    this.#control[WorkerControl.IS_EXECUTING] = 0;
     this.#requests = new RingConsumer(memory.requestRing);
     this.#recovery = new RingConsumer(memory.recoveryRing);
     this.#interestRing = new RingConsumer(memory.interestRing);
@@ -173,8 +177,7 @@ export class Worker {
     const { words } = this.#requests;
     switch (kind) {
       case RequestKind.OPERATION:
-        if (this.#isFirst && this.#executor.settle(words, at, position)) return;
-        this.#executor.execute(words, at, position);
+        this.#execute(words, at, position);
         return;
       case RequestKind.SUBSCRIBE:
         this.#interests.add(words, at);
@@ -186,6 +189,20 @@ export class Worker {
       default:
         assert(false, `request of unknown kind ${kind}`);
     }
+  }
+
+  #execute(words: Int32Array, at: number, position: number): void {
+    this.#control[WorkerControl.IS_EXECUTING] = 1; // read by another thread after a death alone
+    if (!this.#isFirst || !this.#conclude(words, at, position))
+      this.#executor.execute(words, at, position);
+    this.#control[WorkerControl.IS_EXECUTING] = 0;
+  }
+
+  /** Answers the operation that an earlier worker died at, unless it is simply to be executed. */
+  #conclude(words: Int32Array, at: number, position: number): boolean {
+    if (this.#executor.settle(words, at, position)) return true;
+    if (this.#isPoisoned) this.#executor.skip(words, at, position);
+    return this.#isPoisoned;
   }
 
   #hearInterests(): number {

@@ -66,6 +66,12 @@ export class Executor {
     return true;
   }
 
+  /** Answers an operation that has ended two workers, and does nothing of it. */
+  skip(request: Int32Array, at: number, position: number): void {
+    const partition = partitionOf(request[at + Operation.HASH]);
+    this.#outbound.refuse(request, at, position, partition, Code.POISON);
+  }
+
   #get(request: Int32Array, at: number, position: number, partition: number, record: number): void {
     const isFound = record !== ABSENT && isVisible(request, at, this.#store.words, record);
     const outcome = isFound ? Code.FOUND : Code.ABSENT;
