@@ -91,7 +91,13 @@ export class Worker {
     this.#store = store;
     this.#outbound = outbound;
     this.#interests = interests;
-    this.#executor = new Executor({ store, outbound, events, control });
+    this.#executor = new Executor({
+      store,
+      outbound,
+      events,
+      control,
+      effects: memory.effects,
+    });
     this.#recovery = new Recovery({ ring: memory.recoveryRing, store, control });
     this.#queue = new PersistenceQueue({
       store,
@@ -207,6 +213,9 @@ export class Worker {
         return;
       case RequestKind.CANCEL:
         this.#streams.cancel(words[at + CancelRequest.STREAM]);
+        return;
+      case RequestKind.FORGET_SESSION:
+        this.#executor.forgetSession(words, at);
         return;
       case RequestKind.TICK:
         if ((words[at + TickRequest.FLAGS] & TICK_REPORT) !== 0) this.#progress.say(this.#outbound);

@@ -39,7 +39,9 @@ const VARINT_BYTES_MAX = 10;
 const CLOCK_FIELD = 1;
 const OPERATION_TAG = (1 << 3) | LENGTH_DELIMITED;
 const STAMP_FIELD = 7;
-const OPERATION_FIELDS = 12;
+const IF_STAMP_FIELD = 14;
+const FIRST_EPOCH_FIELD = 17;
+const OPERATION_FIELDS = 17;
 
 const HIGH = 0x1_0000_0000;
 const NO_BYTES: Uint8Array = new Uint8Array(0);
@@ -197,15 +199,30 @@ export class FrameReader extends OperationFields {
       case LENGTH_DELIMITED:
         return this.#takeBytes(field, end);
       case FIXED64:
-        if (end - this.#at < FIXED64_BYTES) return FrameFault.TRUNCATED;
-        if (field === STAMP_FIELD) this.#at = readStamp(this, this.#bytes, this.#at);
-        else this.#at += FIXED64_BYTES;
-        return field === STAMP_FIELD || field > OPERATION_FIELDS
-          ? FrameFault.NONE
-          : FrameFault.WIRE_TYPE;
+        return end - this.#at < FIXED64_BYTES ? FrameFault.TRUNCATED : this.#takeFixed64(field);
       default:
         return field > OPERATION_FIELDS ? this.#skip(tag & 7, end) : wrongWireType(tag & 7);
     }
+  }
+
+  #takeFixed64(field: number): FrameFault {
+    const at = this.#at;
+    this.#at = at + FIXED64_BYTES;
+    switch (field) {
+      case STAMP_FIELD:
+        readStamp(this, this.#bytes, at);
+        break;
+      case IF_STAMP_FIELD:
+        this.ifStampLow = readWord(this.#bytes, at);
+        this.ifStampHigh = readWord(this.#bytes, at + 4);
+        break;
+      case FIRST_EPOCH_FIELD:
+        this.firstEpoch = unsigned64(readWord(this.#bytes, at), readWord(this.#bytes, at + 4));
+        break;
+      default:
+        if (field <= OPERATION_FIELDS) return FrameFault.WIRE_TYPE;
+    }
+    return FrameFault.NONE;
   }
 
   #takeNumber(field: number): FrameFault {
@@ -233,6 +250,15 @@ export class FrameReader extends OperationFields {
         break;
       case 12:
         this.whileConnected = (this.#low | this.#high) !== 0;
+        break;
+      case 13:
+        this.ifAbsent = (this.#low | this.#high) !== 0;
+        break;
+      case 15:
+        this.ifNode = this.#low >>> 0;
+        break;
+      case 16:
+        this.keep = this.#low >>> 0;
         break;
       default:
         if (field <= OPERATION_FIELDS) return FrameFault.WIRE_TYPE;
