@@ -1,3 +1,4 @@
+import { assert } from '@tidewire/core';
 import type { Candidates } from './candidates.js';
 import { doubled } from './doubled.js';
 import { type EntryChains, NO_CHAIN } from './entry-chains.js';
@@ -52,6 +53,8 @@ export abstract class IntervalTree {
 
   /** Adds an entry under the sought interval; returns the link to remove it by. */
   protected addSought(entry: number): number {
+    // Before the way down: an assignment on the way must not reach an array that was replaced.
+    if (this.#free === NO_NODE && this.#used === this.#left.length) this.#grow();
     this.#root = this.#insert(this.#root);
     const link = this.#chains.add(this.#chain[this.#reached], entry);
     this.#chain[this.#reached] = link;
@@ -85,6 +88,7 @@ export abstract class IntervalTree {
   #nodeOfSought(): number {
     let node = this.#root;
     for (;;) {
+      assert(node !== NO_NODE, 'an interval has a node from add to remove');
       const order = this.compare(SOUGHT, node);
       if (order === 0) return node;
       node = order < 0 ? this.#left[node] : this.#right[node];
@@ -190,12 +194,9 @@ export abstract class IntervalTree {
   }
 
   #claim(): number {
-    let node = this.#free;
-    if (node !== NO_NODE) this.#free = this.#right[node];
-    else {
-      if (this.#used === this.#left.length) this.#grow();
-      node = this.#used++;
-    }
+    const isUsedAgain = this.#free !== NO_NODE;
+    const node = isUsedAgain ? this.#free : this.#used++;
+    if (isUsedAgain) this.#free = this.#right[node];
     this.#left[node] = NO_NODE;
     this.#right[node] = NO_NODE;
     this.keep(node);

@@ -100,9 +100,9 @@ function visitMembers(
 ): void {
   if (typeof value !== 'object' || value === null) return;
   if (Array.isArray(value)) {
-    for (const [i, element] of value.entries()) {
+    for (let i = 0; i < value.length; i++) {
       const child = node.childOf.get(i);
-      if (child !== undefined) visitChild(child, element);
+      if (child !== undefined) visitChild(child, value[i]);
     }
   } else
     for (const name of Object.keys(value)) {

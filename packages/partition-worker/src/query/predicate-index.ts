@@ -1,7 +1,6 @@
 import {
   type Access,
   accessPlanOf,
-  assert,
   compilePredicate,
   type Field,
   type Predicate,
