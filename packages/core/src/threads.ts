@@ -11,6 +11,7 @@ export * from './ring/ring-consumer.js';
 export * from './ring/ring-layout.js';
 export * from './ring/ring-producer.js';
 export * from './wire/frame-fault.js';
+export * from './wire/frame-head.js';
 export * from './wire/frame-reader.js';
 export * from './wire/frame-writer.js';
 export * from './wire/utf8.js';
