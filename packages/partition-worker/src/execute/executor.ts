@@ -8,6 +8,7 @@ import {
   WorkerControl,
 } from '@tidewire/core/threads';
 import { Level, OperationKind } from '@tidewire/schemas';
+import type { ChangeEvents } from '../change-events.js';
 import type { Outbound } from '../outbound.js';
 import { ABSENT, FULL, type RecordStore } from '../store/record-store.js';
 import { compareWrite, shouldApply } from './conflict.js';
@@ -21,13 +22,20 @@ import { flagsOf, isSafe, isVisible, operationKindOf } from './operation.js';
 export class Executor {
   readonly #store: RecordStore;
   readonly #outbound: Outbound;
+  readonly #events: ChangeEvents;
   readonly #control: Int32Array;
   /** Changes made by this worker's partitions so far, wrapping. */
   changes = 0;
 
-  constructor(options: { store: RecordStore; outbound: Outbound; control: Int32Array }) {
+  constructor(options: {
+    store: RecordStore;
+    outbound: Outbound;
+    events: ChangeEvents;
+    control: Int32Array;
+  }) {
     this.#store = options.store;
     this.#outbound = options.outbound;
+    this.#events = options.events;
     this.#control = options.control;
   }
 
@@ -106,7 +114,7 @@ export class Executor {
   ): void {
     this.changes = (this.changes + 1) | 0;
     this.#answer(request, at, position, partition, record, Code.APPLIED);
-    this.#outbound.event(partition, record);
+    this.#events.tell(partition, record);
   }
 
   #answer(

@@ -1,15 +1,9 @@
 import { MAPS_MAX } from '@tidewire/core';
-import { RecordLayout, SubscribeRequest } from '@tidewire/core/threads';
+import { RecordLayout, SubscribeRequest, storeWord, WorkerControl } from '@tidewire/core/threads';
+import { type KeyTopic, readTopic, type Topic } from './topic.js';
 
 const NO_TOPIC = 0;
-
-interface KeyInterest {
-  readonly topic: number;
-  readonly mapId: number;
-  readonly hash: number;
-  readonly keyLength: number;
-  readonly key: Int32Array;
-}
+const COUNTERS = { map: WorkerControl.TOPICS_MAP, key: WorkerControl.TOPICS_KEY } as const;
 
 /**
  * Which topics a change concerns. Owned by one worker, derived: the gateway is the register of
@@ -19,37 +13,42 @@ export class SubscriptionIndex {
   /** Topics of the change last looked up, ascending; `count` of them count. */
   readonly topics: Int32Array = new Int32Array(2);
   count = 0;
+  readonly #control: Int32Array;
+  readonly #topics: Map<number, Topic> = new Map();
   readonly #mapTopics: Int32Array = new Int32Array(MAPS_MAX);
   readonly #keysOfMap: Int32Array = new Int32Array(MAPS_MAX);
-  readonly #keyInterests: Map<number, KeyInterest[]> = new Map(); // by key hash
-  readonly #undo: Map<number, () => void> = new Map(); // by topic
+  readonly #keyTopics: Map<number, KeyTopic[]> = new Map(); // by key hash
+
+  constructor(control: Int32Array) {
+    this.#control = control;
+    for (const counter of Object.values(COUNTERS)) storeWord(control, counter, 0);
+  }
+
+  /** The topic of this number, if it has been told. */
+  get(topic: number): Topic | undefined {
+    return this.#topics.get(topic);
+  }
 
   /** Takes the interest of a SUBSCRIBE record; saying it again changes nothing. */
   add(words: Int32Array, at: number): void {
-    const topic = words[at + SubscribeRequest.TOPIC];
-    if (this.#undo.has(topic)) return;
-    const mapId = words[at + SubscribeRequest.MAP];
-    const keyLength = words[at + SubscribeRequest.KEY_LENGTH];
-    if (keyLength === 0) this.#addMap(topic, mapId);
-    else
-      this.#addKey({
-        topic,
-        mapId,
-        hash: words[at + SubscribeRequest.HASH],
-        keyLength,
-        key: words.slice(
-          at + SubscribeRequest.BODY,
-          at + SubscribeRequest.BODY + RecordLayout.wordsOf(keyLength),
-        ),
-      });
+    if (this.#topics.has(words[at + SubscribeRequest.TOPIC])) return;
+    const topic = readTopic(words, at);
+    this.#topics.set(topic.id, topic);
+    this.#count(topic, 1);
+    if (topic.kind === 'map') this.#mapTopics[topic.mapId] = topic.id;
+    else this.#addKey(topic);
   }
 
-  remove(topic: number): void {
-    this.#undo.get(topic)?.();
-    this.#undo.delete(topic);
+  remove(id: number): void {
+    const topic = this.#topics.get(id);
+    if (topic === undefined) return;
+    this.#topics.delete(id);
+    this.#count(topic, -1);
+    if (topic.kind === 'key') this.#removeKey(topic);
+    else if (this.#mapTopics[topic.mapId] === id) this.#mapTopics[topic.mapId] = NO_TOPIC;
   }
 
-  /** Finds the topics that the record at `record` concerns, left in `topics` and `count`. */
+  /** Finds the map and key topics that `record` concerns, left in `topics` and `count`. */
   lookUp(words: Int32Array, record: number): number {
     const mapId = RecordLayout.mapIdOf(words, record);
     this.count = 0;
@@ -60,11 +59,11 @@ export class SubscriptionIndex {
   }
 
   #lookUpKey(words: Int32Array, record: number, mapId: number): void {
-    const interests = this.#keyInterests.get(words[record]);
-    if (interests === undefined) return;
-    for (const interest of interests) {
-      if (interest.mapId !== mapId || !isKeyOf(words, record, interest)) continue;
-      this.#insert(interest.topic);
+    const topics = this.#keyTopics.get(words[record]);
+    if (topics === undefined) return;
+    for (const topic of topics) {
+      if (topic.mapId !== mapId || !isKeyOf(words, record, topic)) continue;
+      this.#insert(topic.id);
     }
   }
 
@@ -77,31 +76,26 @@ export class SubscriptionIndex {
     this.count++;
   }
 
-  #addMap(topic: number, mapId: number): void {
-    this.#mapTopics[mapId] = topic;
-    this.#undo.set(topic, () => {
-      if (this.#mapTopics[mapId] === topic) this.#mapTopics[mapId] = NO_TOPIC;
-    });
+  #count({ kind }: Topic, change: number): void {
+    const counter = COUNTERS[kind];
+    storeWord(this.#control, counter, this.#control[counter] + change);
   }
 
-  #addKey(interest: KeyInterest): void {
-    const { hash, mapId } = interest;
-    const others = this.#keyInterests.get(hash) ?? [];
-    this.#keyInterests.set(hash, [
-      ...others.filter((other) => !isSameKey(other, interest)),
-      interest,
-    ]);
-    this.#keysOfMap[mapId]++;
-    this.#undo.set(interest.topic, () => {
-      this.#keysOfMap[mapId]--;
-      const left = (this.#keyInterests.get(hash) ?? []).filter((other) => other !== interest);
-      if (left.length === 0) this.#keyInterests.delete(hash);
-      else this.#keyInterests.set(hash, left);
-    });
+  #addKey(topic: KeyTopic): void {
+    const others = this.#keyTopics.get(topic.hash) ?? [];
+    this.#keyTopics.set(topic.hash, [...others.filter((other) => !isSameKey(other, topic)), topic]);
+    this.#keysOfMap[topic.mapId]++;
+  }
+
+  #removeKey(topic: KeyTopic): void {
+    this.#keysOfMap[topic.mapId]--;
+    const left = (this.#keyTopics.get(topic.hash) ?? []).filter((other) => other !== topic);
+    if (left.length === 0) this.#keyTopics.delete(topic.hash);
+    else this.#keyTopics.set(topic.hash, left);
   }
 }
 
-function isSameKey(left: KeyInterest, right: KeyInterest): boolean {
+function isSameKey(left: KeyTopic, right: KeyTopic): boolean {
   return (
     left.mapId === right.mapId &&
     left.keyLength === right.keyLength &&
@@ -109,10 +103,10 @@ function isSameKey(left: KeyInterest, right: KeyInterest): boolean {
   );
 }
 
-function isKeyOf(words: Int32Array, record: number, interest: KeyInterest): boolean {
-  if (RecordLayout.keyLengthOf(words[record + RecordLayout.LENGTHS]) !== interest.keyLength)
+function isKeyOf(words: Int32Array, record: number, topic: KeyTopic): boolean {
+  if (RecordLayout.keyLengthOf(words[record + RecordLayout.LENGTHS]) !== topic.keyLength)
     return false;
   const at = RecordLayout.keyIndex(record);
-  for (let i = 0; i < interest.key.length; i++) if (words[at + i] !== interest.key[i]) return false;
+  for (let i = 0; i < topic.key.length; i++) if (words[at + i] !== topic.key[i]) return false;
   return true;
 }
