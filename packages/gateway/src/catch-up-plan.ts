@@ -23,10 +23,7 @@ export function keyPlanAfter(sequence: number): CatchUpPlan {
 }
 
 /** As `plan`, but some partitions have been caught up to these sequences. */
-export function planBeyond(
-  plan: CatchUpPlan,
-  reached: ReadonlyMap<number, number>,
-): CatchUpPlan {
+export function planBeyond(plan: CatchUpPlan, reached: ReadonlyMap<number, number>): CatchUpPlan {
   return new PlanBeyond(plan, reached);
 }
 

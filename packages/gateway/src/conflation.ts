@@ -93,8 +93,7 @@ export class Conflation {
 
   /** Publishes everything held, due or not. */
   publishAll(): void {
-    for (const { feeds } of this.#rates.values())
-      for (const feed of feeds) this.#publishFeed(feed);
+    for (const { feeds } of this.#rates.values()) for (const feed of feeds) this.#publishFeed(feed);
   }
 
   /** Milliseconds until something that is held is due. */
@@ -157,4 +156,3 @@ export class Conflation {
     this.#heldBytes += bytes;
   }
 }
-

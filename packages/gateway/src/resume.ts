@@ -40,8 +40,7 @@ export function resumptionOf(cursor: Cursor | undefined, start: ServerStart): Re
     const refusal = `The cursor of Hello is of epoch ${cursor.epoch}; this is ${start.epoch}.`;
     return { refusal };
   }
-  const refusal =
-    faultOf(cursor.delivered, 'delivered') ?? faultOf(cursor.seen, 'seen');
+  const refusal = faultOf(cursor.delivered, 'delivered') ?? faultOf(cursor.seen, 'seen');
   if (refusal !== undefined) return { refusal };
   const delivered = vectorOf(cursor.delivered);
   const isForeign = cursor.epoch !== BigInt(start.epoch);

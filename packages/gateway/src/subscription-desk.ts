@@ -74,8 +74,7 @@ export class SubscriptionDesk {
     if (fault !== undefined || wanted instanceof Refusal)
       return this.#refuse(session, message.subscriptionId, fault as Refusal);
     const topic = this.#topicOf(wanted, message.withOld);
-    if (topic instanceof Refusal)
-      return this.#refuse(session, message.subscriptionId, topic);
+    if (topic instanceof Refusal) return this.#refuse(session, message.subscriptionId, topic);
     const { subscriptionId: id, maxHz } = message;
     const subscription: Subscription = {
       id,
@@ -202,8 +201,7 @@ export class SubscriptionDesk {
 
   #restore(session: Session): void {
     this.#send(session, this.#control.lag(false));
-    for (const subscription of [...session.subscriptions.values()])
-      this.#maybeEnter(subscription);
+    for (const subscription of [...session.subscriptions.values()]) this.#maybeEnter(subscription);
   }
 
   #refuseForged(subscription: Subscription): void {

@@ -1,4 +1,4 @@
-import { HybridLogicalClock } from '@tidewire/core';
+import { HybridLogicalClock, TICK_INTERVAL_MS } from '@tidewire/core';
 import { allocateSharedMemory, type SharedMemory } from '@tidewire/core/threads';
 import { Worker } from '@tidewire/partition-worker';
 import { Gateway } from '#lib/gateway.js';
@@ -52,6 +52,14 @@ export class TestBench {
 
   stranger(): FakeClient {
     return new FakeClient(this.gateway, this.#topics);
+  }
+
+  /** The next whole second: ticks, reports, and the Progress that follows. */
+  second(): void {
+    this.nowMs += 1000 - TICK_INTERVAL_MS - (this.nowMs % 1000);
+    this.settle();
+    this.nowMs += TICK_INTERVAL_MS;
+    this.settle();
   }
 
   /** Steps everyone until nobody has anything to do. */

@@ -235,6 +235,7 @@ t.test(
         value: { operations: [put(requestId, 'k', `${requestId}`)] },
       });
     write(1);
+    bench.settle();
     watcher.say({ case: 'subscribe', value: { subscriptionId: 1, map: 'users' } });
     bench.settle();
     const before = watcher.events.length;
