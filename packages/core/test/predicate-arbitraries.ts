@@ -58,13 +58,15 @@ export function anyPredicate(vocabulary: Vocabulary): fc.Arbitrary<Predicate> {
   const test = anyField(vocabulary).chain(anyTest);
   const { predicate } = fc.letrec<{ predicate: Predicate }>((tie) => {
     const predicates = fc.array(tie('predicate'), { maxLength: 3 });
-    const group = fc.record({ kind: fc.constantFrom('all', 'any'), predicates });
+    const group = fc
+      .tuple(fc.constantFrom('all', 'any'), predicates)
+      .map(([kind, predicates]): Predicate => ({ kind, predicates }));
     const not = tie('predicate').map((predicate): Predicate => ({ kind: 'not', predicate }));
     return {
       predicate: fc.oneof(
         { maxDepth: 3 },
         { weight: 3, arbitrary: test },
-        { weight: 2, arbitrary: group as fc.Arbitrary<Predicate> },
+        { weight: 2, arbitrary: group },
         { weight: 1, arbitrary: not },
       ),
     };
@@ -81,8 +83,8 @@ function anyTest(field: Field): fc.Arbitrary<Predicate> {
   );
   if (field.kind === 'key') return fc.oneof(exists, texts, ...comparisons(field, text, text));
   const contains = literal.map((literal): Predicate => ({ kind: 'contains', field, literal }));
-  const [order] = [fc.oneof(number, text)];
-  return fc.oneof(exists, texts, contains, ...comparisons(field, literal, order));
+  const ordered = fc.oneof(number, text);
+  return fc.oneof(exists, texts, contains, ...comparisons(field, literal, ordered));
 }
 
 function comparisons(
