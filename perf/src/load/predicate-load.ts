@@ -11,6 +11,9 @@ export const MATCHES = 4;
 /** Added to each number of a value, so that all have seven digits. */
 export const NUMBER_BASE = 1_000_000;
 
+/** Added to the ends of the second family's ranges: no two predicates are the same. */
+const BETWEEN_NUMBERS = 0.5;
+
 /** How many parts each of the four families of predicates has; together as many as are asked for. */
 export interface Families {
   /** Ranges of `n`: each family parts all keys into neighbours. */
@@ -35,11 +38,10 @@ export function predicateAt(
   keys: number,
 ): MessageInitShape<typeof PredicateSchema> {
   const { ranges, moduli } = familiesOf(predicates);
-  let part = index;
-  for (const parts of ranges) {
-    if (part < parts) return rangeOf(part, parts, keys);
-    part -= parts;
-  }
+  if (index < ranges[0]) return rangeOf(index, ranges[0], keys, 0);
+  if (index < ranges[0] + ranges[1])
+    return rangeOf(index - ranges[0], ranges[1], keys, BETWEEN_NUMBERS);
+  const part = index - ranges[0] - ranges[1];
   return part < moduli[0] ? equalTo('a', part) : equalTo('b', part - moduli[0]);
 }
 
@@ -59,10 +61,11 @@ function rangeOf(
   part: number,
   parts: number,
   keys: number,
+  beyond: number,
 ): MessageInitShape<typeof PredicateSchema> {
   const low = Math.floor((part * keys) / parts);
   const high = Math.floor(((part + 1) * keys) / parts) - 1;
-  const value = { field: fieldOf('n'), low: numberOf(low), high: numberOf(high) };
+  const value = { field: fieldOf('n'), low: numberOf(low), high: numberOf(high + beyond) };
   return { test: { case: 'between', value } };
 }
 
