@@ -16,10 +16,12 @@ import {
 } from '@tidewire/schemas';
 import { Inbox } from './inbox.js';
 import { MAP } from './operation-template.js';
-import { maskedMessage, upgradeRequest, WebSocketReader } from './websocket.js';
+import { maskedMessage, PONG, upgradeRequest, WebSocketReader } from './websocket.js';
 
 const INBOX_BYTES: number = 64 * 1024;
 const PATIENCE_MS = 60_000;
+/** The server takes a connection for dead from which nothing comes. */
+const SIGN_INTERVAL_MS = 5000;
 
 export type SubscriberCursor = MessageInitShape<typeof CursorSchema>;
 
@@ -51,6 +53,7 @@ export class MapSubscriber extends WebSocketReader {
   #hasProgress = false;
   #fault: Error | undefined;
   #wake: () => void = () => {};
+  #signs: NodeJS.Timeout | undefined;
 
   private constructor(options: SubscriberOptions) {
     super();
@@ -78,18 +81,22 @@ export class MapSubscriber extends WebSocketReader {
     return { store: this.#welcome?.store ?? 0n, epoch: this.#welcome?.epoch ?? 0n, delivered };
   }
 
-  /** Stops reading; what comes fills the buffers between. */
+  /** Stops reading, and shows that it lives; what comes fills the buffers between. */
   stall(): void {
     this.#socket.pause();
+    const sign = maskedMessage(new Uint8Array(0), PONG);
+    this.#signs = setInterval(() => this.#socket.write(sign), SIGN_INTERVAL_MS);
   }
 
   /** Reads again, and resolves when it holds `count` keys whose sequences add up to `sum`. */
   async catchUp(expected: { count: number; sum: bigint }): Promise<void> {
+    clearInterval(this.#signs);
     this.#socket.resume();
     await this.#until(() => this.held.size === expected.count && sumOf(this) === expected.sum);
   }
 
   close(): void {
+    clearInterval(this.#signs);
     this.#socket.removeAllListeners('end');
     this.#socket.destroy();
   }
