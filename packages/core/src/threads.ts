@@ -13,6 +13,7 @@ export * from './ring/ring-layout.js';
 export * from './ring/ring-producer.js';
 export * from './wire/event-writer.js';
 export * from './wire/frame-fault.js';
+export * from './wire/frame-head.js';
 export * from './wire/frame-reader.js';
 export * from './wire/frame-writer.js';
 export { NO_RECORD } from './wire/record-fields.js';

@@ -1,4 +1,4 @@
-import { randomInt } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -112,6 +112,7 @@ export class Coordinator {
       time,
       node: randomInt(1, NODE_MAX + 1),
       version: options.version,
+      random: randomBytes,
       publish: (topic, bytes) => this.#transport?.publish(topic, bytes),
       http: (path, isLocal) => this.#status.answer(path, isLocal),
       onWork: () => this.#loop.wake(),
@@ -142,7 +143,7 @@ export class Coordinator {
       this.#pool?.checkHangs();
       this.#status.observe();
     });
-    this.#gateway.open(this.#status.epoch);
+    this.#gateway.open({ epoch: this.#status.epoch, store: 0n, bases: new Map() });
     this.#status.phase = 'ready';
     return port;
   }

@@ -79,7 +79,7 @@ function ringHandOver(): MicroBenchmark {
 
 /** One put a frame: the whole of `open` and `nextOperation`. */
 function frameRead(): MicroBenchmark {
-  const shape = { isGet: false, valueBytes: 100, stamped: true, safe: false };
+  const shape = { isGet: false, valueBytes: 100, stamped: true, safe: false, predicates: 0 };
   const template = operationTemplate({ ...shape, operationsPerFrame: 1 });
   const body = Uint8Array.from(template.bytes.subarray(template.clockAt - 1));
   const reader = new FrameReader();

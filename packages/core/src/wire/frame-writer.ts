@@ -134,7 +134,8 @@ export function writeEventsHead(
   return writeHead(target, body, EVENTS_TAG, end - body, clockMs, clockCounter);
 }
 
-function writeHead(
+/** Writes clock, tag and length of a body that lies at `target[body, body + length)`, before it. */
+export function writeHead(
   target: Uint8Array,
   body: number,
   tag: number,
