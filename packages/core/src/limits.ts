@@ -112,6 +112,9 @@ export const EFFECTS_MAX = 65_536;
 export const EFFECT_VALUE_BYTES_MAX = 64;
 /** How long the effects of a closed session are remembered. */
 export const EFFECTS_KEPT_MS = 60_000;
+export const RESUME_TOKEN_BYTES = 16;
+/** Remembered at one time, of sessions that have closed too. */
+export const RESUME_TOKENS_MAX = 131_072;
 
 // Workers that die.
 /** A worker that takes no turn for so long is ended; every turn is bounded far below. */

@@ -97,7 +97,7 @@ export function readingOf(frame: ClientFrame, text: BufferEncoding): FrameReadin
 
 const OPERATION_WIRE_TYPES = wireTypes([0, 0, 2, 2, 2, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1]);
 const FRAME_WIRE_TYPES = wireTypes([1, 2, 2, 2, 2, 2, 2, 2]);
-const OPERATIONS_WIRE_TYPES = wireTypes([2]);
+const OPERATIONS_WIRE_TYPES = wireTypes([2, 0]);
 
 function wireTypes(types: number[]): Map<number, number> {
   return new Map(types.map((type, index) => [index + 1, type]));
@@ -117,7 +117,8 @@ export function isStrictlyValid(bytes: Uint8Array): boolean {
       bodies++;
       if (field !== ClientBody.OPERATIONS) return;
       const start = source.pos;
-      walk(source, end, OPERATIONS_WIRE_TYPES, (_, operationEnd) => {
+      walk(source, end, OPERATIONS_WIRE_TYPES, (field, operationEnd) => {
+        if (field !== 1) return;
         operations++;
         const operationStart = source.pos;
         walk(source, operationEnd, OPERATION_WIRE_TYPES, () => {});

@@ -6,6 +6,7 @@ import {
   type HybridLogicalClock,
   NODE_MAX,
   PROTOCOL_VERSION,
+  RESUME_TOKEN_BYTES,
   Receipt,
 } from '@tidewire/core';
 import {
@@ -20,10 +21,12 @@ import type { Hello } from '@tidewire/schemas';
 import { AnswerBatch } from './answer-batch.js';
 import { ConnectionManager } from './connection-manager.js';
 import { ControlFrames } from './control-frames.js';
+import { forgetSessionRecord } from './control-records.js';
 import { OperationIntake } from './operation-intake.js';
 import { OutboundReader } from './outbound-reader.js';
 import { PartitionService } from './partition-service.js';
 import { resumptionOf, type ServerStart } from './resume.js';
+import { ResumeTokens } from './resume-tokens.js';
 import type { Session } from './session.js';
 import { StreamDesk } from './stream-desk.js';
 import { type SubscriptionCounts, SubscriptionService } from './subscription-service.js';
@@ -65,6 +68,7 @@ export class Gateway implements TransportHandlers<Session> {
   readonly #answers: AnswerBatch;
   readonly #subscriptions: SubscriptionService;
   readonly #queries: StreamDesk;
+  readonly #tokens: ResumeTokens = new ResumeTokens();
   readonly #intake: OperationIntake;
   readonly #control: ControlFrames;
   readonly #outbound: readonly OutboundReader[];
@@ -137,6 +141,7 @@ export class Gateway implements TransportHandlers<Session> {
   open(start: ServerStart): void {
     this.#start = start;
     this.#control.epoch = start.epoch;
+    this.#partitions.epoch = start.epoch;
     this.#control.store = start.store;
     this.#isOpen = true;
   }
@@ -195,6 +200,9 @@ export class Gateway implements TransportHandlers<Session> {
   checkDeadlines(): void {
     for (const session of this.#connections.takeOverdue(this.#time.elapsedMs()))
       this.#refuseSession(session, Code.UNAUTHENTICATED, 'No Hello came in time.');
+    for (const token of this.#tokens.takeExpired(this.#time.elapsedMs()))
+      for (let worker = 0; worker < this.#requests.workers; worker++)
+        this.#requests.send(worker, forgetSessionRecord(token));
   }
 
   onUpgrade(): boolean {
@@ -245,6 +253,7 @@ export class Gateway implements TransportHandlers<Session> {
     session.isClosing = true;
     this.#subscriptions.forget(session);
     this.#connections.close(session);
+    this.#tokens.release(session, this.#time.elapsedMs());
     this.#onWork();
   }
 
@@ -284,10 +293,22 @@ export class Gateway implements TransportHandlers<Session> {
     }
     if (hello.node < 1 || hello.node > NODE_MAX)
       return this.#refuseSession(session, Code.INVALID, `A node is from 1 to ${NODE_MAX}.`);
+    if (![0, RESUME_TOKEN_BYTES].includes(hello.resumeToken.length)) {
+      const detail = `A resume token has ${RESUME_TOKEN_BYTES} bytes.`;
+      return this.#refuseSession(session, Code.INVALID, detail);
+    }
+    if (hello.resumeToken.length > 0) this.#resume(session, hello.resumeToken);
     session.node = hello.node;
     session.salt = this.#random(SALT_BYTES);
     if (this.#start !== undefined) session.resumption = resumptionOf(hello.cursor, this.#start);
     this.#send(session, this.#control.welcome(session.salt));
+  }
+
+  /** What the earlier connection still sends is not taken: it may have been sent again. */
+  #resume(session: Session, token: Uint8Array): void {
+    const earlier = this.#tokens.adopt(session, token);
+    if (earlier !== undefined && !earlier.isClosing)
+      this.#refuseSession(earlier, Code.UNAVAILABLE, 'A later connection continues this session.');
   }
 
   #refuseSession(session: Session, code: Code, detail: string = CODE_SENTENCES[code]): void {

@@ -38,6 +38,7 @@ const FIXED32_BYTES = 4;
 const VARINT_BYTES_MAX = 10;
 const CLOCK_FIELD = 1;
 const OPERATION_TAG = (1 << 3) | LENGTH_DELIMITED;
+const LOWEST_PENDING_FIELD = 2;
 const STAMP_FIELD = 7;
 const IF_STAMP_FIELD = 14;
 const FIRST_EPOCH_FIELD = 17;
@@ -63,6 +64,8 @@ export class FrameReader extends OperationFields {
   clockLow = 0;
   clockHigh = 0;
   operationCount = 0;
+  /** Of an Operations body. */
+  lowestPending = 0;
 
   #bytes: Uint8Array = NO_BYTES;
   #at = 0;
@@ -88,6 +91,7 @@ export class FrameReader extends OperationFields {
     this.clockLow = 0;
     this.clockHigh = 0;
     this.operationCount = 0;
+    this.lowestPending = 0;
     this.#isFilled = false;
     const fault = this.#readFrame(bytes.length);
     if (fault < 0) return fault;
@@ -156,7 +160,7 @@ export class FrameReader extends OperationFields {
       const tag = this.#readTag(end);
       if (tag < 0) return tag;
       if (tag !== OPERATION_TAG) {
-        const fault = tag >>> 3 === 1 ? wrongWireType(tag & 7) : this.#skip(tag & 7, end);
+        const fault = this.#readOperationsField(tag, end);
         if (fault < 0) return fault;
         continue;
       }
@@ -166,6 +170,16 @@ export class FrameReader extends OperationFields {
       return fault < 0 ? fault : OPERATION_READ;
     }
     return OPERATIONS_END;
+  }
+
+  /** A field of an Operations body that is no operation. */
+  #readOperationsField(tag: number, end: number): FrameFault {
+    const field = tag >>> 3;
+    if (field > LOWEST_PENDING_FIELD) return this.#skip(tag & 7, end);
+    if (field !== LOWEST_PENDING_FIELD || (tag & 7) !== VARINT) return wrongWireType(tag & 7);
+    if (!this.#readVarint(end)) return this.#varintFault(end);
+    this.lowestPending = this.#low >>> 0;
+    return FrameFault.NONE;
   }
 
   /** The fields as clients write them are read here, everything else by `#readOddField`. */
