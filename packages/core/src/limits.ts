@@ -132,6 +132,10 @@ assert(
   'the largest operation fits a ring record',
 );
 assert(
+  8 * PREDICATES_A_MAP_MAX + 10 * (KEY_BYTES_MAX + 2 * VALUE_BYTES_MAX + 4096) <= RING_BYTES / 2,
+  'what one change is to all predicates, each with and without the value before, fits a ring',
+);
+assert(
   FRAME_BYTES_MAX >= VALUE_BYTES_MAX + KEY_BYTES_MAX + MAP_BYTES_MAX + 64,
   'a put fits a frame',
 );
