@@ -4,8 +4,6 @@ import {
   closeCodeOf,
   FRAME_BYTES_MAX,
   type HybridLogicalClock,
-  NODE_MAX,
-  PROTOCOL_VERSION,
   Receipt,
 } from '@tidewire/core';
 import {
@@ -16,14 +14,15 @@ import {
   MapTable,
   type SharedMemory,
 } from '@tidewire/core/threads';
-import type { Hello } from '@tidewire/schemas';
 import { AnswerBatch } from './answer-batch.js';
 import { ConnectionManager } from './connection-manager.js';
 import { ControlFrames } from './control-frames.js';
+import { ControlIntake } from './control-intake.js';
 import { OperationIntake } from './operation-intake.js';
 import { OutboundReader } from './outbound-reader.js';
 import { PartitionService } from './partition-service.js';
-import { resumptionOf, type ServerStart } from './resume.js';
+import { QueryDesk } from './query-desk.js';
+import type { ServerStart } from './resume.js';
 import type { Session } from './session.js';
 import { StreamDesk } from './stream-desk.js';
 import { type SubscriptionCounts, SubscriptionService } from './subscription-service.js';
@@ -31,7 +30,8 @@ import { type Connection, type HttpAnswer, Sent, type TransportHandlers } from '
 import type { TurnTime } from './turn-time.js';
 import { WorkerRequests } from './worker-requests.js';
 
-const SALT_BYTES = 16;
+/** How often a connection is looked at that had not read what was sent to it. */
+const WATCH_MS = 2;
 
 export interface GatewayOptions {
   readonly memory: SharedMemory;
@@ -57,19 +57,20 @@ export class Gateway implements TransportHandlers<Session> {
   readonly #time: TurnTime;
   readonly #http: GatewayOptions['http'];
   readonly #onWork: () => void;
-  readonly #random: GatewayOptions['random'];
   readonly #reader: FrameReader = new FrameReader();
   readonly #connections: ConnectionManager = new ConnectionManager();
   readonly #partitions: PartitionService;
   readonly #requests: WorkerRequests;
   readonly #answers: AnswerBatch;
   readonly #subscriptions: SubscriptionService;
-  readonly #queries: StreamDesk;
+  readonly #queryStreams: StreamDesk;
+  readonly #queries: QueryDesk;
   readonly #intake: OperationIntake;
   readonly #control: ControlFrames;
   readonly #outbound: readonly OutboundReader[];
-  /** What this start is; undefined until recovery has ended. */
-  #start: ServerStart | undefined;
+  readonly #controlIntake: ControlIntake;
+  /** Recovery has ended. */
+  #isStarted = false;
   #isOpen = false;
 
   constructor(options: GatewayOptions) {
@@ -78,7 +79,6 @@ export class Gateway implements TransportHandlers<Session> {
     this.#time = options.time;
     this.#http = options.http;
     this.#onWork = options.onWork;
-    this.#random = options.random;
     const mapTable = new MapTable(memory.mapTable);
     this.#control = new ControlFrames(options);
     this.#partitions = new PartitionService(memory, mapTable);
@@ -86,17 +86,32 @@ export class Gateway implements TransportHandlers<Session> {
     this.#answers = new AnswerBatch({ clock, onDropped: (session) => this.onDropped(session) });
     let streams = 0;
     const nextStream = (): number => (streams = (streams + 1) | 0);
-    this.#subscriptions = new SubscriptionService({
-      ...options,
+    const parts = {
       mapTable,
       partitions: this.#partitions,
       requests: this.#requests,
       control: this.#control,
+      send: (session: Session, bytes: Uint8Array) => this.#send(session, bytes),
+    };
+    this.#subscriptions = new SubscriptionService({
+      ...options,
+      ...parts,
       nextStream,
       beforePublish: () => this.#answers.flush(),
-      send: (session, bytes) => this.#send(session, bytes),
     });
-    this.#queries = new StreamDesk({ requests: this.#requests, nextNumber: nextStream });
+    this.#queryStreams = new StreamDesk({ requests: this.#requests, nextNumber: nextStream });
+    this.#queries = new QueryDesk({
+      ...parts,
+      streams: this.#queryStreams,
+      clock,
+      time: options.time,
+    });
+    this.#controlIntake = new ControlIntake({
+      ...parts,
+      subscriptions: this.#subscriptions,
+      queries: this.#queries,
+      random: options.random,
+    });
     this.#intake = new OperationIntake({
       reader: this.#reader,
       clock,
@@ -109,7 +124,7 @@ export class Gateway implements TransportHandlers<Session> {
         new OutboundReader(worker, {
           answers: this.#answers,
           subscriptions: this.#subscriptions,
-          queries: this.#queries,
+          queries: this.#queryStreams,
           connections: this.#connections,
         }),
     );
@@ -117,6 +132,11 @@ export class Gateway implements TransportHandlers<Session> {
 
   get connections(): number {
     return this.#connections.count;
+  }
+
+  /** Sessions with a query under way. */
+  get querying(): number {
+    return this.#queryStreams.sessions;
   }
 
   get subscriptionCounts(): SubscriptionCounts {
@@ -135,9 +155,8 @@ export class Gateway implements TransportHandlers<Session> {
 
   /** Recovery has ended: lets connections in. */
   open(start: ServerStart): void {
-    this.#start = start;
-    this.#control.epoch = start.epoch;
-    this.#control.store = start.store;
+    this.#controlIntake.open(start);
+    this.#isStarted = true;
     this.#isOpen = true;
   }
 
@@ -145,6 +164,7 @@ export class Gateway implements TransportHandlers<Session> {
   drain(): void {
     this.#isOpen = false;
     this.#intake.isDraining = true;
+    this.#queries.isDraining = true;
   }
 
   /** Closes every session and says why. */
@@ -156,7 +176,7 @@ export class Gateway implements TransportHandlers<Session> {
   /** A worker has been started for the `start`-th time. Call before it runs, the first time too. */
   onWorkerStart(worker: number, start: number): void {
     this.#subscriptions.onWorkerStart(worker, start);
-    this.#queries.onWorkerStart(worker);
+    this.#queryStreams.onWorkerStart(worker);
     this.#onWork();
   }
 
@@ -171,8 +191,8 @@ export class Gateway implements TransportHandlers<Session> {
       this.#intake.outstanding -= answered;
       work += answered + reader.releasePending(elapsedMs);
     }
-    if (this.#start === undefined) return work;
-    return work + this.#subscriptions.doWork() + this.#queries.doWork();
+    if (!this.#isStarted) return work;
+    return work + this.#subscriptions.doWork() + this.#queryStreams.doWork();
   }
 
   /** Sends the answers and events of the turns since the last call. */
@@ -186,9 +206,10 @@ export class Gateway implements TransportHandlers<Session> {
     return this.#outbound.some((reader) => reader.hasWork());
   }
 
-  /** Milliseconds until something may be due by the clock. */
+  /** Milliseconds until a turn may be due that nobody asks for. */
   msLeft(): number {
-    return this.#subscriptions.msLeft();
+    const isWatching = this.#subscriptions.isWatching || this.#queryStreams.isWatching;
+    return Math.min(this.#subscriptions.msLeft(), isWatching ? WATCH_MS : Number.POSITIVE_INFINITY);
   }
 
   /** Closes sessions that have not said Hello in time; call several times a second. */
@@ -238,12 +259,14 @@ export class Gateway implements TransportHandlers<Session> {
     if (session.isClosing) return;
     session.isClosing = true;
     this.#subscriptions.forget(session);
+    this.#queries.forget(session);
     session.connection.close(closeCodeOf(Code.SLOW_CONSUMER), CODE_SENTENCES[Code.SLOW_CONSUMER]);
   }
 
   onClose(session: Session): void {
     session.isClosing = true;
     this.#subscriptions.forget(session);
+    this.#queries.forget(session);
     this.#connections.close(session);
     this.#onWork();
   }
@@ -261,33 +284,8 @@ export class Gateway implements TransportHandlers<Session> {
   }
 
   #onControl(session: Session, bytes: Uint8Array): void {
-    const body = this.#control.read(bytes);
-    switch (body?.case) {
-      case 'hello':
-        return this.#onHello(session, body.value);
-      case 'subscribe':
-        return this.#subscriptions.subscribe(session, body.value);
-      case 'unsubscribe':
-        return this.#subscriptions.unsubscribe(session, body.value);
-      case 'ping':
-        return this.#send(session, this.#control.pong(body.value.token));
-      default:
-        return this.#refuseSession(session, Code.INVALID);
-    }
-  }
-
-  #onHello(session: Session, hello: Hello): void {
-    if (session.node !== 0) return this.#refuseSession(session, Code.INVALID, 'Hello came twice.');
-    if (hello.protocolVersion !== PROTOCOL_VERSION) {
-      const detail = `This server speaks protocol version ${PROTOCOL_VERSION}.`;
-      return this.#refuseSession(session, Code.INVALID, detail);
-    }
-    if (hello.node < 1 || hello.node > NODE_MAX)
-      return this.#refuseSession(session, Code.INVALID, `A node is from 1 to ${NODE_MAX}.`);
-    session.node = hello.node;
-    session.salt = this.#random(SALT_BYTES);
-    if (this.#start !== undefined) session.resumption = resumptionOf(hello.cursor, this.#start);
-    this.#send(session, this.#control.welcome(session.salt));
+    const refusal = this.#controlIntake.take(session, bytes);
+    if (refusal !== undefined) this.#refuseSession(session, refusal.code, refusal.detail);
   }
 
   #refuseSession(session: Session, code: Code, detail: string = CODE_SENTENCES[code]): void {

@@ -104,7 +104,7 @@ export class Coordinator {
       memory: this.#memory,
       version: options.version,
       nowMs: () => performance.now(),
-      connections: () => this.#gateway.connections,
+      gateway: () => this.#gateway,
     });
     this.#gateway = new Gateway({
       memory: this.#memory,
