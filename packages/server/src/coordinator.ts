@@ -1,4 +1,4 @@
-import { randomInt } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -104,7 +104,7 @@ export class Coordinator {
       memory: this.#memory,
       version: options.version,
       nowMs: () => performance.now(),
-      connections: () => this.#gateway.connections,
+      gateway: () => this.#gateway,
     });
     this.#gateway = new Gateway({
       memory: this.#memory,
@@ -112,6 +112,7 @@ export class Coordinator {
       time,
       node: randomInt(1, NODE_MAX + 1),
       version: options.version,
+      random: randomBytes,
       publish: (topic, bytes) => this.#transport?.publish(topic, bytes),
       http: (path, isLocal) => this.#status.answer(path, isLocal),
       onWork: () => this.#loop.wake(),
@@ -141,7 +142,7 @@ export class Coordinator {
       this.#gateway.checkDeadlines();
       this.#status.observe();
     });
-    this.#gateway.open(this.#status.epoch);
+    this.#gateway.open({ epoch: this.#status.epoch, store: 0n, bases: new Map() });
     this.#status.phase = 'ready';
     return port;
   }

@@ -1,6 +1,8 @@
 import { DRIFT_MS_MAX, HybridLogicalClock } from '@tidewire/core';
 import {
+  type EventFields,
   FrameReader,
+  NO_RECORD,
   OPERATION_READ,
   Operation,
   type ResultFields,
@@ -12,6 +14,7 @@ import {
 } from '@tidewire/core/threads';
 import { compareWrite } from '@tidewire/partition-worker/conflict';
 import { RecordStore } from '@tidewire/partition-worker/store';
+import { EventKind } from '@tidewire/schemas';
 import { drawRanks } from '../load/distribution.js';
 import { operationTemplate } from '../load/operation-template.js';
 import { SEED } from '../load/random.js';
@@ -115,8 +118,9 @@ function resultWrite(): MicroBenchmark {
 
 function eventWrite(): MicroBenchmark {
   const { store, record, target, wordBytes } = storeWithRecord();
+  const event: EventFields = { kind: EventKind.PUT, record, old: NO_RECORD };
   const batch = (): number => {
-    for (let i = 0; i < BATCH; i++) writeEvent(target, 0, store.words, wordBytes, record);
+    for (let i = 0; i < BATCH; i++) writeEvent(target, 0, event, store.words, wordBytes);
     return BATCH;
   };
   return { name: 'frame writer: an event', bar: 5, batch };
