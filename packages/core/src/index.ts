@@ -11,6 +11,7 @@ export * from './query/predicate.js';
 export * from './query/predicate-check.js';
 export * from './query/predicate-codec.js';
 export * from './query/predicate-format.js';
+export * from './query/predicate-text.js';
 export * from './query/sip-hash.js';
 export * from './query/sort-key.js';
 export * from './query/text-order.js';
