@@ -14,4 +14,5 @@ export * from './query/predicate-format.js';
 export * from './query/predicate-text.js';
 export * from './query/sip-hash.js';
 export * from './query/sort-key.js';
+export * from './query/text-order.js';
 export * from './wire/utf8.js';
