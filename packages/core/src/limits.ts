@@ -21,7 +21,7 @@ export const MAX_HZ_MAX = 1000;
 // Predicates and queries.
 export const PREDICATE_BYTES_MAX: number = 8 * 1024;
 /** Of its text form, in UTF-16 units: more than any predicate within the other limits takes. */
-export const PREDICATE_TEXT_MAX: number = 64 * 1024;
+export const PREDICATE_TEXT_MAX: number = 4 * PREDICATE_BYTES_MAX;
 export const PREDICATE_NODES_MAX = 64;
 export const PREDICATE_DEPTH_MAX = 16;
 export const PREDICATE_LITERALS_MAX = 256;
