@@ -58,11 +58,11 @@ export const MICRO_BENCHMARKS: readonly (() => MicroBenchmark)[] = [
   conflictRule,
   clockReceive,
   valueParse,
-  () => predicateMatch(10, 2),
-  () => predicateMatch(100, 2),
-  () => predicateMatch(1000, 2),
-  () => predicateMatch(10_000, 2),
-  () => predicateMatch(100_000, 2),
+  () => predicateMatch(10, 4),
+  () => predicateMatch(100, 5),
+  () => predicateMatch(1000, 6),
+  () => predicateMatch(10_000, 9),
+  () => predicateMatch(100_000, 25),
   () => predicateParseAndMatch(10_000),
 ];
 
@@ -199,7 +199,7 @@ function valueParse(): MicroBenchmark {
     if (parsed === 0) throw new Error('nothing was parsed');
     return BATCH;
   };
-  return { name: 'JSON.parse: both values of a change', bar: 9, batch };
+  return { name: 'JSON.parse: both values of a change', bar: 14, batch };
 }
 
 function predicateMatch(predicates: number, bar: number): MicroBenchmark {
@@ -221,7 +221,7 @@ function predicateParseAndMatch(predicates: number): MicroBenchmark {
     if (concerned !== 4 * BATCH) throw new Error('a change concerned others');
     return BATCH;
   };
-  return { name: `predicates: the same, parsed, ${predicates}`, bar: 9, batch };
+  return { name: `predicates: the same, parsed, ${predicates}`, bar: 25, batch };
 }
 
 function storeWithRecord(): {
