@@ -1,5 +1,7 @@
 import type uWS from 'uWebSockets.js';
 import { SLOW_CLOSE_MS } from '@tidewire/core';
+import { closeReason } from './close-reason.js';
+import { isLoopback } from './loopback.js';
 import {
   type Connection,
   type HttpAnswer,
@@ -40,6 +42,16 @@ export async function createUwsTransport<C>(
   limits: TransportLimits,
 ): Promise<Transport> {
   return new UwsTransport(await loadUws(), handlers, limits);
+}
+
+/** Why uWebSockets cannot be used here, as a sentence; undefined: it can. */
+export async function uwsMissing(): Promise<string | undefined> {
+  try {
+    await loadUws();
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 async function loadUws(): Promise<UwsModule> {
@@ -97,10 +109,10 @@ class UwsConnection<C> implements Connection {
   close(code: number, reason: string): void {
     if (!this.#isOpen || this.#ending !== undefined) return;
     if (this.bufferedBytes() <= this.#bufferBytesMax) {
-      this.#socket.end(code, reason);
+      this.#socket.end(code, closeReason(reason));
       return;
     }
-    this.#ending = { code, reason };
+    this.#ending = { code, reason: closeReason(reason) };
     this.#endingTimer = setTimeout(() => this.#socket.close(), SLOW_CLOSE_MS);
   }
 
@@ -247,12 +259,4 @@ class UwsTransport<C> implements Transport {
       .writeHeader('content-type', 'application/json')
       .end(answer.body);
   }
-}
-
-function isLoopback(address: string): boolean {
-  return (
-    address.startsWith('127.') ||
-    address === '0000:0000:0000:0000:0000:0000:0000:0001' ||
-    address.startsWith('0000:0000:0000:0000:0000:ffff:7f')
-  );
 }
