@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer, Server as TlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import {
   GATHER_BYTES,
@@ -11,12 +12,16 @@ import { WebSocket, WebSocketServer } from 'ws';
 import { binaryFrame } from './binary-frame.js';
 import { closeReason } from './close-reason.js';
 import { isLoopback } from './loopback.js';
+import { readTls, type TlsMaterial } from './tls-files.js';
 import {
   type Connection,
+  ORIGIN_REFUSED,
+  portRefused,
   Sent,
   type Transport,
   type TransportHandlers,
-  type TransportLimits,
+  type TransportOptions,
+  UPGRADE_REFUSED,
 } from './transport.js';
 
 /** A quiet connection is looked at so often within its idle timeout, and pinged from the half on. */
@@ -29,9 +34,10 @@ const SWEEPS = 8;
  */
 export async function createWsTransport<C>(
   handlers: TransportHandlers<C>,
-  limits: TransportLimits,
+  options: TransportOptions,
 ): Promise<Transport> {
-  return new WsTransport(handlers, limits);
+  const tls = options.tls === undefined ? undefined : await readTls(options.tls);
+  return new WsTransport(handlers, options, tls);
 }
 
 class WsConnection implements Connection {
@@ -128,7 +134,8 @@ interface WsTransportFace {
 class WsTransport<C> implements Transport, WsTransportFace {
   readonly bufferBytesMax: number;
   readonly #handlers: TransportHandlers<C>;
-  readonly #server: Server;
+  readonly #options: TransportOptions;
+  readonly #server: Server | TlsServer;
   readonly #upgrader: WebSocketServer;
   readonly #contexts: Map<WsConnection, C> = new Map();
   readonly #topics: Map<number, Set<WsConnection>> = new Map();
@@ -136,37 +143,43 @@ class WsTransport<C> implements Transport, WsTransportFace {
   #slow: WsConnection[] = [];
   readonly #sweeper: NodeJS.Timeout;
 
-  constructor(handlers: TransportHandlers<C>, limits: TransportLimits) {
+  constructor(
+    handlers: TransportHandlers<C>,
+    options: TransportOptions,
+    tls: TlsMaterial | undefined,
+  ) {
     this.#handlers = handlers;
-    this.bufferBytesMax = limits.bufferBytesMax;
-    const options = {
+    this.#options = options;
+    this.bufferBytesMax = options.bufferBytesMax;
+    const webSocketOptions = {
       noServer: true,
       clientTracking: false,
       perMessageDeflate: false,
-      maxPayload: limits.frameBytesMax,
+      maxPayload: options.frameBytesMax,
       maxFragments: MESSAGE_PARTS_MAX,
       maxBufferedChunks: MESSAGE_PARTS_MAX,
       closeTimeout: SLOW_CLOSE_MS, // its typings do not have it
     };
-    this.#upgrader = new WebSocketServer(options);
-    this.#server = createServer({
+    this.#upgrader = new WebSocketServer(webSocketOptions);
+    const httpOptions = {
       headersTimeout: HANDSHAKE_MS_MAX,
       requestTimeout: HANDSHAKE_MS_MAX,
       connectionsCheckingInterval: HANDSHAKE_MS_MAX / 2,
       maxHeaderSize: HANDSHAKE_BYTES_MAX,
-    });
+    };
+    this.#server =
+      tls === undefined ? createServer(httpOptions) : createTlsServer({ ...httpOptions, ...tls });
     this.#server.on('request', (request, response) => this.#http(request, response));
     this.#server.on('upgrade', (request, socket, head) =>
       this.#upgrade(request, socket as Socket, head),
     );
-    this.#sweeper = setInterval(() => this.#sweep(), limits.idleTimeoutMs / SWEEPS);
+    this.#sweeper = setInterval(() => this.#sweep(), options.idleTimeoutMs / SWEEPS);
   }
 
   listen(host: string, port: number): Promise<number> {
     return new Promise((resolve, reject) => {
-      const sentence = `Port ${port} on ${host} is taken or not ours to use: choose others with --port and --host.`;
       // Later errors are those of single newcomers, as when there are no more file descriptors.
-      this.#server.on('error', (cause) => reject(new Error(sentence, { cause })));
+      this.#server.on('error', (cause) => reject(new Error(portRefused(host, port), { cause })));
       this.#server.listen({ host, port, exclusive: true }, () =>
         resolve((this.#server.address() as AddressInfo).port),
       );
@@ -183,6 +196,12 @@ class WsTransport<C> implements Transport, WsTransportFace {
 
   stopListening(): void {
     this.#server.close();
+  }
+
+  async reloadTls(): Promise<void> {
+    if (this.#options.tls === undefined) return;
+    const tls = await readTls(this.#options.tls);
+    if (this.#server instanceof TlsServer) this.#server.setSecureContext(tls);
   }
 
   close(): void {
@@ -222,8 +241,13 @@ class WsTransport<C> implements Transport, WsTransportFace {
   }
 
   #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
+    const { origin } = request.headers;
+    if (origin !== undefined && !this.#options.allowsOrigin(origin)) {
+      refuse(socket, '403 Forbidden', ORIGIN_REFUSED);
+      return;
+    }
     if (!this.#handlers.onUpgrade()) {
-      refuse(socket, '503 Service Unavailable', 'The server takes no connection now; try again.\n');
+      refuse(socket, '503 Service Unavailable', UPGRADE_REFUSED);
       return;
     }
     this.#upgrader.handleUpgrade(request, socket, head, (webSocket) =>

@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 
 /** Opcodes of RFC 6455 §5.2. */
 export const Opcode = {
@@ -69,9 +70,11 @@ export class RawSocket {
   #isEnded = false;
   #look = (): void => {};
 
-  /** `isHalfOpen`: keep our side when the server ends its own. */
-  constructor(port: number, isHalfOpen = false) {
-    this.socket = connect({ port, host: '127.0.0.1', allowHalfOpen: isHalfOpen });
+  /** `isTls`: whatever its certificate. */
+  constructor(port: number, isTls = false) {
+    this.socket = isTls
+      ? connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false })
+      : connect({ port, host: '127.0.0.1' });
     this.socket.setNoDelay(true);
     this.socket.on('data', (bytes) => this.#onBytes(bytes));
     this.socket.on('error', () => {}); // `close` follows
@@ -86,9 +89,9 @@ export class RawSocket {
   }
 
   /** One that has been upgraded. */
-  static async open(port: number, headers: readonly string[] = []): Promise<RawSocket> {
-    const socket = new RawSocket(port);
-    await socket.upgrade(headers);
+  static async open(port: number, isTls = false): Promise<RawSocket> {
+    const socket = new RawSocket(port, isTls);
+    await socket.upgrade();
     return socket;
   }
 

@@ -1,14 +1,14 @@
 import { once } from 'node:events';
 import type { Test } from 'tap';
 import { type ClientOptions, WebSocket } from 'ws';
-import type { Connection, Transport, TransportHandlers, TransportLimits } from '#lib/transport.js';
+import type { Connection, Transport, TransportHandlers, TransportOptions } from '#lib/transport.js';
 
 export const BUFFER_BYTES_MAX: number = 1024 * 1024;
 export const FRAME_BYTES_MAX = 100_000;
 
 export type CreateTransport = (
   handlers: TransportHandlers<Peer>,
-  limits: TransportLimits,
+  options: TransportOptions,
 ) => Promise<Transport>;
 
 /** A connection as a gateway knows it, and what was told of it. */
@@ -30,14 +30,19 @@ export class Served {
   /** What a gateway does when a message has come or was dropped. */
   onMessage: (peer: Peer, bytes: Uint8Array) => void = () => {};
   onDropped: (peer: Peer) => void = () => {};
+  readonly isTls: boolean;
   #look = (): void => {};
+
+  private constructor(isTls: boolean) {
+    this.isTls = isTls;
+  }
 
   static async start(
     t: Pick<Test, 'teardown'>,
     create: CreateTransport,
-    { port = 0, ...limits }: Partial<TransportLimits> & { readonly port?: number } = {},
+    { port = 0, ...options }: Partial<TransportOptions> & { readonly port?: number } = {},
   ): Promise<Served> {
-    const served = new Served();
+    const served = new Served(options.tls !== undefined);
     served.transport = await create(
       {
         onUpgrade: () => served.isUpgrading,
@@ -68,7 +73,8 @@ export class Served {
         frameBytesMax: FRAME_BYTES_MAX,
         bufferBytesMax: BUFFER_BYTES_MAX,
         idleTimeoutMs: 40_000,
-        ...limits,
+        allowsOrigin: () => true,
+        ...options,
       },
     );
     t.teardown(() => served.transport.close());
@@ -86,8 +92,13 @@ export class Served {
     });
   }
 
+  /** Of its WebSockets and of its HTTP. */
+  url(scheme: 'ws' | 'http'): string {
+    return `${scheme}${this.isTls ? 's' : ''}://127.0.0.1:${this.port}`;
+  }
+
   async client(t: Pick<Test, 'teardown'>, options: ClientOptions = {}): Promise<Client> {
-    const client = new Client(this.port, options);
+    const client = new Client(this.url('ws'), options);
     t.teardown(() => client.socket.terminate());
     await once(client.socket, 'open');
     return client;
@@ -107,8 +118,8 @@ export class Client {
   readonly closed: Promise<number>;
   #onMessage = (): void => {};
 
-  constructor(port: number, options: ClientOptions) {
-    this.socket = new WebSocket(`ws://127.0.0.1:${port}`, options);
+  constructor(url: string, options: ClientOptions) {
+    this.socket = new WebSocket(url, { rejectUnauthorized: false, ...options });
     this.socket.on('error', () => {}); // `close` follows
     this.closed = once(this.socket, 'close').then(([code, reason]) => {
       this.reason = String(reason);

@@ -1,6 +1,7 @@
-import { once } from 'node:events';
-import t from 'tap';
-import { WebSocket } from 'ws';
+import { get, type IncomingMessage } from 'node:http';
+import { get as getTls } from 'node:https';
+import t, { type Test } from 'tap';
+import type { TlsFiles } from '#lib/transport.js';
 import { Opcode, RawSocket } from './raw-socket.js';
 import { BUFFER_BYTES_MAX, type CreateTransport, FRAME_BYTES_MAX, Served } from './served.js';
 
@@ -13,6 +14,7 @@ export interface Differences {
   readonly tooLongCode: number;
   /** The shortest idle timeout that it has. */
   readonly idleTimeoutMsMin: number;
+  readonly tls?: TlsFiles;
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -23,10 +25,12 @@ const names = (count: number, prefix = 'n'): string[] =>
 
 /** The promises of `Transport`, kept by every implementation. */
 export function transportContract(create: CreateTransport, differences: Differences): void {
-  const { name: on, tooLongCode, idleTimeoutMsMin } = differences;
+  const { name: on, tooLongCode, idleTimeoutMsMin, tls } = differences;
+  const start = (t: Test, options: Parameters<typeof Served.start>[2] = {}): Promise<Served> =>
+    Served.start(t, create, { tls, ...options });
 
   t.test(`TRANS-1: what publish and send give to a socket keeps its order (${on})`, async (t) => {
-    const served = await Served.start(t, create);
+    const served = await start(t);
     const client = await served.client(t);
     const [{ connection }] = served.peers;
     connection.join(TOPIC);
@@ -45,7 +49,7 @@ export function transportContract(create: CreateTransport, differences: Differen
   });
 
   t.test(`TRANS-2: joining and leaving cut exactly, within one turn (${on})`, async (t) => {
-    const served = await Served.start(t, create);
+    const served = await start(t);
     const client = await served.client(t);
     const other = await served.client(t);
     const [{ connection }, { connection: standing }] = served.peers;
@@ -73,7 +77,7 @@ export function transportContract(create: CreateTransport, differences: Differen
     t.test(
       `TRANS-3: a message skipped by ${way} is told; none follows; the code arrives (${on})`,
       async (t) => {
-        const served = await Served.start(t, create);
+        const served = await start(t);
         const client = await served.client(t);
         const other = await served.client(t);
         const [slow, standing] = served.peers;
@@ -109,7 +113,7 @@ export function transportContract(create: CreateTransport, differences: Differen
   t.test(
     `TRANS-4: many small messages of one turn count against the limit too (${on})`,
     async (t) => {
-      const served = await Served.start(t, create);
+      const served = await start(t);
       const client = await served.client(t);
       const [slow] = served.peers;
       slow.connection.join(TOPIC);
@@ -132,7 +136,7 @@ export function transportContract(create: CreateTransport, differences: Differen
   t.test(
     `TRANS-5: text and binary are told apart; a message too long ends the connection (${on})`,
     async (t) => {
-      const served = await Served.start(t, create);
+      const served = await start(t);
       const client = await served.client(t);
       client.socket.send('text');
       client.socket.send(bytesOf('binary'));
@@ -145,26 +149,22 @@ export function transportContract(create: CreateTransport, differences: Differen
   );
 
   t.test(`TRANS-6: HTTP is answered while upgrades are refused with 503 (${on})`, async (t) => {
-    const served = await Served.start(t, create);
+    const served = await start(t);
     served.isUpgrading = false;
-    const refused = new WebSocket(`ws://127.0.0.1:${served.port}`);
-    const [, response] = await once(refused, 'unexpected-response');
-    t.equal(response.statusCode, 503);
-    refused.on('error', () => {});
-    refused.terminate();
-    const answer = await fetch(`http://127.0.0.1:${served.port}/healthz?a=b`);
-    t.equal(answer.headers.get('content-type'), 'application/json');
-    t.same(await answer.json(), { path: '/healthz', isLocal: true });
+    t.match(await new RawSocket(served.port, served.isTls).upgrade(), /^HTTP\/1.1 503 /);
+    const answer = await httpGet(served.url('http'), '/healthz?a=b');
+    t.match(answer, { status: 200, type: 'application/json' });
+    t.same(JSON.parse(answer.body), { path: '/healthz', isLocal: true });
     t.equal(served.peers.length, 0);
   });
 
   t.test(`TRANS-7: a port that is taken is refused with a sentence (${on})`, async (t) => {
-    const first = await Served.start(t, create);
-    await t.rejects(Served.start(t, create, { port: first.port }), /is taken/);
+    const first = await start(t);
+    await t.rejects(start(t, { port: first.port }), /is taken/);
   });
 
   t.test(`TRANS-8: closing ends every connection with its code (${on})`, async (t) => {
-    const served = await Served.start(t, create);
+    const served = await start(t);
     const clients = await Promise.all([served.client(t), served.client(t)]);
     served.transport.close();
     t.same(await Promise.all(clients.map(({ closed }) => closed)), [1001, 1001]);
@@ -173,12 +173,12 @@ export function transportContract(create: CreateTransport, differences: Differen
   t.test(
     `TRANS-9: who stops listening takes no newcomer; those that stand go on (${on})`,
     async (t) => {
-      const served = await Served.start(t, create);
+      const served = await start(t);
       const client = await served.client(t);
       const [{ connection }] = served.peers;
       connection.join(TOPIC);
       served.transport.stopListening();
-      const late = new RawSocket(served.port);
+      const late = new RawSocket(served.port, served.isTls);
       await late.ended;
       t.equal(served.peers.length, 1);
       served.transport.publish(TOPIC, bytesOf('still'));
@@ -191,11 +191,11 @@ export function transportContract(create: CreateTransport, differences: Differen
   t.test(
     `TRANS-10: a quiet connection is pinged; one that does not answer is closed (${on})`,
     async (t) => {
-      const served = await Served.start(t, create, { idleTimeoutMs: idleTimeoutMsMin });
+      const served = await start(t, { idleTimeoutMs: idleTimeoutMsMin });
       const answering = await served.client(t);
       let pings = 0;
       answering.socket.on('ping', () => pings++);
-      const mute = await RawSocket.open(served.port);
+      const mute = await RawSocket.open(served.port, served.isTls);
       t.teardown(() => mute.destroy());
       const [standing, quiet] = served.peers;
       await served.until(() => quiet.closes === 1);
@@ -209,7 +209,7 @@ export function transportContract(create: CreateTransport, differences: Differen
   );
 
   t.test(`TRANS-11: a reason too long is cut between characters (${on})`, async (t) => {
-    const served = await Served.start(t, create);
+    const served = await start(t);
     const client = await served.client(t);
     served.peers[0].connection.close(4001, `x${'ü'.repeat(100)}`);
     t.equal(await client.closed, 4001);
@@ -217,7 +217,7 @@ export function transportContract(create: CreateTransport, differences: Differen
   });
 
   t.test(`TRANS-12: no compression is agreed upon (${on})`, async (t) => {
-    const served = await Served.start(t, create);
+    const served = await start(t);
     const client = await served.client(t, { perMessageDeflate: true });
     t.equal(client.socket.extensions, '');
   });
@@ -225,7 +225,7 @@ export function transportContract(create: CreateTransport, differences: Differen
   t.test(
     `TRANS-13: after close nothing is heard, onClose comes once, every call is taken (${on})`,
     async (t) => {
-      const served = await Served.start(t, create);
+      const served = await start(t);
       const client = await served.client(t);
       const [peer] = served.peers;
       peer.connection.join(TOPIC);
@@ -249,7 +249,7 @@ export function transportContract(create: CreateTransport, differences: Differen
   t.test(
     `TRANS-14: a peer that is cut off is told once and leaves its topics (${on})`,
     async (t) => {
-      const served = await Served.start(t, create);
+      const served = await start(t);
       const client = await served.client(t);
       const other = await served.client(t);
       for (const { connection } of served.peers) connection.join(TOPIC);
@@ -264,7 +264,7 @@ export function transportContract(create: CreateTransport, differences: Differen
   t.test(
     `TRANS-15: what a peer has not read is counted, and no longer once it has (${on})`,
     async (t) => {
-      const served = await Served.start(t, create);
+      const served = await start(t);
       const client = await served.client(t);
       const [{ connection }] = served.peers;
       t.equal(connection.bufferedBytes(), 0);
@@ -280,4 +280,38 @@ export function transportContract(create: CreateTransport, differences: Differen
       t.same(client.heard, names(sent));
     },
   );
+
+  t.test(
+    `TRANS-16: a page of an origin that may not connect is answered 403 (${on})`,
+    async (t) => {
+      const served = await start(t, {
+        allowsOrigin: (origin) => origin === 'https://good.example',
+      });
+      const knock = (...headers: string[]): Promise<string> =>
+        new RawSocket(served.port, served.isTls).upgrade(headers);
+      t.match(await knock('Origin: https://bad.example'), /^HTTP\/1.1 403 /);
+      t.match(await knock('Origin: null'), /^HTTP\/1.1 403 /);
+      t.equal(served.peers.length, 0);
+      t.match(await knock('oRiGiN: https://good.example'), /^HTTP\/1.1 101 /);
+      t.match(await knock(), /^HTTP\/1.1 101 /, 'a program names none');
+    },
+  );
+}
+
+/** Like `fetch`, which takes no certificate that nobody vouches for. */
+function httpGet(
+  url: string,
+  path: string,
+): Promise<{ status?: number | undefined; type?: string | undefined; body: string }> {
+  return new Promise((resolve, reject) => {
+    const onAnswer = async (response: IncomingMessage): Promise<void> => {
+      let body = '';
+      for await (const chunk of response) body += chunk;
+      resolve({ status: response.statusCode, type: response.headers['content-type'], body });
+    };
+    const request = url.startsWith('https:')
+      ? getTls(url + path, { rejectUnauthorized: false }, onAnswer)
+      : get(url + path, onAnswer);
+    request.on('error', reject);
+  });
 }

@@ -1,13 +1,14 @@
 import t from 'tap';
 import { createUwsTransport, uwsMissing } from '#lib/uws-transport.js';
+import { tlsContract, tlsFiles } from './tls.contract.js';
 import { transportContract } from './transport.contract.js';
 
 const missing = await uwsMissing();
+const differences = { tooLongCode: 1006, idleTimeoutMsMin: 8000 };
 
-if (missing !== undefined) t.test(`uWebSockets: ${missing}`, { skip: missing }, async () => {});
-else
-  transportContract(createUwsTransport, {
-    name: 'uWebSockets',
-    tooLongCode: 1006,
-    idleTimeoutMsMin: 8000,
-  });
+if (missing !== undefined) t.test(`uws: ${missing}`, { skip: missing }, async () => {});
+else {
+  transportContract(createUwsTransport, { ...differences, name: 'uws' });
+  transportContract(createUwsTransport, { ...differences, name: 'uws, TLS', tls: tlsFiles('one') });
+  tlsContract(createUwsTransport, 'uws');
+}
