@@ -8,6 +8,7 @@ export const Sent = {
 export type Sent = (typeof Sent)[keyof typeof Sent];
 
 /** Bodies of the answers to upgrades that may not proceed. */
+export const NO_UPGRADE = 'This is no handshake of a WebSocket of version 13.\n';
 export const UPGRADE_REFUSED = 'The server takes no connection now; try again.\n';
 export const ORIGIN_REFUSED =
   'Pages of this origin may not connect here; the server is told which may by --allow-origin.\n';

@@ -6,6 +6,7 @@ import { readTls } from './tls-files.js';
 import {
   type Connection,
   type HttpAnswer,
+  NO_UPGRADE,
   ORIGIN_REFUSED,
   portRefused,
   Sent,
@@ -252,6 +253,18 @@ class UwsTransport<C> implements Transport {
     request: uWS.HttpRequest,
     socketContext: uWS.us_socket_context_t,
   ): void {
+    // uWebSockets upgrades whoever brings a key of the right length.
+    if (request.getHeader('upgrade').toLowerCase() !== 'websocket') {
+      response.writeStatus('400 Bad Request').end(NO_UPGRADE);
+      return;
+    }
+    if (request.getHeader('sec-websocket-version') !== '13') {
+      response
+        .writeStatus('426 Upgrade Required')
+        .writeHeader('sec-websocket-version', '13')
+        .end(NO_UPGRADE);
+      return;
+    }
     const origin = request.getHeader('origin');
     if (origin !== '' && !this.#options.allowsOrigin(origin)) {
       response.writeStatus('403 Forbidden').end(ORIGIN_REFUSED);
@@ -309,6 +322,10 @@ class UwsTransport<C> implements Transport {
   }
 
   #http(response: uWS.HttpResponse, request: uWS.HttpRequest): void {
+    if (request.getHeader('upgrade').toLowerCase() === 'websocket') {
+      response.writeStatus('400 Bad Request').end(NO_UPGRADE); // its key is no key
+      return;
+    }
     const address = new TextDecoder().decode(response.getRemoteAddressAsText());
     const answer: HttpAnswer = this.#handlers.onHttp(request.getUrl(), isLoopback(address));
     response

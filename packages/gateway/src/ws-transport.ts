@@ -15,6 +15,7 @@ import { isLoopback } from './loopback.js';
 import { readTls, type TlsMaterial } from './tls-files.js';
 import {
   type Connection,
+  NO_UPGRADE,
   ORIGIN_REFUSED,
   portRefused,
   Sent,
@@ -241,7 +242,11 @@ class WsTransport<C> implements Transport, WsTransportFace {
   }
 
   #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
-    const { origin } = request.headers;
+    const { origin, host } = request.headers;
+    if (request.httpVersion !== '1.1' || host === undefined) {
+      refuse(socket, '400 Bad Request', NO_UPGRADE);
+      return;
+    }
     if (origin !== undefined && !this.#options.allowsOrigin(origin)) {
       refuse(socket, '403 Forbidden', ORIGIN_REFUSED);
       return;

@@ -29,6 +29,7 @@ export class Served {
   port = 0;
   /** What a gateway does when a message has come or was dropped. */
   onMessage: (peer: Peer, bytes: Uint8Array) => void = () => {};
+  onText: (peer: Peer) => void = () => {};
   onDropped: (peer: Peer) => void = () => {};
   readonly isTls: boolean;
   #look = (): void => {};
@@ -54,6 +55,7 @@ export class Served {
         },
         onText: (peer) => {
           peer.texts++;
+          served.onText(peer);
           served.#look();
         },
         onDropped: (peer) => {
