@@ -29,8 +29,7 @@ All are of the library, and none reaches the gateway as anything but a message, 
   garbage; the next frame then begins at a wrong place, which ends the connection.
 - A message that begins between the fragments of another is joined to it.
 - A close frame with a code or reason that none may send is answered by a close frame without a code, not by 1002 or 1007.
-- A wrong header line is not answered; the connection ends with the time for handshakes. Headers are bounded by what one read takes
-  (512 KiB), not by a count.
+- A wrong header line is not answered; the connection ends with the time for handshakes. Headers may be as long as what one read takes.
 
 Where uws ends a connection without a close frame, a client sees 1006. So Tidewire announces its limits in Welcome, and refuses
 frames between its own limit (64 KiB) and the transport's (256 KiB) by an error of its own.
