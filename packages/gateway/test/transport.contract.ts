@@ -1,7 +1,7 @@
 import { get, type IncomingMessage } from 'node:http';
 import { get as getTls } from 'node:https';
 import t, { type Test } from 'tap';
-import type { TlsFiles } from '#lib/transport.js';
+import { Sent, type TlsFiles } from '#lib/transport.js';
 import { Opcode, RawSocket } from './raw-socket.js';
 import { BUFFER_BYTES_MAX, type CreateTransport, FRAME_BYTES_MAX, Served } from './served.js';
 
@@ -109,6 +109,27 @@ export function transportContract(create: CreateTransport, differences: Differen
         await served.until(() => slow.closes === 1);
       },
     );
+
+  t.test(
+    `TRANS-3: after a drop nothing is sent, also once there is room again (${on})`,
+    async (t) => {
+      const served = await start(t);
+      const client = await served.client(t);
+      const [slow] = served.peers;
+      client.socket.pause();
+      const sent = names(200).findIndex(
+        (name) => slow.connection.send(longBytesOf(name)) !== Sent.OK,
+      );
+      t.ok(sent > 0);
+      client.socket.resume();
+      while (slow.connection.bufferedBytes() > 0) await turn();
+      t.equal(slow.connection.send(bytesOf('late')), Sent.DROPPED);
+      t.equal(slow.drops, 1);
+      slow.connection.close(4029, 'slow');
+      t.equal(await client.closed, 4029);
+      t.same(client.heard, names(sent));
+    },
+  );
 
   t.test(
     `TRANS-4: many small messages of one turn count against the limit too (${on})`,
