@@ -1,6 +1,6 @@
 /** For browsers, and for any platform with a `WebSocket` of its own. */
 
-export { Code } from '@tidewire/core';
+export { Code, type Predicate, PredicateError } from '@tidewire/core';
 export { type Client, type ClientOptions, connect } from './client.js';
 export type { ConnectionState } from './connection.js';
 export type { Entry, EntryEvent, StoredKind } from './entry.js';
@@ -12,6 +12,7 @@ export {
 } from './environment.js';
 export { nameOf, TidewireError } from './error.js';
 export type { ServerInfo } from './link.js';
+export { and, type Fields, not, or, type TestsOf, where } from './query-builder.js';
 export type { Stamp } from './stamp.js';
 export type { EventHandler, SubscribeOptions, Subscription } from './subscription.js';
 export type { PutOptions, TypedMap, WriteOptions } from './typed-map.js';
