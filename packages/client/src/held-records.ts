@@ -61,13 +61,17 @@ export class HeldRecords {
   }
 
   /**
-   * Takes one change; undefined if there is nothing to tell.
+   * Takes one change; undefined if there is nothing to tell. A record that has expired comes as gone
+   * under the sequence that it had.
    * @throws TidewireError INVALID for an event of an unknown kind.
    */
   takeEvent(event: Event): Change | undefined {
     const partition = this.#partition(event.partition);
-    if (Number(event.sequence) <= knownSequence(partition, event.key)) return undefined;
-    return stands(event.kind) ? this.#put(partition, event) : this.#remove(partition, event);
+    const known = knownSequence(partition, event.key);
+    const sequence = Number(event.sequence);
+    if (stands(event.kind)) return sequence > known ? this.#put(partition, event) : undefined;
+    const hasExpired = sequence === known && partition.standing.has(event.key);
+    return sequence > known || hasExpired ? this.#remove(partition, event) : undefined;
   }
 
   /**

@@ -31,7 +31,7 @@ export class Interest {
   readonly subscriptionId: number;
   readonly fields: InterestFields;
   readonly #handlers: InterestHandlers;
-  readonly #held: HeldRecords;
+  #held: HeldRecords;
   #state: 'asked' | 'filling' | 'whole' | 'closed' = 'asked';
   /** How it was asked for on this connection. */
   #start: SubscribeFields['start'] = 'now';
@@ -42,7 +42,7 @@ export class Interest {
     this.subscriptionId = subscriptionId;
     this.fields = fields;
     this.#handlers = handlers;
-    this.#held = new HeldRecords({ startsEmpty: fields.from === 'snapshot' });
+    this.#held = newlyHeld(fields);
   }
 
   /** What to ask of a server that makes `fate` of the cursor. */
@@ -104,11 +104,15 @@ export class Interest {
       return;
     }
     if (fate === 'void') this.#tellGap('The server has another database than before.');
-    else if (this.fields.from === 'now')
-      this.#tellGap('The connection was lost before the server had told how far it was.');
-    // Without a cursor nothing tells old records from changes.
     this.#start = fate === 'none' ? this.fields.from : 'snapshot';
     if (this.#start === 'snapshot') this.#state = 'filling';
+    else this.#beginAnew();
+  }
+
+  /** Without a cursor nothing tells old records from changes: they are heard from now on, again. */
+  #beginAnew(): void {
+    this.#tellGap('The connection was lost before the server had told how far it was.');
+    this.#held = newlyHeld(this.fields);
   }
 
   #noticeGap(slice: Slice): void {
@@ -133,4 +137,8 @@ export class Interest {
   #tell(changes: readonly Change[]): void {
     for (const change of changes) if (this.#state !== 'closed') this.#handlers.onChange(change);
   }
+}
+
+function newlyHeld({ from }: InterestFields): HeldRecords {
+  return new HeldRecords({ startsEmpty: from === 'snapshot' });
 }

@@ -41,6 +41,16 @@ test('CLIENT-101: a state that comes twice, live and in a slice, is told once', 
   t.end();
 });
 
+test('CLIENT-101: a record that has expired is gone at its own sequence, and does not come back', (t) => {
+  const told = new Told(false);
+  told.event(put('a', 4));
+  t.same(told.slice(changes([gone('a', 4)])), ['leave a 4']);
+  t.equal(told.event(put('a', 4)), undefined, 'a late delivery');
+  t.equal(told.event(gone('a', 4)), undefined);
+  t.equal(told.event(gone('a', 9)), undefined, 'the sweep');
+  t.end();
+});
+
 test('CLIENT-102: a SNAPSHOT replaces its partition, whatever the sequences', (t) => {
   const told = new Told(true);
   told.slice(snapshot([put('back', 90), put('same', 91), put('lost', 92)]));
@@ -104,6 +114,8 @@ test('CLIENT-105: without a snapshot the server’s word on unknown keys is pass
   const full = new Told(true);
   t.equal(full.event(put('a', 1, { kind: EventKind.UPDATE })), 'enter a 1');
   t.equal(full.event(gone('c', 4)), undefined, 'never stood');
+  now.slice(changes([], { forgotten: [hashOf('a')] }));
+  t.equal(now.event(gone('a', 6, { kind: EventKind.LEAVE })), undefined, 'was forgotten before');
   t.end();
 });
 

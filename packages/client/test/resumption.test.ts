@@ -227,10 +227,13 @@ test('CLIENT-112: the state of a key is no gap, unless it is older than what was
 
 test('CLIENT-113: without any Progress changes begin now, which is a gap; a snapshot comes again', async (t) => {
   const now = await subscribed('map');
-  reconnect(now.environment);
+  events(now.environment, 5, put('a', 40));
+  reconnect(now.environment, { epoch: 8n });
   t.equal(startOf(now.environment), StartFrom.NOW);
   live(now.environment, 1, 6);
-  t.match(now.heard, ['ready', /^gap: .*before/, 'ready']);
+  events(now.environment, 6, put('a', 30));
+  const again = [/^gap: .*before/, 'ready', 'put a {"n":30}'];
+  t.match(now.heard, ['ready', 'put a {"n":40}', ...again]);
   const filled = await subscribed('query');
   catchUp(filled.environment, 1, [snapshot([put('a', 1), put('b', 2)])]);
   reconnect(filled.environment);

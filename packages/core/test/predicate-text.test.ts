@@ -4,6 +4,7 @@ import t from 'tap';
 import { PREDICATE_TEXT_MAX } from '#lib/limits.js';
 import { canonicalPredicate } from '#lib/query/canonical.js';
 import type { Field, Predicate } from '#lib/query/predicate.js';
+import { encodePredicate } from '#lib/query/predicate-codec.js';
 import { formatPredicate } from '#lib/query/predicate-format.js';
 import { PredicateTextError, parsePredicate } from '#lib/query/predicate-text.js';
 import { anyPredicate, FULL } from './predicate-arbitraries.js';
@@ -126,33 +127,45 @@ t.test('PRED-26: hostile text is refused, whatever its size', async (t) => {
     `a${'.b'.repeat(16)} = 1`,
   ])
     t.throws(() => parsePredicate(text), PredicateTextError, `${text.slice(0, 12)}…`);
+});
 
+t.test('PRED-26: damaged text is read as something sound, or refused', async (t) => {
   const random = new SeededRandom(SEED);
-  const pieces = ['a', '(', ')', ' ', 'not ', ' and ', ' or ', '=', "'x'", '"y"', '1', '[', ']'];
-  pieces.push(
+  const texts = fc.sample(anyPredicate(FULL), { numRuns: 500, seed: SEED }).map(formatPredicate);
+  const pieces = [
+    'a',
+    '(',
+    ')',
+    ' ',
+    'not ',
+    ' and ',
+    '=',
+    "'",
+    '"',
+    '1',
+    '[',
+    ']',
     '.',
     ',',
     'in',
-    ' between ',
-    '$key',
-    'like',
-    '\u{1f600}',
-    'null',
-    '-',
-    '<',
-    'exists ',
-  );
+  ];
+  pieces.push('$key', '\u{1f600}', '\ud800', 'null', '-', '<', 'exists ', ' between ');
   let read = 0;
-  for (let i = 0; i < 50_000; i++) {
-    const text = Array.from({ length: random.below(12) }, () => random.pick(pieces)).join('');
+  let refused = 0;
+  for (let i = 0; i < 20_000; i++) {
+    const text = random.pick(texts);
+    const at = random.below(text.length + 1);
+    const rest = text.slice(at + (random.chance(50) ? random.below(6) : 0));
+    const inserted = random.chance(70) ? random.pick(pieces) : '';
     try {
-      parsePredicate(text);
+      encodePredicate(parsePredicate(text.slice(0, at) + inserted + rest));
       read++;
     } catch (error) {
       if (!(error instanceof PredicateTextError)) throw error;
+      refused++;
     }
   }
-  t.ok(read > 50, `${read} of 50000 could be read`);
+  t.ok(read > 1000 && refused > 5000, `${read} read, ${refused} refused`);
 });
 
 function withoutSingles(predicate: Predicate): Predicate {

@@ -1,18 +1,11 @@
-import { type HybridLogicalClock, RING_BYTES, RING_RECORD_DIVISOR } from '@tidewire/core';
-import {
-  copyBytes,
-  RecordLayout,
-  SliceMessage,
-  STREAM_FORGED,
-  STREAM_HEAD_BYTES_MAX,
-  STREAM_LAST,
-  writeCatchUpHead,
-} from '@tidewire/core/threads';
+import type { HybridLogicalClock } from '@tidewire/core';
+import { RecordLayout, SliceMessage, STREAM_FORGED, STREAM_LAST } from '@tidewire/core/threads';
 import { CatchUp, type CatchUpDelivery } from './catch-up.js';
 import type { CatchUpPlan } from './catch-up-plan.js';
 import type { EventBus } from './event-bus.js';
 import type { Session } from './session.js';
 import type { Stream, StreamDesk } from './stream-desk.js';
+import { StreamFrame } from './stream-frame.js';
 import type { Subscription } from './subscription.js';
 import type { TurnTime } from './turn-time.js';
 
@@ -20,13 +13,10 @@ import type { TurnTime } from './turn-time.js';
 export class CatchUpDesk {
   readonly #streams: StreamDesk;
   readonly #bus: EventBus;
-  readonly #clock: HybridLogicalClock;
   readonly #time: TurnTime;
   readonly #workers: number;
   readonly #send: (session: Session, bytes: Uint8Array) => void;
-  readonly #frame: Uint8Array = new Uint8Array(
-    STREAM_HEAD_BYTES_MAX + RING_BYTES / RING_RECORD_DIVISOR,
-  );
+  readonly #frame: StreamFrame;
   /** Catch-ups begun so far. */
   begun = 0;
   /** Nothing is missing any more. */
@@ -44,7 +34,7 @@ export class CatchUpDesk {
   }) {
     this.#streams = options.streams;
     this.#bus = options.bus;
-    this.#clock = options.clock;
+    this.#frame = new StreamFrame(options.clock);
     this.#time = options.time;
     this.#workers = options.workers;
     this.#send = options.send;
@@ -111,10 +101,8 @@ export class CatchUpDesk {
     const length = words[at + SliceMessage.BYTES];
     if (length === 0 && !isDone) return;
     const source = (at + SliceMessage.ENDED + endedWords(words, at)) * 4;
-    const end = copyBytes(wordBytes, source, length, this.#frame, STREAM_HEAD_BYTES_MAX);
     const head = { subscriptionId: id, isDone };
-    const start = writeCatchUpHead(this.#frame, STREAM_HEAD_BYTES_MAX, end, head, this.#clock);
-    this.#send(session, this.#frame.subarray(start, end));
+    this.#send(session, this.#frame.catchUp(head, wordBytes, source, length));
   }
 }
 

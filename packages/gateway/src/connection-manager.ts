@@ -36,6 +36,7 @@ export class ConnectionManager {
       resumption: NO_CURSOR,
       inFlight: 0,
       subscriptions: new Map(),
+      queries: new Map(),
       isLagging: false,
       isOnProgress: false,
       told: undefined,

@@ -29,6 +29,7 @@ import {
   type ServerFrame,
   ServerFrameSchema,
 } from '@tidewire/schemas';
+import type { Refusal } from './refusal.js';
 
 const LIMITS: MessageInitShape<typeof LimitsSchema> = {
   frameBytesMax: FRAME_BYTES_MAX,
@@ -106,6 +107,17 @@ export class ControlFrames {
       sequence: BigInt(sequences[partition]),
     }));
     return this.#frame({ case: 'progress', value: { epoch: BigInt(this.epoch), delivered } });
+  }
+
+  /** The last of a query's answer. */
+  rowsDone(requestId: number, count: number): Uint8Array {
+    const value = { requestId, isDone: true, count: BigInt(count) };
+    return this.#frame({ case: 'rows', value });
+  }
+
+  rowsRefused(requestId: number, { code, detail, retryAfterMs }: Refusal): Uint8Array {
+    const value = { requestId, isDone: true, refusal: code, detail, retryAfterMs };
+    return this.#frame({ case: 'rows', value });
   }
 
   pong(token: bigint): Uint8Array {

@@ -8,7 +8,7 @@ const POLL_US = 50;
  * ten answers costs hardly more than one with a single answer.
  */
 const HOLD_US = 50;
-/** Connections that had not read are looked at at least this often. */
+/** A turn is due at least this often. */
 const SLEEP_MS_MAX = 100;
 
 /**

@@ -4,9 +4,6 @@ import {
   closeCodeOf,
   FRAME_BYTES_MAX,
   type HybridLogicalClock,
-  NODE_MAX,
-  PROTOCOL_VERSION,
-  RESUME_TOKEN_BYTES,
   Receipt,
 } from '@tidewire/core';
 import {
@@ -17,15 +14,16 @@ import {
   MapTable,
   type SharedMemory,
 } from '@tidewire/core/threads';
-import type { Hello } from '@tidewire/schemas';
 import { AnswerBatch } from './answer-batch.js';
 import { ConnectionManager } from './connection-manager.js';
 import { ControlFrames } from './control-frames.js';
+import { ControlIntake } from './control-intake.js';
 import { forgetSessionRecord } from './control-records.js';
 import { OperationIntake } from './operation-intake.js';
 import { OutboundReader } from './outbound-reader.js';
 import { PartitionService } from './partition-service.js';
-import { resumptionOf, type ServerStart } from './resume.js';
+import { QueryDesk } from './query-desk.js';
+import type { ServerStart } from './resume.js';
 import { ResumeTokens } from './resume-tokens.js';
 import type { Session } from './session.js';
 import { StreamDesk } from './stream-desk.js';
@@ -34,7 +32,8 @@ import { type Connection, type HttpAnswer, Sent, type TransportHandlers } from '
 import type { TurnTime } from './turn-time.js';
 import { WorkerRequests } from './worker-requests.js';
 
-const SALT_BYTES = 16;
+/** How often a connection is looked at that had not read what was sent to it. */
+const WATCH_MS = 2;
 
 export interface GatewayOptions {
   readonly memory: SharedMemory;
@@ -60,20 +59,21 @@ export class Gateway implements TransportHandlers<Session> {
   readonly #time: TurnTime;
   readonly #http: GatewayOptions['http'];
   readonly #onWork: () => void;
-  readonly #random: GatewayOptions['random'];
   readonly #reader: FrameReader = new FrameReader();
   readonly #connections: ConnectionManager = new ConnectionManager();
   readonly #partitions: PartitionService;
   readonly #requests: WorkerRequests;
   readonly #answers: AnswerBatch;
   readonly #subscriptions: SubscriptionService;
-  readonly #queries: StreamDesk;
+  readonly #queryStreams: StreamDesk;
+  readonly #queries: QueryDesk;
   readonly #tokens: ResumeTokens = new ResumeTokens();
   readonly #intake: OperationIntake;
   readonly #control: ControlFrames;
   readonly #outbound: readonly OutboundReader[];
-  /** What this start is; undefined until recovery has ended. */
-  #start: ServerStart | undefined;
+  readonly #controlIntake: ControlIntake;
+  /** Recovery has ended. */
+  #isStarted = false;
   #isOpen = false;
 
   constructor(options: GatewayOptions) {
@@ -82,7 +82,6 @@ export class Gateway implements TransportHandlers<Session> {
     this.#time = options.time;
     this.#http = options.http;
     this.#onWork = options.onWork;
-    this.#random = options.random;
     const mapTable = new MapTable(memory.mapTable);
     this.#control = new ControlFrames(options);
     this.#partitions = new PartitionService(memory, mapTable);
@@ -90,17 +89,33 @@ export class Gateway implements TransportHandlers<Session> {
     this.#answers = new AnswerBatch({ clock, onDropped: (session) => this.onDropped(session) });
     let streams = 0;
     const nextStream = (): number => (streams = (streams + 1) | 0);
-    this.#subscriptions = new SubscriptionService({
-      ...options,
+    const parts = {
       mapTable,
       partitions: this.#partitions,
       requests: this.#requests,
       control: this.#control,
+      send: (session: Session, bytes: Uint8Array) => this.#send(session, bytes),
+    };
+    this.#subscriptions = new SubscriptionService({
+      ...options,
+      ...parts,
       nextStream,
       beforePublish: () => this.#answers.flush(),
-      send: (session, bytes) => this.#send(session, bytes),
     });
-    this.#queries = new StreamDesk({ requests: this.#requests, nextNumber: nextStream });
+    this.#queryStreams = new StreamDesk({ requests: this.#requests, nextNumber: nextStream });
+    this.#queries = new QueryDesk({
+      ...parts,
+      streams: this.#queryStreams,
+      clock,
+      time: options.time,
+    });
+    this.#controlIntake = new ControlIntake({
+      ...parts,
+      subscriptions: this.#subscriptions,
+      queries: this.#queries,
+      random: options.random,
+      resume: (session, token) => this.#resume(session, token),
+    });
     this.#intake = new OperationIntake({
       reader: this.#reader,
       clock,
@@ -113,7 +128,7 @@ export class Gateway implements TransportHandlers<Session> {
         new OutboundReader(worker, {
           answers: this.#answers,
           subscriptions: this.#subscriptions,
-          queries: this.#queries,
+          queries: this.#queryStreams,
           connections: this.#connections,
         }),
     );
@@ -121,6 +136,11 @@ export class Gateway implements TransportHandlers<Session> {
 
   get connections(): number {
     return this.#connections.count;
+  }
+
+  /** Sessions with a query under way. */
+  get querying(): number {
+    return this.#queryStreams.sessions;
   }
 
   get subscriptionCounts(): SubscriptionCounts {
@@ -139,10 +159,9 @@ export class Gateway implements TransportHandlers<Session> {
 
   /** Recovery has ended: lets connections in. */
   open(start: ServerStart): void {
-    this.#start = start;
-    this.#control.epoch = start.epoch;
+    this.#controlIntake.open(start);
     this.#partitions.epoch = start.epoch;
-    this.#control.store = start.store;
+    this.#isStarted = true;
     this.#isOpen = true;
   }
 
@@ -150,6 +169,7 @@ export class Gateway implements TransportHandlers<Session> {
   drain(): void {
     this.#isOpen = false;
     this.#intake.isDraining = true;
+    this.#queries.isDraining = true;
   }
 
   /** Closes every session and says why. */
@@ -161,7 +181,7 @@ export class Gateway implements TransportHandlers<Session> {
   /** A worker has been started for the `start`-th time. Call before it runs, the first time too. */
   onWorkerStart(worker: number, start: number): void {
     this.#subscriptions.onWorkerStart(worker, start);
-    this.#queries.onWorkerStart(worker);
+    this.#queryStreams.onWorkerStart(worker);
     this.#onWork();
   }
 
@@ -176,8 +196,8 @@ export class Gateway implements TransportHandlers<Session> {
       this.#intake.outstanding -= answered;
       work += answered + reader.releasePending(elapsedMs);
     }
-    if (this.#start === undefined) return work;
-    return work + this.#subscriptions.doWork() + this.#queries.doWork();
+    if (!this.#isStarted) return work;
+    return work + this.#subscriptions.doWork() + this.#queryStreams.doWork();
   }
 
   /** Sends the answers and events of the turns since the last call. */
@@ -191,9 +211,10 @@ export class Gateway implements TransportHandlers<Session> {
     return this.#outbound.some((reader) => reader.hasWork());
   }
 
-  /** Milliseconds until something may be due by the clock. */
+  /** Milliseconds until a turn may be due that nobody asks for. */
   msLeft(): number {
-    return this.#subscriptions.msLeft();
+    const isWatching = this.#subscriptions.isWatching || this.#queryStreams.isWatching;
+    return Math.min(this.#subscriptions.msLeft(), isWatching ? WATCH_MS : Number.POSITIVE_INFINITY);
   }
 
   /** Closes sessions that have not said Hello in time; call several times a second. */
@@ -246,12 +267,14 @@ export class Gateway implements TransportHandlers<Session> {
     if (session.isClosing) return;
     session.isClosing = true;
     this.#subscriptions.forget(session);
+    this.#queries.forget(session);
     session.connection.close(closeCodeOf(Code.SLOW_CONSUMER), CODE_SENTENCES[Code.SLOW_CONSUMER]);
   }
 
   onClose(session: Session): void {
     session.isClosing = true;
     this.#subscriptions.forget(session);
+    this.#queries.forget(session);
     this.#connections.close(session);
     this.#tokens.release(session, this.#time.elapsedMs());
     this.#onWork();
@@ -270,38 +293,8 @@ export class Gateway implements TransportHandlers<Session> {
   }
 
   #onControl(session: Session, bytes: Uint8Array): void {
-    const body = this.#control.read(bytes);
-    switch (body?.case) {
-      case 'hello':
-        return this.#onHello(session, body.value);
-      case 'subscribe':
-        return this.#subscriptions.subscribe(session, body.value);
-      case 'unsubscribe':
-        return this.#subscriptions.unsubscribe(session, body.value);
-      case 'ping':
-        return this.#send(session, this.#control.pong(body.value.token));
-      default:
-        return this.#refuseSession(session, Code.INVALID);
-    }
-  }
-
-  #onHello(session: Session, hello: Hello): void {
-    if (session.node !== 0) return this.#refuseSession(session, Code.INVALID, 'Hello came twice.');
-    if (hello.protocolVersion !== PROTOCOL_VERSION) {
-      const detail = `This server speaks protocol version ${PROTOCOL_VERSION}.`;
-      return this.#refuseSession(session, Code.INVALID, detail);
-    }
-    if (hello.node < 1 || hello.node > NODE_MAX)
-      return this.#refuseSession(session, Code.INVALID, `A node is from 1 to ${NODE_MAX}.`);
-    if (![0, RESUME_TOKEN_BYTES].includes(hello.resumeToken.length)) {
-      const detail = `A resume token has ${RESUME_TOKEN_BYTES} bytes.`;
-      return this.#refuseSession(session, Code.INVALID, detail);
-    }
-    if (hello.resumeToken.length > 0) this.#resume(session, hello.resumeToken);
-    session.node = hello.node;
-    session.salt = this.#random(SALT_BYTES);
-    if (this.#start !== undefined) session.resumption = resumptionOf(hello.cursor, this.#start);
-    this.#send(session, this.#control.welcome(session.salt));
+    const refusal = this.#controlIntake.take(session, bytes);
+    if (refusal !== undefined) this.#refuseSession(session, refusal.code, refusal.detail);
   }
 
   /** What the earlier connection still sends is not taken: it may have been sent again. */

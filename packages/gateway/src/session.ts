@@ -1,5 +1,6 @@
 import type { FrameBuffer } from './frame-buffer.js';
 import type { Published } from './progress.js';
+import type { Query } from './query.js';
 import type { Resumption } from './resume.js';
 import type { Subscription } from './subscription.js';
 import type { Connection } from './transport.js';
@@ -27,6 +28,8 @@ export interface Session {
   inFlight: number;
   /** By their ids. */
   readonly subscriptions: Map<number, Subscription>;
+  /** Queries under way, by their request ids. */
+  readonly queries: Map<number, Query>;
   /** Reads too slowly: hears nothing of its subscriptions until it has read. */
   isLagging: boolean;
   /** Hears Progress. */

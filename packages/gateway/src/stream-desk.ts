@@ -66,6 +66,11 @@ export class StreamDesk {
     return this.#places.size;
   }
 
+  /** A connection is to be looked at, whether it has read. */
+  get isWatching(): boolean {
+    return this.#parked.size > 0;
+  }
+
   /** Runs once there is a place. */
   begin(delivery: Delivery): void {
     const { session } = delivery;

@@ -34,6 +34,8 @@ export interface SubscriptionServiceOptions {
 /** Counts of what is there, and of what has been. */
 export interface SubscriptionCounts {
   readonly topics: number;
+  /** Sessions that are being sent what they missed. */
+  readonly catchingUp: number;
   /** Sessions that read too slowly now, and how often that has been. */
   readonly lagging: number;
   readonly lags: number;
@@ -89,6 +91,7 @@ export class SubscriptionService {
   get counts(): SubscriptionCounts {
     return {
       topics: this.#topics.count + this.#conflation.feeds,
+      catchingUp: this.#streams.sessions,
       lagging: this.#lag.lagging,
       lags: this.#lag.suspended,
       catchUps: this.#catchUps.begun,
@@ -139,6 +142,11 @@ export class SubscriptionService {
   /** What is due by the clock, or because connections have read. Returns the work done. */
   doWork(): number {
     return this.#pulse.doWork() + this.#lag.doWork() + this.#streams.doWork();
+  }
+
+  /** A connection is to be looked at, whether it has read. */
+  get isWatching(): boolean {
+    return this.#streams.isWatching || this.#lag.lagging > 0;
   }
 
   /** Milliseconds until something may be due by the clock. */

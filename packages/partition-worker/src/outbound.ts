@@ -1,8 +1,9 @@
-import { assert, Code, KEY_BYTES_MAX, SLICE_BYTES, VALUE_BYTES_MAX } from '@tidewire/core';
+import { assert, Code, KEY_BYTES_MAX, VALUE_BYTES_MAX } from '@tidewire/core';
 import {
   copyWords,
   Doorbell,
   GATEWAY_DOORBELL,
+  HEADER_WORDS,
   NO_RECORD,
   NO_ROOM,
   Operation,
@@ -20,13 +21,18 @@ import {
 } from '@tidewire/core/threads';
 import type { Level } from '@tidewire/schemas';
 import { isUpdate, isVisible, returnsWinner } from './execute/operation.js';
+import type { SubscriptionIndex } from './query/subscription-index.js';
 import { ABSENT, type RecordStore } from './store/record-store.js';
 
 /** A result and an event of the largest record, each with its header and padding before it. */
 const ANSWER_WORDS_MAX: number = 4 * RecordLayout.wordsOf(KEY_BYTES_MAX + VALUE_BYTES_MAX + 256);
-/** What a stream says in one turn: SLICE_BYTES, or one record that is larger. */
+/** What a stream says in one turn: SLICE_BYTES, or one row that is larger with its sort key. */
 const SLICE_WORDS_MAX: number =
-  2 * RecordLayout.wordsOf(SLICE_BYTES + KEY_BYTES_MAX + VALUE_BYTES_MAX + 4096);
+  2 * RecordLayout.wordsOf(KEY_BYTES_MAX + 2 * VALUE_BYTES_MAX + 4096);
+/** One event of a predicate with the value before, beside its topics. */
+const MATCH_WORDS_MAX: number = RecordLayout.wordsOf(KEY_BYTES_MAX + 2 * VALUE_BYTES_MAX + 512);
+/** ENTER; UPDATE and LEAVE, each with and without the value before. */
+const MATCH_KINDS = 5;
 const NO_LANE = 0;
 const WAITS = 1;
 
@@ -41,6 +47,7 @@ export class Outbound {
   readonly ringBytes: Uint8Array;
   readonly #ring: RingProducer;
   readonly #doorbell: Doorbell;
+  readonly #interests: SubscriptionIndex;
   readonly #records: Int32Array;
   readonly #recordBytes: Uint8Array;
   readonly #result: ResultFields = {
@@ -58,8 +65,10 @@ export class Outbound {
   constructor(options: {
     memory: WorkerMemory;
     doorbells: SharedArrayBuffer;
+    interests: SubscriptionIndex;
     store: RecordStore;
   }) {
+    this.#interests = options.interests;
     this.#ring = new RingProducer(options.memory.outboundRing);
     this.words = this.#ring.words;
     this.ringBytes = new Uint8Array(options.memory.outboundRing);
@@ -68,14 +77,23 @@ export class Outbound {
     this.#recordBytes = new Uint8Array(options.memory.arena);
   }
 
-  /** True if whatever one operation says fits. */
+  /** True if whatever one operation says fits, whomever it concerns. */
   hasRoom(): boolean {
-    return this.#ring.hasRoom(ANSWER_WORDS_MAX);
+    return this.#ring.hasRoom(ANSWER_WORDS_MAX + this.#matchWords());
   }
 
   /** True if the slice of a stream fits, and an operation's answer behind it. */
   hasRoomForSlice(): boolean {
-    return this.#ring.hasRoom(ANSWER_WORDS_MAX + SLICE_WORDS_MAX);
+    return this.#ring.hasRoom(ANSWER_WORDS_MAX + this.#matchWords() + SLICE_WORDS_MAX);
+  }
+
+  /** Most words of the events of one change to predicates, and of padding before one of them. */
+  #matchWords(): number {
+    const topics = this.#interests.predicatesMax;
+    if (topics === 0) return 0;
+    const { recordWordsMax } = this.#ring;
+    const records = MATCH_KINDS + Math.floor(topics / (recordWordsMax - MATCH_WORDS_MAX));
+    return topics + records * MATCH_WORDS_MAX + recordWordsMax;
   }
 
   /** The next answer goes out once the SAFE lane is flushed up to `lanePosition`. */
@@ -161,6 +179,11 @@ export class Outbound {
     const body = this.claim(OutboundKind.PROGRESS, ProgressMessage.ENTRIES + length);
     this.words[body + ProgressMessage.COUNT] = count;
     copyWords(entries, 0, this.words, body + ProgressMessage.ENTRIES, length);
+  }
+
+  /** Words of the longest record's body. */
+  get bodyWordsMax(): number {
+    return this.#ring.recordWordsMax - HEADER_WORDS;
   }
 
   /** Reserves a record of the ring; `hasRoom` or `hasRoomForSlice` has been asked. */

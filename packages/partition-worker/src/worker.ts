@@ -82,8 +82,8 @@ export class Worker {
     this.#persistenceDoorbell = new Doorbell(new Int32Array(doorbells), PERSISTENCE_DOORBELL);
     const control = this.#control;
     const store = new RecordStore(memory.arena);
-    const outbound = new Outbound({ memory, doorbells, store });
     const interests = new SubscriptionIndex(control);
+    const outbound = new Outbound({ memory, doorbells, interests, store });
     const events = new ChangeEvents({ outbound, interests, words: store.words });
     const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition).filter(
       (partition) => ownerOf(partition, memory.workers) === memory.worker,
@@ -207,6 +207,9 @@ export class Worker {
         return;
       case RequestKind.CATCH_UP:
         this.#streams.catchUp(words, at);
+        return;
+      case RequestKind.QUERY:
+        this.#streams.query(words, at);
         return;
       case RequestKind.CREDIT:
         this.#streams.addCredit(words[at + CreditRequest.STREAM], words[at + CreditRequest.BYTES]);

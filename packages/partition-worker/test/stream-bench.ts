@@ -1,5 +1,13 @@
 import { fromBinary } from '@bufbuild/protobuf';
-import { hashOf, partitionOf } from '@tidewire/core';
+import {
+  canonicalPredicate,
+  encodeField,
+  encodePredicate,
+  type Field,
+  hashOf,
+  type Predicate,
+  partitionOf,
+} from '@tidewire/core';
 import {
   bytesToWords,
   CATCH_UP_RESUME,
@@ -7,10 +15,14 @@ import {
   CatchUpRequest,
   EventMessage,
   OutboundKind,
+  QueryRequest,
   RecordLayout,
   RequestKind,
   RingConsumer,
+  RowsMessage,
+  ringBufferBytes,
   SliceMessage,
+  SUBSCRIBE_WITH_OLD,
   SubscribeRequest,
   type WorkerMemory,
 } from '@tidewire/core/threads';
@@ -27,7 +39,14 @@ import { Outbound } from '#lib/outbound.js';
 import { Streams } from '#lib/query/streams.js';
 import { SubscriptionIndex } from '#lib/query/subscription-index.js';
 import { RecordStore } from '#lib/store/record-store.js';
-import { doorbells, FakeGateway, MAP_ID, START_MS, smallMemory } from './worker-fixture.js';
+import {
+  doorbells,
+  FakeGateway,
+  MAP_ID,
+  type Sent,
+  START_MS,
+  smallMemory,
+} from './worker-fixture.js';
 
 /** What a worker said, decoded. */
 export type Said =
@@ -39,15 +58,42 @@ export type Said =
       bytes: number;
       ended: [partition: number, sequence: number][];
       slices: Slice[];
+    }
+  | {
+      kind: 'rows';
+      stream: number;
+      flags: number;
+      count: number;
+      bytes: number;
+      events: Event[];
+      /** Hexadecimal; of sorted rows only, as are the lengths of their events. */
+      sortKeys: string[];
+      eventBytes: number[];
     };
+
+interface Subscribed {
+  readonly key?: string;
+  readonly where?: Predicate;
+  readonly isWithOld?: boolean;
+}
+
+interface Asked {
+  readonly where?: Predicate;
+  readonly orderBy?: Field;
+  readonly limit?: number;
+  readonly flags?: number;
+  readonly credit?: number;
+}
 
 export interface CatchUpEntry {
   readonly partition: number;
   /** Left out: a SNAPSHOT. */
-  readonly cursor?: number;
+  readonly cursor?: number | undefined;
 }
 
 export const SALT: Int32Array = Int32Array.of(1, 2, 3, 4);
+/** Takes the largest value. */
+const REQUEST_RING_BYTES: number = 512 * 1024;
 const partitions = Array.from({ length: 271 }, (_, partition) => partition);
 
 export function partitionOfKey(key: string): number {
@@ -64,7 +110,10 @@ export function keysIn(partition: number, count: number): string[] {
 
 /** The parts of a worker that writes and streams concern, stepped by hand, with journals of any length. */
 export class StreamBench {
-  readonly memory: WorkerMemory = smallMemory();
+  readonly memory: WorkerMemory = {
+    ...smallMemory(16 * 1024 * 1024),
+    requestRing: new SharedArrayBuffer(ringBufferBytes(REQUEST_RING_BYTES)),
+  };
   readonly store: RecordStore;
   readonly streams: Streams;
   /** Partition → sequence up to which tombstones have been collected. */
@@ -87,17 +136,18 @@ export class StreamBench {
     this.#requests = new RingConsumer(memory.requestRing);
     this.#said = new RingConsumer(memory.outboundRing);
     this.#saidBytes = new Uint8Array(memory.outboundRing);
-    this.#outbound = new Outbound({ memory, doorbells: doorbells(), store });
-    this.#interests = new SubscriptionIndex(control);
-    const [outbound, interests] = [this.#outbound, this.#interests];
+    const interests = new SubscriptionIndex(control);
+    const outbound = new Outbound({ memory, doorbells: doorbells(), interests, store });
+    this.#interests = interests;
+    this.#outbound = outbound;
     const events = new ChangeEvents({ outbound, interests, words: store.words });
     this.#executor = new Executor({ store, outbound, events, control, effects: memory.effects });
     const collectedUpTo = (partition: number): number => this.collected.get(partition) ?? 0;
     this.streams = new Streams({ outbound, interests, store, control, partitions, collectedUpTo });
   }
 
-  put(key: string, value: string, expiresAt = 0): void {
-    this.#gateway.send(1, { kind: OperationKind.PUT, key, value, ms: ++this.#ms, expiresAt });
+  put(key: string, value: string | Uint8Array, more: Partial<Sent> = {}): void {
+    this.#gateway.send(1, { kind: OperationKind.PUT, key, value, ms: ++this.#ms, ...more });
     this.#execute();
   }
 
@@ -119,21 +169,28 @@ export class StreamBench {
   recordOf(key: string): number {
     const bytes = Buffer.from(key);
     const words = new Int32Array(RecordLayout.wordsOf(bytes.length));
-    bytesToWords(bytes, 0, bytes.length, words, new Uint8Array(words.buffer), 0);
+    putBytes(words, 0, bytes);
     const hash = hashOf(bytes);
     return this.store.find(partitionOf(hash), MAP_ID, hash, words, 0, bytes.length);
   }
 
-  subscribe(topic: number, { key = '', mapId = MAP_ID } = {}): void {
-    const bytes = Buffer.from(key);
-    const words = new Int32Array(SubscribeRequest.BODY + RecordLayout.wordsOf(bytes.length));
+  /** Of the whole map, of a key of it, or of what matches. */
+  subscribe(topic: number, { key = '', where, isWithOld = false }: Subscribed = {}): void {
+    const keyBytes = Buffer.from(key);
+    const body = where === undefined ? keyBytes : encodePredicate(canonicalPredicate(where));
+    const words = new Int32Array(SubscribeRequest.BODY + RecordLayout.wordsOf(body.length));
     words[SubscribeRequest.TOPIC] = topic;
-    words[SubscribeRequest.MAP] = mapId;
-    words[SubscribeRequest.HASH] = hashOf(bytes);
-    words[SubscribeRequest.KEY_LENGTH] = bytes.length;
-    const wordBytes = new Uint8Array(words.buffer);
-    bytesToWords(bytes, 0, bytes.length, words, wordBytes, SubscribeRequest.BODY);
+    words[SubscribeRequest.MAP] = MAP_ID;
+    words[SubscribeRequest.HASH] = hashOf(keyBytes);
+    words[SubscribeRequest.KEY_LENGTH] = keyBytes.length;
+    words[SubscribeRequest.PREDICATE_LENGTH] = where === undefined ? 0 : body.length;
+    words[SubscribeRequest.FLAGS] = isWithOld ? SUBSCRIBE_WITH_OLD : 0;
+    putBytes(words, SubscribeRequest.BODY, body);
     this.#interests.add(words, 0);
+  }
+
+  unsubscribe(topic: number): void {
+    this.#interests.remove(topic);
   }
 
   catchUp(
@@ -163,6 +220,25 @@ export class StreamBench {
     this.#outbound.commit();
   }
 
+  query(stream: number, { where, orderBy, limit = 0, flags = 0, credit = 1 << 20 }: Asked): void {
+    const predicate = where === undefined ? new Uint8Array() : encodePredicate(where);
+    const order = orderBy === undefined ? new Uint8Array() : encodeField(orderBy);
+    const orderAt = QueryRequest.BODY + RecordLayout.wordsOf(predicate.length);
+    const words = new Int32Array(orderAt + RecordLayout.wordsOf(order.length));
+    words[QueryRequest.STREAM] = stream;
+    words[QueryRequest.MAP] = MAP_ID;
+    words[QueryRequest.CREDIT] = credit;
+    words[QueryRequest.NOW_LOW] = RecordLayout.lowWord(START_MS);
+    words[QueryRequest.NOW_HIGH] = RecordLayout.highWord(START_MS);
+    words[QueryRequest.LIMIT] = limit;
+    words[QueryRequest.FLAGS] = flags;
+    words[QueryRequest.PREDICATE_LENGTH] = predicate.length;
+    words[QueryRequest.ORDER_LENGTH] = order.length;
+    putBytes(words, QueryRequest.BODY, predicate);
+    putBytes(words, orderAt, order);
+    this.streams.query(words, 0);
+  }
+
   /** Lets the streams work until none may, and returns what was said. */
   settle(): Said[] {
     const said: Said[] = [];
@@ -176,6 +252,7 @@ export class StreamBench {
     while (this.#said.next()) {
       if (this.#said.kind === OutboundKind.EVENT) said.push(...this.#readEvents());
       if (this.#said.kind === OutboundKind.SLICE) said.push(this.#readSlice());
+      if (this.#said.kind === OutboundKind.ROWS) said.push(this.#readRows());
     }
     this.#said.release();
     return said;
@@ -216,7 +293,41 @@ export class StreamBench {
     return { kind: 'slice', stream, flags: words[at + SliceMessage.FLAGS], bytes, ended, slices };
   }
 
+  #readRows(): Said {
+    const { index: at, words } = this.#said;
+    const bytes = words[at + RowsMessage.BYTES];
+    const rowCount = words[at + RowsMessage.ROW_COUNT];
+    const lengths = at + RowsMessage.ROWS;
+    const start = (lengths + rowCount * RowsMessage.ROW_WORDS) * 4;
+    const { events } = fromBinary(EventsSchema, this.#saidBytes.slice(start, start + bytes));
+    const sortKeys: string[] = [];
+    const eventBytes: number[] = [];
+    for (let i = 0, offset = start + bytes; i < rowCount; i++) {
+      const length = words[lengths + i * RowsMessage.ROW_WORDS];
+      sortKeys.push(Buffer.from(this.#saidBytes.slice(offset, offset + length)).toString('hex'));
+      eventBytes.push(words[lengths + i * RowsMessage.ROW_WORDS + 1]);
+      offset += length;
+    }
+    return {
+      kind: 'rows',
+      stream: words[at + RowsMessage.STREAM],
+      flags: words[at + RowsMessage.FLAGS],
+      count: RecordLayout.joinWords(
+        words[at + RowsMessage.COUNT_LOW],
+        words[at + RowsMessage.COUNT_HIGH],
+      ),
+      bytes,
+      events,
+      sortKeys,
+      eventBytes,
+    };
+  }
+
   #body(index: number, length: number): Uint8Array {
     return this.#saidBytes.slice(index * 4, index * 4 + length);
   }
+}
+
+function putBytes(words: Int32Array, index: number, bytes: Uint8Array): void {
+  bytesToWords(bytes, 0, bytes.length, words, new Uint8Array(words.buffer), index);
 }

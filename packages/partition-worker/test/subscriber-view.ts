@@ -36,7 +36,7 @@ export class SubscriberView {
       if (said.topics.includes(this.#topic)) this.#apply(said.event);
       return;
     }
-    if (!this.#streams.has(said.stream)) return;
+    if (said.kind !== 'slice' || !this.#streams.has(said.stream)) return;
     for (const { partition, kind, begins, ends, events, forgotten } of said.slices) {
       if (kind === SliceKind.SNAPSHOT && begins) this.#met.set(partition, new Set());
       for (const event of events) this.#apply(event);

@@ -44,8 +44,8 @@ export class Executor {
       ...options,
       effects: this.#effects,
       lane: this.#lane,
-      onApplied: (request, at, position, partition, record) =>
-        this.#applied(request, at, position, partition, record),
+      onApplied: (request, at, position, record, old) =>
+        this.#applied(request, at, position, record, old),
     });
   }
 
@@ -82,7 +82,7 @@ export class Executor {
     const record = this.#store.settled(position);
     if (record === ABSENT) return false;
     if (isUpdate(request, at)) this.#updates.remember(request, at, record);
-    this.#applied(request, at, position, partitionOf(request[at + Operation.HASH]), record);
+    this.#applied(request, at, position, record, this.#store.settledOld);
     return true;
   }
 
@@ -124,20 +124,15 @@ export class Executor {
     }
     const written = this.#store.put(record, request, at, partition, flags, position);
     if (written === FULL) this.#outbound.refuse(request, at, position, partition, Code.OVERLOADED);
-    else this.#applied(request, at, position, partition, written);
+    else this.#applied(request, at, position, written, record);
   }
 
-  /** What follows a published change; all of it may be said again after a death. */
-  #applied(
-    request: Int32Array,
-    at: number,
-    position: number,
-    partition: number,
-    record: number,
-  ): void {
+  /** What follows the publish of `record` over `old`; all of it may be said again after a death. */
+  #applied(request: Int32Array, at: number, position: number, record: number, old: number): void {
     this.changes = (this.changes + 1) | 0;
+    const partition = partitionOf(request[at + Operation.HASH]);
     this.#answer(request, at, position, partition, record, Code.APPLIED);
-    this.#events.tell(partition, record);
+    this.#events.tell(record, old, isVisible(request, at, this.#store.words, record));
   }
 
   #answer(

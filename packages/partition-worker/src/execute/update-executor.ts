@@ -20,13 +20,13 @@ interface UpdateExecutorOptions {
   readonly control: Int32Array;
   readonly effects: EffectTable;
   readonly lane: SafeLane;
-  /** The update has been published as `record`: it is answered, and its events are told. */
+  /** The update has been published as `record` over `old`: it is answered, and its events are told. */
   readonly onApplied: (
     request: Int32Array,
     at: number,
     position: number,
-    partition: number,
     record: number,
+    old: number,
   ) => void;
 }
 
@@ -91,7 +91,7 @@ export class UpdateExecutor {
     const written = store.put(record, words, 0, partition, flagsOf(words, 0), position);
     if (written === FULL) return Code.OVERLOADED;
     this.remember(request, at, written);
-    onApplied(request, at, position, partition, written);
+    onApplied(request, at, position, written, record);
     return Code.UNSPECIFIED;
   }
 

@@ -1,11 +1,13 @@
+import { compilePredicate, type RecordTest, type SipHash, sipHash } from '@tidewire/core';
 import { type EventFields, NO_RECORD, RecordLayout, STREAM_LAST } from '@tidewire/core/threads';
 import { EventKind, SliceKind } from '@tidewire/schemas';
 import { ABSENT, type RecordStore } from '../store/record-store.js';
 import type { CatchUpPlan } from './catch-up-plan.js';
 import { PartitionWalk } from './partition-walk.js';
 import type { SliceDraft } from './slice-draft.js';
+import { StoredRecord } from './stored-record.js';
 import type { Stream } from './stream.js';
-import type { MapTopic } from './topic.js';
+import type { MapTopic, PredicateTopic } from './topic.js';
 
 /** What a CATCH_UP record says, and what serves it. */
 export interface CatchUpOptions {
@@ -13,6 +15,8 @@ export interface CatchUpOptions {
   readonly plan: CatchUpPlan;
   readonly credit: number;
   readonly nowMs: number;
+  /** Key of the hash of forgotten keys, 16 bytes. */
+  readonly salt: Uint8Array;
   readonly store: RecordStore;
   readonly draft: SliceDraft;
 }
@@ -21,16 +25,23 @@ export interface CatchUpOptions {
 const VISITS_A_TURN = 256;
 
 /**
- * Sends a subscriber what it misses of a map: partition by partition, each from its own cursor, with
- * records as they stand in the turn that sends them.
+ * Sends a subscriber what it misses of a map, or of the records of it that match: partition by
+ * partition, each from its own cursor, with records as they stand in the turn that sends them.
+ *
+ * Of a key that does not match the subscriber of a predicate gets a hash only: who holds the key knows
+ * it by that, and nobody else learns it.
  */
 export class CatchUp implements Stream {
   readonly id: number;
   credit: number;
-  readonly #topic: MapTopic;
+  readonly #mapId: number;
+  /** Undefined: every record is in the subscription. */
+  readonly #test: RecordTest | undefined;
   readonly #plan: CatchUpPlan;
   readonly #nowMs: number;
+  readonly #salt: Uint8Array;
   readonly #store: RecordStore;
+  readonly #stored: StoredRecord;
   readonly #draft: SliceDraft;
   readonly #collectedUpTo: (partition: number) => number;
   readonly #event: EventFields = { kind: EventKind.PUT, record: ABSENT, old: NO_RECORD };
@@ -41,16 +52,20 @@ export class CatchUp implements Stream {
   /** Tombstones up to `collectedUpTo` of a partition may be gone. */
   constructor(
     options: CatchUpOptions & {
-      topic: MapTopic;
+      topic: MapTopic | PredicateTopic;
       collectedUpTo: (partition: number) => number;
     },
   ) {
     this.id = options.id;
     this.credit = options.credit;
-    this.#topic = options.topic;
+    const { topic } = options;
+    this.#mapId = topic.mapId;
+    if (topic.kind === 'predicate') this.#test = compilePredicate(topic.predicate);
     this.#plan = options.plan;
     this.#nowMs = options.nowMs;
+    this.#salt = options.salt;
     this.#store = options.store;
+    this.#stored = new StoredRecord(options.store.words);
     this.#draft = options.draft;
     this.#collectedUpTo = options.collectedUpTo;
   }
@@ -105,7 +120,7 @@ export class CatchUp implements Stream {
     this.#visitsLeft--;
     const isNews =
       record !== ABSENT &&
-      RecordLayout.mapIdOf(this.#store.words, record) === this.#topic.mapId &&
+      RecordLayout.mapIdOf(this.#store.words, record) === this.#mapId &&
       RecordLayout.sequenceOf(this.#store.words, record) > (this.#walk as PartitionWalk).floor;
     return !isNews || this.#take(record);
   };
@@ -115,10 +130,22 @@ export class CatchUp implements Stream {
     const event = this.#event;
     event.record = record;
     event.kind = EventKind.PUT;
-    if (RecordLayout.isStanding(this.#store.words, record, this.#nowMs))
-      return this.#draft.add(event);
+    if (this.#isIn(record)) return this.#draft.add(event);
     if (this.#walk?.kind === SliceKind.SNAPSHOT) return true;
+    if (this.#test !== undefined) return this.#draft.forget(this.#hashOf(record));
     event.kind = EventKind.REMOVE;
     return this.#draft.add(event);
+  }
+
+  #isIn(record: number): boolean {
+    if (!RecordLayout.isStanding(this.#store.words, record, this.#nowMs)) return false;
+    return this.#test === undefined || this.#test(this.#stored.turnTo(record));
+  }
+
+  #hashOf(record: number): SipHash {
+    const { words } = this.#store;
+    const length = RecordLayout.keyLengthOf(words[record + RecordLayout.LENGTHS]);
+    const key = new Uint8Array(words.buffer, RecordLayout.keyIndex(record) * 4, length);
+    return sipHash(key, this.#salt);
   }
 }

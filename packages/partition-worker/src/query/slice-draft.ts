@@ -1,4 +1,10 @@
-import { KEY_BYTES_MAX, PARTITIONS, SLICE_BYTES, VALUE_BYTES_MAX } from '@tidewire/core';
+import {
+  KEY_BYTES_MAX,
+  PARTITIONS,
+  type SipHash,
+  SLICE_BYTES,
+  VALUE_BYTES_MAX,
+} from '@tidewire/core';
 import {
   copyBytes,
   copyWords,
@@ -18,6 +24,7 @@ import { SliceKind } from '@tidewire/schemas';
 import type { Outbound } from '../outbound.js';
 
 const EVENT_BYTES_MAX: number = KEY_BYTES_MAX + VALUE_BYTES_MAX + 256;
+const HASH_BYTES = 8;
 const NO_SLICE: SliceFields = {
   partition: 0,
   kind: SliceKind.UNSPECIFIED,
@@ -84,6 +91,13 @@ export class SliceDraft {
       this.#records,
       this.#recordBytes,
     );
+    return true;
+  }
+
+  /** Names a key of the open slice by its hash; false: it does not fit. */
+  forget({ low, high }: SipHash): boolean {
+    if (!this.#takes(HASH_BYTES)) return false;
+    this.#slice.forgotten.push(low, high);
     return true;
   }
 

@@ -10,6 +10,9 @@ import type { RecordStore } from '../store/record-store.js';
 import { CatchUp } from './catch-up.js';
 import { CatchUpPlan } from './catch-up-plan.js';
 import { KeyCatchUp } from './key-catch-up.js';
+import { readQueryPlan } from './query-plan.js';
+import { RecordQuery } from './record-query.js';
+import { RowsDraft } from './rows-draft.js';
 import { SliceDraft } from './slice-draft.js';
 import type { Stream } from './stream.js';
 import type { SubscriptionIndex } from './subscription-index.js';
@@ -26,6 +29,7 @@ export class Streams {
   readonly #partitions: readonly number[];
   readonly #collectedUpTo: (partition: number) => number;
   readonly #draft: SliceDraft;
+  readonly #rows: RowsDraft;
   readonly #running: Map<number, Stream> = new Map();
   /** Of those, with credit, in the order in which they are served. */
   readonly #ready: Set<Stream> = new Set();
@@ -45,6 +49,7 @@ export class Streams {
     this.#partitions = options.partitions;
     this.#collectedUpTo = options.collectedUpTo;
     this.#draft = new SliceDraft(options.outbound, options.store.words);
+    this.#rows = new RowsDraft(options.outbound, options.store.words);
     this.#report();
   }
 
@@ -78,12 +83,24 @@ export class Streams {
         words[at + CatchUpRequest.NOW_LOW],
         words[at + CatchUpRequest.NOW_HIGH],
       ),
+      salt: saltOf(words, at),
       store: this.#store,
       draft: this.#draft,
     };
     if (topic.kind === 'key') this.#begin(new KeyCatchUp({ ...options, topic }));
     else if (options.plan.isForged(this.#store)) this.#refuse(id);
     else this.#begin(new CatchUp({ ...options, topic, collectedUpTo: this.#collectedUpTo }));
+  }
+
+  /** Begins what a QUERY record asks for. */
+  query(words: Int32Array, at: number): void {
+    this.#begin(
+      new RecordQuery(readQueryPlan(words, at), {
+        store: this.#store,
+        draft: this.#rows,
+        partitions: this.#partitions,
+      }),
+    );
   }
 
   /** The stream may send more; one that has ended is unknown. */
@@ -117,4 +134,9 @@ export class Streams {
   #report(): void {
     storeWord(this.#control, WorkerControl.STREAMS, this.#running.size);
   }
+}
+
+function saltOf(words: Int32Array, at: number): Uint8Array {
+  const salt = words.slice(at + CatchUpRequest.SALT, at + CatchUpRequest.CREDIT);
+  return new Uint8Array(salt.buffer);
 }

@@ -1,9 +1,21 @@
 import { MAPS_MAX } from '@tidewire/core';
 import { RecordLayout, SubscribeRequest, storeWord, WorkerControl } from '@tidewire/core/threads';
-import { type KeyTopic, readTopic, type Topic } from './topic.js';
+import { PredicateIndex } from './predicate-index.js';
+import { type KeyTopic, type PredicateTopic, readTopic, type Topic } from './topic.js';
 
 const NO_TOPIC = 0;
-const COUNTERS = { map: WorkerControl.TOPICS_MAP, key: WorkerControl.TOPICS_KEY } as const;
+const COUNTERS = {
+  map: WorkerControl.TOPICS_MAP,
+  key: WorkerControl.TOPICS_KEY,
+  predicate: WorkerControl.TOPICS_PREDICATE,
+} as const;
+
+/** The predicates on one map. */
+export interface MapPredicates {
+  readonly index: PredicateIndex;
+  /** Topics whose events carry the value before. */
+  readonly withOld: Set<number>;
+}
 
 /**
  * Which topics a change concerns. Owned by one worker, derived: the gateway is the register of
@@ -13,10 +25,14 @@ export class SubscriptionIndex {
   /** Topics of the change last looked up, ascending; `count` of them count. */
   readonly topics: Int32Array = new Int32Array(2);
   count = 0;
+  /** The most predicates that there are on one map. */
+  predicatesMax = 0;
   readonly #control: Int32Array;
   readonly #topics: Map<number, Topic> = new Map();
   readonly #mapTopics: Int32Array = new Int32Array(MAPS_MAX);
   readonly #keysOfMap: Int32Array = new Int32Array(MAPS_MAX);
+  readonly #predicatesOfMap: Int32Array = new Int32Array(MAPS_MAX);
+  readonly #predicates: Map<number, MapPredicates> = new Map(); // by map
   readonly #keyTopics: Map<number, KeyTopic[]> = new Map(); // by key hash
 
   constructor(control: Int32Array) {
@@ -36,7 +52,8 @@ export class SubscriptionIndex {
     this.#topics.set(topic.id, topic);
     this.#count(topic, 1);
     if (topic.kind === 'map') this.#mapTopics[topic.mapId] = topic.id;
-    else this.#addKey(topic);
+    else if (topic.kind === 'key') this.#addKey(topic);
+    else this.#addPredicate(topic);
   }
 
   remove(id: number): void {
@@ -45,6 +62,7 @@ export class SubscriptionIndex {
     this.#topics.delete(id);
     this.#count(topic, -1);
     if (topic.kind === 'key') this.#removeKey(topic);
+    else if (topic.kind === 'predicate') this.#removePredicate(topic);
     else if (this.#mapTopics[topic.mapId] === id) this.#mapTopics[topic.mapId] = NO_TOPIC;
   }
 
@@ -74,6 +92,34 @@ export class SubscriptionIndex {
       this.topics[0] = topic;
     } else this.topics[this.count] = topic;
     this.count++;
+  }
+
+  /** Predicates on the map, or undefined: of most maps, at the price of one look. */
+  predicatesOf(mapId: number): MapPredicates | undefined {
+    return this.#predicatesOfMap[mapId] === 0 ? undefined : this.#predicates.get(mapId);
+  }
+
+  #addPredicate(topic: PredicateTopic): void {
+    const { id, mapId, predicate, isWithOld } = topic;
+    const predicates = this.#predicates.get(mapId) ?? {
+      index: new PredicateIndex(),
+      withOld: new Set(),
+    };
+    this.#predicates.set(mapId, predicates);
+    predicates.index.add(id, predicate);
+    if (isWithOld) predicates.withOld.add(id);
+    const count = ++this.#predicatesOfMap[mapId];
+    this.predicatesMax = Math.max(this.predicatesMax, count);
+  }
+
+  #removePredicate({ id, mapId }: PredicateTopic): void {
+    const predicates = this.#predicates.get(mapId);
+    predicates?.index.remove(id);
+    predicates?.withOld.delete(id);
+    const count = this.#predicatesOfMap[mapId]--;
+    if (count === 1) this.#predicates.delete(mapId);
+    if (count === this.predicatesMax)
+      this.predicatesMax = this.#predicatesOfMap.reduce((most, other) => Math.max(most, other), 0);
   }
 
   #count({ kind }: Topic, change: number): void {

@@ -196,6 +196,7 @@ export class KeyIndex {
       place.segment = segment;
       place.version = this.#reshape.versionOf(segment);
       place.offset = SEGMENT_SLOTS;
+      place.segmentEnd = this.#entryBehind(segment);
     }
     for (; segment !== 0 && place.offset < SEGMENT_WORDS; place.offset++) {
       const slot = words[segment + place.offset];

@@ -8,4 +8,6 @@ export class ScanPlace {
   segment = 0;
   version = 0;
   offset: number = SEGMENT_SLOTS;
+  /** Directory entry behind the segment last begun. */
+  segmentEnd = 0;
 }
