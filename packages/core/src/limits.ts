@@ -21,7 +21,7 @@ export const MAX_HZ_MAX = 1000;
 // Predicates and queries.
 export const PREDICATE_BYTES_MAX: number = 8 * 1024;
 /** Of its text form, in UTF-16 units: more than any predicate within the other limits takes. */
-export const PREDICATE_TEXT_MAX: number = 64 * 1024;
+export const PREDICATE_TEXT_MAX: number = 4 * PREDICATE_BYTES_MAX;
 export const PREDICATE_NODES_MAX = 64;
 export const PREDICATE_DEPTH_MAX = 16;
 export const PREDICATE_LITERALS_MAX = 256;
@@ -65,6 +65,13 @@ export const SESSION_DRAINED_BYTES: number = SESSION_SOFT_BYTES / 4;
 export const LAG_LOOK_BYTES: number = 1024 * 1024;
 /** A slow consumer may read this long what was sent before it is closed. */
 export const SLOW_CLOSE_MS = 5000;
+/** For the HTTP request of a newcomer, and for its headers. */
+export const HANDSHAKE_MS_MAX = 10_000;
+export const HANDSHAKE_BYTES_MAX: number = 16 * 1024;
+/** Fragments of a message, and pieces in which a frame may arrive. */
+export const MESSAGE_PARTS_MAX = 4096;
+/** Bytes written to a socket in one turn before they are handed to the system. */
+export const GATHER_BYTES: number = 64 * 1024;
 /** Beyond this much unsent, a result with a value is OVERLOADED instead. */
 export const SESSION_ANSWER_BYTES_MAX: number = 2 * 1024 * 1024;
 /** Results up to this length always fit; longer ones carry a value. */
@@ -145,7 +152,7 @@ assert(
 assert(FRAME_BYTES_MAX < TRANSPORT_FRAME_BYTES_MAX, 'a frame too long is refused by name');
 assert(KEY_BYTES_MAX + 2 * VALUE_BYTES_MAX + 512 <= FRAME_BUFFER_BYTES, 'an event fits a frame');
 assert(
-  SESSION_SOFT_BYTES + LAG_LOOK_BYTES + FRAME_BUFFER_BYTES < SESSION_HARD_BYTES / 2,
+  SESSION_SOFT_BYTES + 2 * LAG_LOOK_BYTES + FRAME_BUFFER_BYTES < SESSION_HARD_BYTES,
   'events stop before the connection is closed',
 );
 assert(

@@ -15,6 +15,9 @@ import { bytesToWords } from '#lib/memory/lanes.js';
 import { Operation, RequestKind } from '#lib/memory/messages.js';
 import * as Layout from '#lib/memory/record-layout.js';
 import { hashOf, partitionOf } from '#lib/partition-hash.js';
+import { canonicalPredicate } from '#lib/query/canonical.js';
+import { encodePredicate } from '#lib/query/predicate-codec.js';
+import { parsePredicate } from '#lib/query/predicate-text.js';
 import { DATA, ringBufferBytes, TAIL } from '#lib/ring/ring-layout.js';
 import { RingProducer } from '#lib/ring/ring-producer.js';
 import { writeEvent } from '#lib/wire/event-writer.js';
@@ -142,4 +145,10 @@ t.test('RING-12: the record image of the page is the one in memory', async (t) =
   image[Layout.MAP_COUNTER] = (1 << 16) | 2; // the page's map has id 1
   const inMemory = Array.from(image, (word) => (word >>> 0).toString(16).padStart(8, '0'));
   t.equal(bytesUnder('record-layout.md', 'A record'), inMemory.join(''));
+});
+
+t.test('PRED-33: the predicate of the page is the one on the wire', async (t) => {
+  const predicate = parsePredicate("population > 1000000 and tags contains 'sea'");
+  const bytes = encodePredicate(canonicalPredicate(predicate));
+  t.equal(bytesUnder('predicate.md', 'Worked example'), hexOf(bytes));
 });

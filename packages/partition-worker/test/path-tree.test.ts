@@ -63,7 +63,7 @@ t.test('INDEX-8: where very many paths part, the members of the value are looked
     { deep: { m5: 1, m7: 1, x: 1 }, list: [1, 0, 1] },
     { deep: { m5: 1, m9: 1, constructor: 1 }, list: [0, 0, 1, 1] },
   );
-  const expected = { 5: BOTH, 7: BEFORE, 9: AFTER, 10_000: BEFORE, 10_002: BOTH, 10_003: AFTER };
+  const expected = { 5: BOTH, 7: BEFORE, 9: AFTER, 10000: BEFORE, 10002: BOTH, 10003: AFTER };
   t.same({ ...Object.fromEntries(Object.entries(sides).filter(([, side]) => side > 0)) }, expected);
 });
 

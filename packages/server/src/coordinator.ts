@@ -18,9 +18,10 @@ import {
   type SharedMemory,
 } from '@tidewire/core/threads';
 import {
-  createUwsTransport,
+  createTransport,
   Gateway,
   GatewayLoop,
+  originRule,
   type Transport,
   TurnTime,
 } from '@tidewire/gateway';
@@ -168,17 +169,33 @@ export class Coordinator {
     return this.#unflushed;
   }
 
+  /** Reads what may change while the server runs: the key and the certificate of TLS. */
+  async reload(): Promise<void> {
+    try {
+      await this.#transport?.reloadTls();
+      this.#log.info({}, 'key and certificate have been read again');
+    } catch (error) {
+      this.#log.error({ reason: (error as Error).message }, 'the old certificate stays in use');
+    }
+  }
+
   /** One step of the start, unless the start has been ended meanwhile. */
   #step<T>(work: Promise<T>): Promise<T> {
     return Promise.race([this.#ended, work]);
   }
 
   async #listen(): Promise<number> {
-    this.#transport = await createUwsTransport(this.#gateway, {
+    const { transport, tls, allowOrigin } = this.#config;
+    const options = {
       frameBytesMax: TRANSPORT_FRAME_BYTES_MAX,
       bufferBytesMax: SESSION_HARD_BYTES,
       idleTimeoutMs: HEARTBEAT_TIMEOUT_MS,
-    });
+      allowsOrigin: originRule(allowOrigin),
+      tls,
+    };
+    this.#transport = await createTransport(transport, this.#gateway, options, (reason) =>
+      this.#log.warn({ reason }, 'the transport is ws, which is slower than uWebSockets'),
+    );
     return await this.#transport.listen(this.#config.host, this.#config.port);
   }
 

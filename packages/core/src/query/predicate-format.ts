@@ -54,6 +54,7 @@ export function formatField(field: Field): string {
 
 export function formatLiteral(literal: Literal): string {
   if (typeof literal === 'string') return quoted(literal, "'");
+  if (Object.is(literal, -0)) return '-0';
   if (typeof literal !== 'number' || Number.isFinite(literal)) return String(literal);
   return literal < 0 ? '-1e999' : '1e999'; // as JSON reads it
 }

@@ -1,10 +1,14 @@
-import { formatField, type Predicate } from '@tidewire/core';
+import { type Access, formatField, type Predicate } from '@tidewire/core';
 
 /**
- * Whether the accesses of a predicate find the records for which it holds and no others, so that what
- * they find need not be tried: so it is where they say all that the predicate does.
+ * Whether a predicate's plan finds the records for which it holds and no others, so that what it finds
+ * need not be tried: so it is where the accesses say all that the predicate does.
  */
-export function isFoundExactly(predicate: Predicate): boolean {
+export function isFoundExactly(predicate: Predicate, plan: readonly Access[]): boolean {
+  return plan.every(({ kind }) => kind !== 'linear') && isSaidByAccesses(predicate);
+}
+
+function isSaidByAccesses(predicate: Predicate): boolean {
   switch (predicate.kind) {
     case 'eq':
     case 'in':
@@ -12,7 +16,7 @@ export function isFoundExactly(predicate: Predicate): boolean {
     case 'prefix':
       return true;
     case 'any':
-      return predicate.predicates.every(isFoundExactly);
+      return predicate.predicates.every(isSaidByAccesses);
     case 'all':
       return isOneRange(predicate.predicates);
     default:

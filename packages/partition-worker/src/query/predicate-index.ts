@@ -90,7 +90,7 @@ export class PredicateIndex {
     const plan = accessPlanOf(predicate);
     const places = plan.map((access) => ({ access, links: this.#addPlace(access, entry) }));
     const kind = plan.length === 0 ? undefined : COUNTED_AS[plan[0].kind];
-    const isExact = isFoundExactly(predicate);
+    const isExact = isFoundExactly(predicate, plan);
     this.#entries[entry] = { topic, holds: compilePredicate(predicate), isExact, kind, places };
     this.#entryOf.set(topic, entry);
     this.#found.reserve(this.#entries.length);
