@@ -105,8 +105,10 @@ export class Subscriber {
   /** @throws TidewireError INVALID for slices that break their rules. */
   onCatchUp(catchUp: CatchUp): void {
     const { connection, cursor } = this.#options;
-    for (const { events } of catchUp.slices)
-      for (const { partition, sequence } of events) cursor.see(partition, Number(sequence));
+    for (const { partition, sequence, events } of catchUp.slices) {
+      cursor.see(partition, Number(sequence));
+      for (const event of events) cursor.see(partition, Number(event.sequence));
+    }
     const standing = this.#standing.get(catchUp.subscriptionId);
     standing?.interest.onCatchUp(catchUp, connection.server.salt);
   }

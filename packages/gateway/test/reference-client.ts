@@ -165,7 +165,7 @@ export class ReferenceClient {
     const one = this.followed.get(id);
     if (one === undefined) return;
     for (const slice of slices) {
-      for (const event of slice.events) this.#see(event);
+      this.#see(slice);
       one.view.onSlice(slice);
     }
     if (isDone) one.isDone = true;
@@ -188,7 +188,7 @@ export class ReferenceClient {
     this.#ask(one, StartFrom.SNAPSHOT);
   }
 
-  #see({ partition, sequence }: Event): void {
+  #see({ partition, sequence }: { partition: number; sequence: bigint }): void {
     for (const seen of [this.#seen, this.#seenHere])
       if (sequence > (seen.get(partition) ?? 0n)) seen.set(partition, sequence);
   }
