@@ -15,7 +15,8 @@ for (const target of ['frame-reader', 'predicate'])
     async (t) => {
       const args = [`${SCRIPTS}fuzz.mjs`, '--runs', String(RUNS), target];
       const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
-      t.equal(status, 0, stderr.split('\n').slice(-30).join('\n'));
+      if (status !== 0) t.comment(stderr.slice(-3000));
+      t.equal(status, 0);
       const [, runs, coverage] = /#(\d+)\s+DONE +cov: (\d+)/.exec(stderr) ?? [];
       t.ok(Number(runs) >= RUNS);
       t.ok(Number(coverage) > 100, 'coverage is counted');
