@@ -4,6 +4,7 @@ import {
   AckLevel,
   ClientFrameSchema,
   Code,
+  EventKind,
   Level,
   OperationKind,
   ServerFrameSchema,
@@ -19,13 +20,14 @@ import { encodePredicate } from '#lib/query/predicate-codec.js';
 import { parsePredicate } from '#lib/query/predicate-text.js';
 import { DATA, ringBufferBytes, TAIL } from '#lib/ring/ring-layout.js';
 import { RingProducer } from '#lib/ring/ring-producer.js';
+import { writeEvent } from '#lib/wire/event-writer.js';
 import {
   FRAME_HEAD_BYTES_MAX,
-  writeEvent,
   writeEventsHead,
   writeResult,
   writeResultsHead,
 } from '#lib/wire/frame-writer.js';
+import { NO_RECORD } from '#lib/wire/record-fields.js';
 import { readFrame } from './frame-oracle.js';
 import { type RecordFields, recordImage } from './record-image.js';
 
@@ -103,7 +105,8 @@ t.test('WIRE-21: the result of the page is the result on the wire', async (t) =>
 t.test('WIRE-21: the event of the page is the event on the wire', async (t) => {
   const { words, wordBytes, record: at } = recordImage(record);
   const buffer = new Uint8Array(200);
-  const end = writeEvent(buffer, FRAME_HEAD_BYTES_MAX, words, wordBytes, at);
+  const event = { kind: EventKind.PUT, record: at, old: NO_RECORD };
+  const end = writeEvent(buffer, FRAME_HEAD_BYTES_MAX, event, words, wordBytes);
   const start = writeEventsHead(buffer, FRAME_HEAD_BYTES_MAX, end, TOPIC, MS, 4);
   const bytes = buffer.subarray(start, end);
   t.equal(bytesUnder('wire-frame.md', 'Its event'), hexOf(bytes));

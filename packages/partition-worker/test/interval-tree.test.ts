@@ -10,13 +10,13 @@ const MANY = 100_000;
 /** An AVL tree of n nodes is lower than this. */
 const heightMax = (nodes: number): number => 1.4405 * Math.log2(nodes + 2);
 
-/** Says how many ends of nodes a lookup compares. */
+/** Says how many nodes a lookup comes to. */
 class CountedIntervals extends NumberIntervals {
   looks = 0;
 
-  protected override endsBefore(node: number): boolean {
+  protected override allEndBefore(node: number): boolean {
     this.looks++;
-    return super.endsBefore(node);
+    return super.allEndBefore(node);
   }
 }
 

@@ -1,4 +1,4 @@
-import { randomInt } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -82,6 +82,9 @@ export class Coordinator {
   readonly #ended: Promise<never> = new Promise((_, reject) => {
     this.#onEnded = reject;
   });
+  /** By what cursors of earlier connections and starts are judged. */
+  #store = 0n;
+  #bases: ReadonlyMap<number, Float64Array> = new Map();
   /** Undefined from recovery until the persistence thread has told. */
   #unflushed: number | undefined = 0;
 
@@ -105,7 +108,7 @@ export class Coordinator {
       memory: this.#memory,
       version: options.version,
       nowMs: () => performance.now(),
-      connections: () => this.#gateway.connections,
+      gateway: () => this.#gateway,
     });
     this.#gateway = new Gateway({
       memory: this.#memory,
@@ -113,6 +116,7 @@ export class Coordinator {
       time,
       node: randomInt(1, NODE_MAX + 1),
       version: options.version,
+      random: randomBytes,
       publish: (topic, bytes) => this.#transport?.publish(topic, bytes),
       http: (path, isLocal) => this.#status.answer(path, isLocal),
       onWork: () => this.#loop.wake(),
@@ -142,7 +146,7 @@ export class Coordinator {
       this.#gateway.checkDeadlines();
       this.#status.observe();
     });
-    this.#gateway.open(this.#status.epoch);
+    this.#gateway.open({ epoch: this.#status.epoch, store: this.#store, bases: this.#bases });
     this.#status.phase = 'ready';
     return port;
   }
@@ -247,6 +251,7 @@ export class Coordinator {
     switch (status.kind) {
       case 'opened':
         this.#status.epoch = status.epoch;
+        this.#store = status.store;
         this.#status.database = 'up';
         return;
       case 'recovering':
@@ -255,6 +260,7 @@ export class Coordinator {
       case 'recovered':
         this.#status.recovered = status.records;
         this.#clock.ms = Math.max(this.#clock.ms, status.ms + 1);
+        this.#bases = status.bases;
         this.#unflushed = undefined;
         this.#onRecovered();
         return;

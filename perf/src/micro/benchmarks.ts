@@ -1,6 +1,8 @@
 import { DRIFT_MS_MAX, HybridLogicalClock } from '@tidewire/core';
 import {
+  type EventFields,
   FrameReader,
+  NO_RECORD,
   OPERATION_READ,
   Operation,
   type ResultFields,
@@ -12,6 +14,7 @@ import {
 } from '@tidewire/core/threads';
 import { compareWrite } from '@tidewire/partition-worker/conflict';
 import { RecordStore } from '@tidewire/partition-worker/store';
+import { EventKind } from '@tidewire/schemas';
 import { drawRanks } from '../load/distribution.js';
 import { operationTemplate } from '../load/operation-template.js';
 import { SEED } from '../load/random.js';
@@ -55,11 +58,11 @@ export const MICRO_BENCHMARKS: readonly (() => MicroBenchmark)[] = [
   conflictRule,
   clockReceive,
   valueParse,
-  () => predicateMatch(10, 2),
-  () => predicateMatch(100, 2),
-  () => predicateMatch(1000, 2),
-  () => predicateMatch(10_000, 2),
-  () => predicateMatch(100_000, 2),
+  () => predicateMatch(10, 4),
+  () => predicateMatch(100, 5),
+  () => predicateMatch(1000, 6),
+  () => predicateMatch(10_000, 9),
+  () => predicateMatch(100_000, 25),
   () => predicateParseAndMatch(10_000),
 ];
 
@@ -84,7 +87,7 @@ function ringHandOver(): MicroBenchmark {
 
 /** One put a frame: the whole of `open` and `nextOperation`. */
 function frameRead(): MicroBenchmark {
-  const shape = { isGet: false, valueBytes: 100, stamped: true, safe: false };
+  const shape = { isGet: false, valueBytes: 100, stamped: true, safe: false, predicates: 0 };
   const template = operationTemplate({ ...shape, operationsPerFrame: 1 });
   const body = Uint8Array.from(template.bytes.subarray(template.clockAt - 1));
   const reader = new FrameReader();
@@ -123,8 +126,9 @@ function resultWrite(): MicroBenchmark {
 
 function eventWrite(): MicroBenchmark {
   const { store, record, target, wordBytes } = storeWithRecord();
+  const event: EventFields = { kind: EventKind.PUT, record, old: NO_RECORD };
   const batch = (): number => {
-    for (let i = 0; i < BATCH; i++) writeEvent(target, 0, store.words, wordBytes, record);
+    for (let i = 0; i < BATCH; i++) writeEvent(target, 0, event, store.words, wordBytes);
     return BATCH;
   };
   return { name: 'frame writer: an event', bar: 5, batch };
@@ -195,7 +199,7 @@ function valueParse(): MicroBenchmark {
     if (parsed === 0) throw new Error('nothing was parsed');
     return BATCH;
   };
-  return { name: 'JSON.parse: both values of a change', bar: 9, batch };
+  return { name: 'JSON.parse: both values of a change', bar: 14, batch };
 }
 
 function predicateMatch(predicates: number, bar: number): MicroBenchmark {
@@ -217,7 +221,7 @@ function predicateParseAndMatch(predicates: number): MicroBenchmark {
     if (concerned !== 4 * BATCH) throw new Error('a change concerned others');
     return BATCH;
   };
-  return { name: `predicates: the same, parsed, ${predicates}`, bar: 9, batch };
+  return { name: `predicates: the same, parsed, ${predicates}`, bar: 25, batch };
 }
 
 function storeWithRecord(): {

@@ -40,6 +40,12 @@ export const RECOVERED = 69;
 export const RECORDS = 70;
 /** Spans of 64 KiB that the store uses. */
 export const SPANS = 71;
+/** Catch-ups and queries under way. */
+export const STREAMS = 72;
+/** Topics told, by kind. */
+export const TOPICS_MAP = 73;
+export const TOPICS_KEY = 74;
+export const TOPICS_PREDICATE = 75;
 
 // Doorbells: one word, any thread rings.
 export const WORKER_DOORBELL = 96;

@@ -1,6 +1,6 @@
 import { compareText } from '@tidewire/core';
 import type { Candidates } from './candidates.js';
-import { IntervalTree, SOUGHT } from './interval-tree.js';
+import { IntervalTree, NO_NODE, SOUGHT } from './interval-tree.js';
 import type { Interval } from './number-intervals.js';
 
 /**
@@ -10,6 +10,7 @@ import type { Interval } from './number-intervals.js';
 export class TextIntervals extends IntervalTree {
   readonly #lows: string[] = [''];
   readonly #highs: (string | undefined)[] = [undefined]; // undefined: behind all texts
+  readonly #lasts: (string | undefined)[] = [undefined]; // where the last of the subtree ends
 
   /** Returns the link to remove it by; 0 for an interval that holds nothing. */
   add(interval: Interval<string>, entry: number): number {
@@ -41,16 +42,24 @@ export class TextIntervals extends IntervalTree {
     );
   }
 
-  protected override endsLater(left: number, right: number): boolean {
-    return compareHighs(this.#highs[left], this.#highs[right]) > 0;
-  }
-
   protected override beginsBehind(node: number): boolean {
     return compareText(this.#lows[node], this.#lows[SOUGHT]) > 0;
   }
 
   protected override endsBefore(node: number): boolean {
     return compareHighs(this.#highs[node], this.#lows[SOUGHT]) <= 0;
+  }
+
+  protected override allEndBefore(node: number): boolean {
+    return compareHighs(this.#lasts[node], this.#lows[SOUGHT]) <= 0;
+  }
+
+  protected override settleLast(node: number, left: number, right: number): void {
+    let last = this.#highs[node];
+    for (const child of [left, right])
+      if (child !== NO_NODE && compareHighs(this.#lasts[child], last) > 0)
+        last = this.#lasts[child];
+    this.#lasts[node] = last;
   }
 
   protected override keep(node: number): void {
