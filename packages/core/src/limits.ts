@@ -81,6 +81,9 @@ export const RETRY_AFTER_MS = 50;
 // What a client library keeps while the connection is away or its window is full.
 export const CLIENT_QUEUE_OPERATIONS_MAX = 16_384;
 export const CLIENT_QUEUE_BYTES_MAX: number = 64 * 1024 * 1024;
+export const CLIENT_QUEUE_QUERIES_MAX = 1024;
+/** Rows that have come and were not taken yet. */
+export const CLIENT_ROWS_BYTES_MAX: number = 64 * 1024 * 1024;
 
 // Turns of the gateway.
 /** Records taken from one outbound ring before the others get their turn. */
