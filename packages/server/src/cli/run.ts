@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { Code, TidewireError } from '@tidewire/client';
 import type { Command, Flags } from './command.js';
 import { get } from './get.js';
+import { increment } from './increment.js';
 import { info } from './info.js';
 import { Exit, FailedError, type Io, UsageError } from './io.js';
 import { load } from './load.js';
@@ -11,7 +12,7 @@ import { remove } from './remove.js';
 import { watch } from './watch.js';
 
 const URL_DEFAULT = 'ws://127.0.0.1:7271';
-const COMMANDS: readonly Command[] = [put, get, remove, watch, load, info];
+const COMMANDS: readonly Command[] = [put, get, remove, increment, watch, load, info];
 
 const OPTIONS = {
   url: { type: 'string' },
