@@ -7,13 +7,13 @@ import type { QueryFields } from './protocol.js';
 /** Which records, in which order; each at most once, as it stands. */
 export interface FetchOptions<T> {
   /** Default: every record of the map. */
-  readonly where?: Where<T>;
+  readonly where?: Where<T> | undefined;
   /** A field as predicates name it, `address.city` or `$stamp`; needs a limit. */
-  readonly orderBy?: string;
+  readonly orderBy?: string | undefined;
   /** Largest first; needs a limit. */
-  readonly descending?: boolean;
+  readonly descending?: boolean | undefined;
   /** At most so many: the first by `orderBy`, else by key. Without it all, in no order. */
-  readonly limit?: number;
+  readonly limit?: number | undefined;
 }
 
 /** @throws TidewireError INVALID or TOO_LARGE for what the server would refuse. */

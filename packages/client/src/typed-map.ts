@@ -213,8 +213,8 @@ export class TypedMap<T> {
 
   /** How many records there are. */
   async count({ where }: Pick<FetchOptions<T>, 'where'> = {}): Promise<number> {
-    const fields = this.#queryFields(where === undefined ? {} : { where });
-    return (await this.#collect({ ...fields, countOnly: true })).count;
+    const fields = { ...this.#queryFields({ where }), countOnly: true };
+    return (await this.#collect(fields)).count;
   }
 
   #interestFields(

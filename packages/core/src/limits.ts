@@ -171,7 +171,7 @@ assert(
 assert(FRAME_BYTES_MAX < TRANSPORT_FRAME_BYTES_MAX, 'a frame too long is refused by name');
 assert(KEY_BYTES_MAX + 2 * VALUE_BYTES_MAX + 512 <= FRAME_BUFFER_BYTES, 'an event fits a frame');
 assert(
-  SESSION_SOFT_BYTES + LAG_LOOK_BYTES + FRAME_BUFFER_BYTES < SESSION_HARD_BYTES / 2,
+  SESSION_SOFT_BYTES + 2 * LAG_LOOK_BYTES + FRAME_BUFFER_BYTES < SESSION_HARD_BYTES,
   'events stop before the connection is closed',
 );
 assert(

@@ -55,9 +55,9 @@ t.test('POOL-1: a worker that dies is started again and goes on where it was', a
   t.same(deaths, [false]);
   const [first, firstEvent, second, secondEvent, read] = gateway.heard;
   t.ok(saysOutcome(first, Code.APPLIED));
-  t.match(firstEvent, /^event 4 /);
+  t.match(firstEvent, /^event PUT 4 /);
   t.ok(saysOutcome(second, Code.APPLIED));
-  t.match(secondEvent, /^event 4 /);
+  t.match(secondEvent, /^event PUT 4 /);
   t.ok(saysOutcome(read, Code.FOUND));
 });
 

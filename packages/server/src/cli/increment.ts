@@ -16,7 +16,7 @@ export const increment: Command = {
   run: async ({ operands: [map, key, by = '1'], flags, url, io }: Call) => {
     if (!NUMBER.test(by)) throw new UsageError(`${JSON.stringify(by)} is not an integer`);
     const entry = await withClient(url, (client) =>
-      client.map(map).increment(key, BigInt(by), { safe: flags.safe }),
+      client.map(map).increment(key, BigInt(by), flags.safe ? { safe: true } : {}),
     );
     io.stdout.write(`${new TextDecoder().decode(entry.bytes)}\n`);
     return Exit.DONE;
