@@ -1,5 +1,15 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { Code, PROTOCOL_VERSION, packStamp, STAMP_MS_MAX, unpackStamp } from '@tidewire/core';
+import {
+  Code,
+  type Field,
+  fieldMessageOf,
+  messageOf,
+  PROTOCOL_VERSION,
+  type Predicate,
+  packStamp,
+  STAMP_MS_MAX,
+  unpackStamp,
+} from '@tidewire/core';
 import {
   AckLevel,
   type ClientFrame,
@@ -7,16 +17,19 @@ import {
   OperationKind,
   type ServerFrame,
   ServerFrameSchema,
+  StartFrom,
   ValueKind,
 } from '@tidewire/schemas';
+import type { CursorFields } from './cursor.js';
 import { TidewireError } from './error.js';
 import type { Stamp } from './stamp.js';
+import type { Guard, UpdateKind } from './update.js';
 
 /** The wire: our frames to bytes and the server's bytes to frames. The only user of protobuf-es. */
 
 export interface OperationFields {
   readonly requestId: number;
-  readonly kind: 'put' | 'remove' | 'get';
+  readonly kind: 'put' | 'remove' | 'get' | UpdateKind;
   readonly map: string;
   readonly key: string;
   readonly value: Uint8Array;
@@ -26,6 +39,38 @@ export interface OperationFields {
   /** 0: for ever. */
   readonly ttlMs: number;
   readonly safe: boolean;
+  /** Makes a put or remove an update. */
+  readonly guard?: Guard | undefined;
+}
+
+/** An operation as it is sent. */
+export interface SentOperation extends OperationFields {
+  /** Epoch under which it was sent before; 0: it was not. */
+  readonly firstEpoch: bigint;
+}
+
+export interface SubscribeFields {
+  readonly subscriptionId: number;
+  readonly map: string;
+  /** Empty: the whole map. */
+  readonly key: string;
+  readonly where: Predicate | undefined;
+  readonly start: 'now' | 'snapshot' | 'resume';
+  /** 0: none. */
+  readonly knownSequence: number;
+  readonly withOld: boolean;
+  /** 0: no bound. */
+  readonly maxHz: number;
+}
+
+export interface QueryFields {
+  readonly map: string;
+  readonly where: Predicate | undefined;
+  readonly orderBy: Field | undefined;
+  readonly descending: boolean;
+  /** 0: all of them. */
+  readonly limit: number;
+  readonly countOnly: boolean;
 }
 
 export type ServerBody = Exclude<ServerFrame['body'], { case: undefined }>;
@@ -36,32 +81,90 @@ export interface ReceivedFrame {
 }
 
 /** More than an operation's fields and framing take beside map, key and value. */
-export const OPERATION_OVERHEAD_BYTES = 64;
+export const OPERATION_OVERHEAD_BYTES = 96;
 
 const KINDS = {
   put: OperationKind.PUT,
   remove: OperationKind.REMOVE,
   get: OperationKind.GET,
+  increment: OperationKind.INCREMENT,
+  minimum: OperationKind.MINIMUM,
+  maximum: OperationKind.MAXIMUM,
+  merge: OperationKind.MERGE,
+  append: OperationKind.APPEND,
+} as const;
+
+const STARTS = {
+  now: StartFrom.NOW,
+  snapshot: StartFrom.SNAPSHOT,
+  resume: StartFrom.RESUME,
 } as const;
 
 /** Hello carries no clock: the client's runs only from Welcome on. */
-export function encodeHello(hello: { node: number; token: string }): Uint8Array<ArrayBuffer> {
-  return encode(0n, { case: 'hello', value: { protocolVersion: PROTOCOL_VERSION, ...hello } });
+export function encodeHello(hello: {
+  node: number;
+  token: string;
+  resumeToken: Uint8Array;
+  cursor: CursorFields | undefined;
+}): Uint8Array<ArrayBuffer> {
+  const value = {
+    protocolVersion: PROTOCOL_VERSION,
+    node: hello.node,
+    token: hello.token,
+    resumeToken: hello.resumeToken,
+    ...(hello.cursor && { cursor: cursorMessage(hello.cursor) }),
+  };
+  return encode(0n, { case: 'hello', value });
 }
 
 export function encodeOperations(
   clock: bigint,
-  batch: readonly OperationFields[],
+  batch: readonly SentOperation[],
+  lowestPending: number,
 ): Uint8Array<ArrayBuffer> {
-  return encode(clock, { case: 'operations', value: { operations: batch.map(operationMessage) } });
+  const value = { operations: batch.map(operationMessage), lowestPending };
+  return encode(clock, { case: 'operations', value });
 }
 
-/** An empty key subscribes to the whole map. */
+/** It is executed on what stands, so that sending it again is not harmless by its stamp. */
+export function isUpdate({ kind, guard }: OperationFields): boolean {
+  return KINDS[kind] >= OperationKind.INCREMENT || guard !== undefined;
+}
+
 export function encodeSubscribe(
   clock: bigint,
-  subscribe: { subscriptionId: number; map: string; key: string },
+  { where, start, knownSequence, ...fields }: SubscribeFields,
 ): Uint8Array<ArrayBuffer> {
-  return encode(clock, { case: 'subscribe', value: subscribe });
+  const { subscriptionId, map, key, withOld, maxHz } = fields;
+  const value = {
+    subscriptionId,
+    map,
+    key,
+    withOld,
+    maxHz,
+    ...(where && { where: messageOf(where) }),
+    start: STARTS[start],
+    knownSequence: BigInt(knownSequence),
+  };
+  return encode(clock, { case: 'subscribe', value });
+}
+
+export function encodeQuery(
+  clock: bigint,
+  requestId: number,
+  { where, orderBy, ...fields }: QueryFields,
+): Uint8Array<ArrayBuffer> {
+  const value = {
+    ...fields,
+    requestId,
+    ...(where && { where: messageOf(where) }),
+    ...(orderBy && { orderBy: fieldMessageOf(orderBy) }),
+  };
+  return encode(clock, { case: 'query', value });
+}
+
+export function encodeCancelQuery(clock: bigint, requestId: number): Uint8Array<ArrayBuffer> {
+  return encode(clock, { case: 'cancelQuery', value: { requestId } });
 }
 
 export function encodeUnsubscribe(clock: bigint, subscriptionId: number): Uint8Array<ArrayBuffer> {
@@ -101,7 +204,16 @@ function parse(bytes: Uint8Array): ServerFrame {
   }
 }
 
-function operationMessage(fields: OperationFields) {
+function cursorMessage({ store, epoch, delivered, seen }: CursorFields) {
+  return { store, epoch, delivered: sequenceMessages(delivered), seen: sequenceMessages(seen) };
+}
+
+function sequenceMessages(sequences: ReadonlyMap<number, number>) {
+  return [...sequences].map(([partition, sequence]) => ({ partition, sequence: BigInt(sequence) }));
+}
+
+function operationMessage(fields: SentOperation) {
+  const { guard } = fields;
   return {
     requestId: fields.requestId,
     kind: KINDS[fields.kind],
@@ -113,5 +225,10 @@ function operationMessage(fields: OperationFields) {
     node: fields.stamp?.node ?? 0,
     ttlMs: BigInt(fields.ttlMs),
     ackLevel: fields.safe ? AckLevel.SAFE : AckLevel.FAST,
+    ifAbsent: guard?.ifAbsent ?? false,
+    ifStamp: guard?.ifStamp ? packStamp(guard.ifStamp.ms, guard.ifStamp.counter) : 0n,
+    ifNode: guard?.ifStamp?.node ?? 0,
+    keep: guard?.keep ?? 0,
+    firstEpoch: isUpdate(fields) ? fields.firstEpoch : 0n,
   };
 }

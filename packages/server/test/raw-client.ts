@@ -5,12 +5,14 @@ import {
   type Error as ErrorFrame,
   type Event,
   type OperationSchema,
+  type Progress,
   type Result,
   type ServerFrame,
   ServerFrameSchema,
+  type Slice,
   type Welcome,
 } from '@tidewire/schemas';
-import { type RawData, WebSocket } from 'ws';
+import { type ClientOptions, type RawData, WebSocket } from 'ws';
 
 export type Body = MessageInitShape<typeof ClientFrameSchema>['body'];
 export type OperationInit = MessageInitShape<typeof OperationSchema>;
@@ -18,7 +20,12 @@ export type OperationInit = MessageInitShape<typeof OperationSchema>;
 /** Frames of one connection, written and read by the schema: no library of ours in between. */
 export class RawClient {
   readonly events: Event[] = [];
+  readonly slices: Slice[] = [];
   readonly errors: ErrorFrame[] = [];
+  readonly lags: boolean[] = [];
+  /** Catch-ups that have ended. */
+  caughtUp = 0;
+  progress: Progress | undefined;
   /** The newest clock that the server has shown. */
   clock = 0n;
   /** How the server ended the connection. */
@@ -38,23 +45,25 @@ export class RawClient {
     this.socket = socket;
     socket.on('message', (data) => this.#onFrame(data));
     socket.on('error', () => {}); // `close` follows
-    this.closed = once(socket, 'close').then(([code, reason]) => {
-      this.#isClosed = true;
-      this.#look();
-      return { code, reason: String(reason) };
+    this.closed = new Promise((resolve) => {
+      socket.on('close', (code, reason) => {
+        this.#isClosed = true;
+        this.#look();
+        resolve({ code, reason: String(reason) });
+      });
     });
   }
 
   /** A connection that has not said Hello. */
-  static async open(url: string): Promise<RawClient> {
-    const socket = new WebSocket(url, { perMessageDeflate: false });
+  static async open(url: string, options: ClientOptions = {}): Promise<RawClient> {
+    const socket = new WebSocket(url, { perMessageDeflate: false, ...options });
     const client = new RawClient(socket);
     await once(socket, 'open');
     return client;
   }
 
-  static async connect(url: string, node = 7): Promise<RawClient> {
-    const client = await RawClient.open(url);
+  static async connect(url: string, node = 7, options: ClientOptions = {}): Promise<RawClient> {
+    const client = await RawClient.open(url, options);
     client.say({ case: 'hello', value: { protocolVersion: 1, node } });
     await client.until(() => client.has('welcome'));
     return client;
@@ -146,6 +155,16 @@ export class RawClient {
         break;
       case 'subscribed':
         this.#onSubscribed.get(body.value.subscriptionId)?.();
+        break;
+      case 'catchUp':
+        this.slices.push(...body.value.slices);
+        if (body.value.isDone) this.caughtUp++;
+        break;
+      case 'progress':
+        this.progress = body.value;
+        break;
+      case 'lag':
+        this.lags.push(body.value.isLagging);
         break;
       case 'error':
         this.errors.push(body.value);
