@@ -59,16 +59,24 @@ export class PostgresStore implements Store {
   readonly #connection: DatabaseConnection;
   readonly #holderMs: number;
   readonly #guess: NewRowsGuess = new NewRowsGuess();
-  #epoch = 0;
+  #epoch: number;
   #number = 0;
   #link: Link | undefined;
   #renewal: Promise<Link> | undefined;
   #fenced = false;
 
-  /** `holderMs`: how long a take-over waits for a statement that holds the fence. */
-  constructor(connection: DatabaseConnection, holderMs: number = FENCE_HOLDER_MS) {
+  constructor(
+    connection: DatabaseConnection,
+    options: {
+      /** How long a take-over waits for a statement that holds the fence. */
+      holderMs?: number;
+      /** Opened by another store of this process, in the place of which this one writes on. */
+      epoch?: number | undefined;
+    } = {},
+  ) {
     this.#connection = connection;
-    this.#holderMs = holderMs;
+    this.#holderMs = options.holderMs ?? FENCE_HOLDER_MS;
+    this.#epoch = options.epoch ?? 0;
   }
 
   async open(options: { takeOver: boolean }): Promise<Opening> {

@@ -28,7 +28,13 @@ class Run {
     this.#channel.port1.on('message', (status) => this.statuses.push(status));
     const { memory } = this;
     let hasEnded = false;
-    const ended = main({ memory, connection, takeOver, port: this.#channel.port2 }).finally(() => {
+    const ended = main({
+      memory,
+      connection,
+      takeOver,
+      epoch: undefined,
+      port: this.#channel.port2,
+    }).finally(() => {
       hasEnded = true;
     });
     while (!hasEnded) {

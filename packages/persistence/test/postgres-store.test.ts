@@ -61,7 +61,7 @@ t.test('FENCE-5: a take-over ends a statement that holds the fence too long', as
   await store.close();
   await sql.unsafe('BEGIN; SELECT 1 FROM tidewire.fence FOR SHARE');
   const [{ database }] = await sql`SELECT current_database() AS database`;
-  const second = new PostgresStore({ ...server.server.connection, database }, 50);
+  const second = new PostgresStore({ ...server.server.connection, database }, { holderMs: 50 });
   t.teardown(() => second.close());
   t.match(await second.open(FIRST), { epoch: 2 });
   await t.rejects(sql.unsafe('COMMIT; SELECT 1 FROM tidewire.fence FOR SHARE; SELECT 1/0'));
@@ -78,7 +78,7 @@ t.test('FENCE-8: a flush under way commits before a take-over or never', async (
     WHERE datname = current_database() AND wait_event_type = 'Lock'`;
   while ((await sql.unsafe(isStalled)).length === 0);
   const [{ database }] = await sql`SELECT current_database() AS database`;
-  const second = new PostgresStore({ ...server.server.connection, database }, 50);
+  const second = new PostgresStore({ ...server.server.connection, database }, { holderMs: 50 });
   t.teardown(() => second.close());
   await second.open({ takeOver: true });
   await sql.unsafe('COMMIT');
@@ -260,7 +260,7 @@ t.test('FENCE-9: a large flush under way commits before a take-over or never', a
     WHERE datname = current_database() AND wait_event_type = 'Lock'`;
   while ((await sql.unsafe(isStalled)).length === 0);
   const { database } = sql.options;
-  const second = new PostgresStore({ ...server.server.connection, database }, 50);
+  const second = new PostgresStore({ ...server.server.connection, database }, { holderMs: 50 });
   t.teardown(() => second.close());
   await second.open({ takeOver: true });
   await sql.unsafe('COMMIT');
