@@ -82,16 +82,18 @@ t.test('PROG-2: Progress is behind what max_hz held back, too', async (t) => {
 
 t.test('PROG-7: Progress that comes in one turn with its events is behind them', async (t) => {
   const bench = new TestBench();
-  const [writer, client] = [bench.client(1), bench.client(2)];
+  const [writer, client, slow] = [bench.client(1), bench.client(2), bench.client(3)];
   // The topic, the change and the first report in one turn of the worker.
-  client.say({ case: 'subscribe', value: { subscriptionId: 1, map: 'users', maxHz: 1 } });
+  slow.say({ case: 'subscribe', value: { subscriptionId: 1, map: 'users', maxHz: 1 } });
   client.say({ case: 'subscribe', value: { subscriptionId: 2, map: 'users' } });
   write(writer, put('a', '1'));
   bench.settle();
   const changes = new Map([[partitionOfKey('a'), 1]]);
-  checkOrder(client, changes);
-  t.same(sequencesOf(client), [{ [partitionOfKey('a')]: 1 }]);
-  t.equal(client.events.length, 2);
+  for (const one of [client, slow]) {
+    checkOrder(one, changes);
+    t.same(sequencesOf(one), [{ [partitionOfKey('a')]: 1 }]);
+    t.equal(one.events.length, 1);
+  }
   // The report is asked for, and taken only when the second is over.
   bench.second();
   bench.nowMs += 900;
@@ -101,9 +103,11 @@ t.test('PROG-7: Progress that comes in one turn with its events is behind them',
   bench.nowMs += 100;
   bench.gateway.doWork();
   bench.gateway.flush();
-  checkOrder(client, changes);
-  t.same(sequencesOf(client).slice(1), [{ [partitionOfKey('a')]: 2 }]);
-  t.equal(client.events.length, 4);
+  for (const one of [client, slow]) {
+    checkOrder(one, changes);
+    t.same(sequencesOf(one).slice(1), [{ [partitionOfKey('a')]: 2 }]);
+    t.equal(one.events.length, 2);
+  }
 });
 
 t.test(
