@@ -80,6 +80,7 @@ module.exports = {
     ),
     ...[
       'uWebSockets.js:packages/gateway/src/uws-transport',
+      'ws:packages/(gateway/src/ws-transport|client/src/node)',
       'postgres:packages/persistence/src/postgres-store',
       'piscina:packages/(partition-worker/src/partition-pool|server/src/persistence-thread)',
     ].map((pair) => {

@@ -105,10 +105,8 @@ export class Subscriber {
   /** @throws TidewireError INVALID for slices that break their rules. */
   onCatchUp(catchUp: CatchUp): void {
     const { connection, cursor } = this.#options;
-    for (const { partition, sequence, events } of catchUp.slices) {
-      cursor.see(partition, Number(sequence));
-      for (const event of events) cursor.see(partition, Number(event.sequence));
-    }
+    // A slice has all that it shows up to its sequence, also by leaving a key out.
+    for (const { partition, sequence } of catchUp.slices) cursor.see(partition, Number(sequence));
     const standing = this.#standing.get(catchUp.subscriptionId);
     standing?.interest.onCatchUp(catchUp, connection.server.salt);
   }

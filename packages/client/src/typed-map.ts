@@ -1,31 +1,39 @@
-import {
-  COUNTER_MAX,
-  Code,
-  MAX_HZ_MAX,
-  NODE_MAX,
-  type Predicate,
-  STAMP_MS_MAX,
-  TTL_MS_MAX,
-} from '@tidewire/core';
+import { COUNTER_MAX, Code, MAX_HZ_MAX, NODE_MAX, STAMP_MS_MAX, TTL_MS_MAX } from '@tidewire/core';
+import type { Result } from '@tidewire/schemas';
 import type { Connection } from './connection.js';
-import type { Entry } from './entry.js';
+import { Entry, entryFieldsOf } from './entry.js';
+import type { Environment } from './environment.js';
 import { TidewireError } from './error.js';
 import { type EntryEvent, entryEventOf, type QueryEvent, queryEventOf } from './event.js';
 import type { Change } from './held-records.js';
+import type { InterestFields } from './interest.js';
+import { type LiveOptions, type LiveView, openLiveView } from './live-view.js';
 import { nameBytes, utf8Of } from './name.js';
 import type { OperationDraft, OperationSender } from './operation-sender.js';
-import { checkedPredicate } from './predicate.js';
-import { entryOf, writeResultOf } from './result.js';
+import { checkedPredicate, type Where } from './predicate.js';
+import type { QueryFields } from './protocol.js';
+import { type FetchOptions, queryFieldsOf } from './query.js';
+import type { QuerySender } from './query-sender.js';
+import { entryOf, updatedEntryOf, writeResultOf } from './result.js';
+import { RowCollection, RowQueue } from './row-sinks.js';
 import type { ServerClock } from './server-clock.js';
 import type { Stamp } from './stamp.js';
 import type { Subscriber } from './subscriber.js';
 import type {
   EventHandler,
+  From,
   QueryHandler,
   QueryOptions,
   SubscribeOptions,
   Subscription,
 } from './subscription.js';
+import {
+  type AppendOptions,
+  argumentBytes,
+  guardOf,
+  type UpdateKind,
+  type UpdateOptions,
+} from './update.js';
 import type { WriteResult } from './write-result.js';
 
 export interface WriteOptions {
@@ -33,17 +41,23 @@ export interface WriteOptions {
   readonly safe?: boolean;
   /** The write's own time instead of now; a write repeated under its stamp is harmless. */
   readonly stamp?: Stamp;
+  /** Only if the record has this stamp; else PRECONDITION. */
+  readonly ifStamp?: Stamp;
 }
 
 export interface PutOptions extends WriteOptions {
   /** Milliseconds from the stamp on after which the record counts as removed. */
   readonly ttlMs?: number;
+  /** Only if the key has no value; else PRECONDITION. */
+  readonly ifAbsent?: boolean;
 }
 
 interface MapParts {
+  readonly environment: Environment;
   readonly connection: Connection;
   readonly clock: ServerClock;
   readonly sender: OperationSender;
+  readonly querySender: QuerySender;
   readonly subscriber: Subscriber;
 }
 
@@ -90,6 +104,43 @@ export class TypedMap<T> {
     return this.#write({ kind: 'remove', key, value: NO_BYTES, storedAs: 'json' }, options);
   }
 
+  /** Adds `by` to the number that stands, 0 if there is none; integers exactly, of any length. */
+  async increment(
+    key: string,
+    by: number | bigint = 1,
+    options: UpdateOptions = {},
+  ): Promise<Entry<T>> {
+    return this.#update('increment', key, by, options);
+  }
+
+  /** Leaves the smaller of `bound` and the number that stands. */
+  async minimum(
+    key: string,
+    bound: number | bigint,
+    options: UpdateOptions = {},
+  ): Promise<Entry<T>> {
+    return this.#update('minimum', key, bound, options);
+  }
+
+  /** Leaves the larger of `bound` and the number that stands. */
+  async maximum(
+    key: string,
+    bound: number | bigint,
+    options: UpdateOptions = {},
+  ): Promise<Entry<T>> {
+    return this.#update('maximum', key, bound, options);
+  }
+
+  /** JSON merge patch (RFC 7396): members of `patch` replace those that stand, null removes them. */
+  async merge(key: string, patch: unknown, options: UpdateOptions = {}): Promise<Entry<T>> {
+    return this.#update('merge', key, patch, options);
+  }
+
+  /** Adds `element` to the end of the array that stands, and keeps the last `keep` of them. */
+  async append(key: string, element: unknown, options: AppendOptions = {}): Promise<Entry<T>> {
+    return this.#update('append', key, element, options);
+  }
+
   /** The record under `key`, or undefined. */
   async get(key: string): Promise<Entry<T> | undefined> {
     const draft: OperationDraft = {
@@ -109,18 +160,8 @@ export class TypedMap<T> {
    * the subscription goes on where it was: of a key that changed meanwhile its latest state is told.
    */
   async subscribe(handler: EventHandler<T>, options: SubscribeOptions = {}): Promise<Subscription> {
-    const { limits } = this.#parts.connection.server;
-    nameBytes('map', this.name, limits.mapBytesMax);
-    if (options.key !== undefined) nameBytes('key', options.key, limits.keyBytesMax);
-    const fields = {
-      map: this.name,
-      key: options.key ?? '',
-      where: undefined,
-      withOld: false,
-      maxHz: checkedMaxHz(options.maxHz),
-      from: options.from ?? 'now',
-    } as const;
     const onChange = (change: Change): void => handler(entryEventOf(change) as EntryEvent<T>);
+    const fields = this.#interestFields({ from: 'now', ...options });
     return this.#parts.subscriber.subscribe(fields, onChange, options);
   }
 
@@ -129,39 +170,124 @@ export class TypedMap<T> {
    * each that comes to match, changes, or matches no longer.
    */
   async query(
-    where: Predicate,
+    where: Where<T>,
     handler: QueryHandler<T>,
     options: QueryOptions = {},
   ): Promise<Subscription> {
+    const onChange = (change: Change): void => handler(queryEventOf(change) as QueryEvent<T>);
+    const fields = this.#interestFields({ from: 'snapshot', ...options, where });
+    return this.#parts.subscriber.subscribe(fields, onChange, options);
+  }
+
+  /** The records as they stand, kept up to date; resolves when all are there. */
+  async live(options: LiveOptions<T> = {}): Promise<LiveView<T>> {
+    const { environment, subscriber } = this.#parts;
+    const reportError = (error: unknown): void => environment.reportError(error);
+    const fields = this.#interestFields({ ...options, from: 'snapshot' });
+    return openLiveView({ subscriber, reportError }, fields, options);
+  }
+
+  /**
+   * The records as they stand.
+   * @throws TidewireError TOO_LARGE if they are more than this client holds: `list` them.
+   */
+  async fetch(options: FetchOptions<T> = {}): Promise<Entry<T>[]> {
+    const { rows } = await this.#collect(this.#queryFields(options));
+    return rows.map((row) => new Entry<T>(entryFieldsOf(row)));
+  }
+
+  /**
+   * The records as they stand, one after the other: for more of them than should be held at once.
+   * Leaving the loop ends the query. A connection lost after the first record ends it too: UNAVAILABLE.
+   */
+  async *list(options: FetchOptions<T> = {}): AsyncGenerator<Entry<T>, void, undefined> {
+    const queue = new RowQueue();
+    const callOff = this.#parts.querySender.submit(this.#queryFields(options), queue);
+    try {
+      for (let rows = await queue.take(); rows; rows = await queue.take())
+        for (const row of rows) yield new Entry<T>(entryFieldsOf(row));
+    } finally {
+      callOff();
+    }
+  }
+
+  /** How many records there are. */
+  async count({ where }: Pick<FetchOptions<T>, 'where'> = {}): Promise<number> {
+    const fields = { ...this.#queryFields({ where }), countOnly: true };
+    return (await this.#collect(fields)).count;
+  }
+
+  #interestFields(
+    options: SubscribeOptions & QueryOptions & LiveOptions<T> & { readonly from: From },
+  ): InterestFields {
     const { limits } = this.#parts.connection.server;
+    const { key, where } = options;
     nameBytes('map', this.name, limits.mapBytesMax);
-    const fields = {
+    if (key !== undefined) nameBytes('key', key, limits.keyBytesMax);
+    if (key !== undefined && where !== undefined)
+      throw new TidewireError(Code.INVALID, 'A key and a predicate do not go together.');
+    return {
       map: this.name,
-      key: '',
-      where: checkedPredicate(where, limits.predicateBytesMax),
+      key: key ?? '',
+      where: where && checkedPredicate(where, limits.predicateBytesMax),
       withOld: options.withOld ?? false,
       maxHz: checkedMaxHz(options.maxHz),
-      from: options.from ?? 'snapshot',
-    } as const;
-    const onChange = (change: Change): void => handler(queryEventOf(change) as QueryEvent<T>);
-    return this.#parts.subscriber.subscribe(fields, onChange, options);
+      from: options.from,
+    };
+  }
+
+  #queryFields(options: FetchOptions<T>): QueryFields {
+    const { limits } = this.#parts.connection.server;
+    nameBytes('map', this.name, limits.mapBytesMax);
+    return queryFieldsOf(this.name, options, limits);
+  }
+
+  #collect(fields: QueryFields): RowCollection['whole'] {
+    const collection = new RowCollection();
+    this.#parts.querySender.submit(fields, collection);
+    return collection.whole;
   }
 
   #write(
     write: Pick<OperationDraft, 'kind' | 'key' | 'value' | 'storedAs'>,
     options: PutOptions,
   ): Promise<WriteResult> {
-    const { sender, clock, connection } = this.#parts;
+    const { stamp } = options;
+    const draft = this.#draft(write, options);
+    const own = stamp === undefined ? this.#parts.clock.tick() : checkedStamp(stamp);
+    return this.#parts.sender.submit({ ...draft, stamp: own }, writeResultOf);
+  }
+
+  /** Without a stamp: the server gives it one above the record's. */
+  async #update(
+    kind: UpdateKind,
+    key: string,
+    argument: unknown,
+    options: AppendOptions,
+  ): Promise<Entry<T>> {
+    const value = argumentBytes(argument);
+    const draft = this.#draft({ kind, key, value, storedAs: 'json' }, options);
+    const read = (result: Result): Entry<T> | undefined => updatedEntryOf<T>(key, result);
+    const updated = (await this.#parts.sender.submit(draft, read)) ?? (await this.get(key));
+    if (updated) return updated;
+    throw new TidewireError(Code.ABSENT, 'The update was applied; the record is gone by now.');
+  }
+
+  #draft(
+    write: Pick<OperationDraft, 'kind' | 'key' | 'value' | 'storedAs'>,
+    options: PutOptions & AppendOptions,
+  ): OperationDraft {
     const target = this.#target(write.key);
-    checkValue(write.value, connection.server.limits.valueBytesMax);
-    const draft: OperationDraft = {
+    checkValue(write.value, this.#parts.connection.server.limits.valueBytesMax);
+    if (options.ifStamp !== undefined) checkedStamp(options.ifStamp);
+    return {
       ...write,
       ...target,
-      stamp: options.stamp === undefined ? clock.tick() : checkedStamp(options.stamp),
+      stamp: undefined,
       ttlMs: options.ttlMs === undefined ? 0 : checkedTtl(options.ttlMs),
       safe: options.safe ?? false,
+      guard: guardOf(options),
     };
-    return sender.submit(draft, writeResultOf);
   }
 
   #target(key: string): Pick<OperationDraft, 'map' | 'key' | 'nameBytes'> {

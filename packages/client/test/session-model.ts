@@ -208,7 +208,8 @@ export class ModelSession {
       topic.gapNoted = false;
     }
     const { subscriptionId } = topic.subscribe;
-    const slices = (slice ? [slice] : []) as Slice[];
+    const sequence = BigInt(this.#server.partitions[pending.partition].sequence);
+    const slices = (slice ? [{ ...slice, sequence }] : []) as Slice[];
     this.#socket.push({ case: 'catchUp', value: { subscriptionId, slices, isDone } });
     this.progress();
   }

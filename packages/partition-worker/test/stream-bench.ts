@@ -100,7 +100,7 @@ export class StreamBench {
     this.#interests = interests;
     this.#outbound = outbound;
     const events = new ChangeEvents({ outbound, interests, words: store.words });
-    this.#executor = new Executor({ store, outbound, events, control });
+    this.#executor = new Executor({ store, outbound, events, control, effects: memory.effects });
     const collectedUpTo = (partition: number): number => this.collected.get(partition) ?? 0;
     this.streams = new Streams({ outbound, interests, store, control, partitions, collectedUpTo });
   }

@@ -39,6 +39,15 @@ const put = (key: string, value: string, ms: number, more: Partial<Sent> = {}): 
   ms,
   ...more,
 });
+/** The request id of the operation under test is 77. */
+const increment = (key: string, ms: number, token: number, requestId?: number): Sent => ({
+  kind: OperationKind.INCREMENT,
+  key,
+  value: '5',
+  ms,
+  update: { token },
+  ...(requestId === undefined ? {} : { requestId }),
+});
 const get = (key: string): Sent => ({ kind: OperationKind.GET, key, ms: 9 });
 const remove = (key: string, ms: number): Sent => ({ kind: OperationKind.REMOVE, key, ms });
 
@@ -137,6 +146,34 @@ const scenarios: Scenario[] = [
     outcome: Code.DUPLICATE,
     events: [],
   },
+  {
+    name: 'a first increment',
+    before: [],
+    operation: increment('k', 1, 7),
+    outcome: Code.APPLIED,
+    events: ['PUT 11,5', 'ENTER 23'],
+  },
+  {
+    name: 'an increment of a record stamped later',
+    before: [put('k', '41', 9)],
+    operation: increment('k', 1, 7),
+    outcome: Code.APPLIED,
+    events: ['PUT 11,5', 'UPDATE 23'],
+  },
+  {
+    name: 'an increment sent again',
+    before: [increment('k', 1, 7, 77)],
+    operation: increment('k', 1, 7),
+    outcome: Code.APPLIED,
+    events: [],
+  },
+  {
+    name: 'a SAFE increment',
+    before: [put('k', '41', 1)],
+    operation: { ...increment('k', 2, 7), flags: SAFE },
+    outcome: Code.APPLIED,
+    events: ['PUT 11,5', 'UPDATE 23'],
+  },
 ];
 
 function start(
@@ -161,7 +198,7 @@ t.test(
       const bells = doorbells();
       const setup = new FakeGateway(memory);
       setup.introduce(1, INTERESTS);
-      for (const [i, sent] of scenario.before.entries()) setup.send(i + 1, sent);
+      for (const [i, sent] of scenario.before.entries()) setup.send(sent.requestId ?? i + 1, sent);
       work(new Worker(memory, bells, 1));
       setup.listen();
       setup.send(77, scenario.operation);

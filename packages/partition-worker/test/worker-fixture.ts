@@ -3,9 +3,13 @@ import { Code, canonicalPredicate, encodePredicate, hashOf, type Predicate } fro
 import {
   bytesToWords,
   Doorbell,
+  EffectLayout,
+  ForgetSessionRequest,
   InterestEnd,
   InterestKind,
+  OPERATION_EXTENDED,
   Operation,
+  OperationExtension,
   OutboundKind,
   RecordLayout,
   RequestKind,
@@ -45,6 +49,20 @@ export interface Sent {
   readonly expiresAt?: number;
   readonly valueKind?: ValueKind;
   readonly mapId?: number;
+  /** Unless it is said with `send`. */
+  readonly requestId?: number;
+  /** Makes it an update. */
+  readonly update?: UpdateSent;
+}
+
+export interface UpdateSent {
+  /** First word of the resume token; 0: none. */
+  readonly token?: number;
+  readonly lowestPending?: number;
+  /** See OperationExtension. */
+  readonly flags?: number;
+  readonly ifMs?: number;
+  readonly keep?: number;
 }
 
 /** What a topic is about: the map, a key of it, or what matches. */
@@ -63,6 +81,7 @@ export function smallMemory(arenaBytes: number = 3 * 1024 * 1024): WorkerMemory 
     workers: 1,
     arena: new SharedArrayBuffer(arenaBytes),
     control: new SharedArrayBuffer(WorkerControl.CONTROL_WORDS * 4),
+    effects: new SharedArrayBuffer(64 * EffectLayout.EFFECT_WORDS * 4),
     requestRing: ring(128 * 1024),
     interestRing: ring(16 * 1024),
     outboundRing: ring(1024 * 1024),
@@ -141,6 +160,7 @@ export class FakeGateway {
       expiresAt = 0,
       valueKind = ValueKind.JSON,
       mapId = MAP_ID,
+      update,
     }: Sent,
   ): void {
     const keyBytes = new TextEncoder().encode(key);
@@ -148,14 +168,18 @@ export class FakeGateway {
     const keyWords = RecordLayout.wordsOf(keyBytes.length);
     const at = this.#requests.claim(
       RequestKind.OPERATION,
-      Operation.KEY + keyWords + RecordLayout.wordsOf(valueBytes.length),
+      Operation.KEY +
+        keyWords +
+        RecordLayout.wordsOf(valueBytes.length) +
+        (update === undefined ? 0 : OperationExtension.WORDS),
     );
     const { words } = this.#requests;
     const stampMs = START_MS + ms;
+    const allFlags = update === undefined ? flags : flags | OPERATION_EXTENDED;
     words[at + Operation.SESSION] = 9;
     words[at + Operation.REQUEST_ID] = requestId;
     words[at + Operation.HASH] = hashOf(keyBytes);
-    words[at + Operation.MAP_KIND_FLAGS] = (mapId << 16) | (kind << 8) | flags;
+    words[at + Operation.MAP_KIND_FLAGS] = (mapId << 16) | (kind << 8) | allFlags;
     words[at + Operation.MS_LOW] = RecordLayout.lowWord(stampMs);
     words[at + Operation.MS_HIGH_COUNTER] = RecordLayout.highWord(stampMs) << 16;
     words[at + Operation.NODE_VALUE_KIND] = (node << 8) | valueKind;
@@ -166,7 +190,18 @@ export class FakeGateway {
     words[at + Operation.NOW_HIGH] = RecordLayout.highWord(START_MS);
     const key0 = at + Operation.KEY;
     bytesToWords(keyBytes, 0, keyBytes.length, words, this.#requestBytes, key0);
-    bytesToWords(valueBytes, 0, valueBytes.length, words, this.#requestBytes, key0 + keyWords);
+    const value0 = key0 + keyWords;
+    bytesToWords(valueBytes, 0, valueBytes.length, words, this.#requestBytes, value0);
+    const extension = value0 + RecordLayout.wordsOf(valueBytes.length);
+    if (update !== undefined) writeExtension(words, extension, update);
+    this.#requests.commit();
+  }
+
+  /** The session of this token will not come back. */
+  forgetSession(token: number): void {
+    const at = this.#requests.claim(RequestKind.FORGET_SESSION, ForgetSessionRequest.WORDS);
+    this.#requests.words.fill(0, at, at + ForgetSessionRequest.WORDS);
+    this.#requests.words[at + ForgetSessionRequest.TOKEN] = token;
     this.#requests.commit();
   }
 
@@ -259,6 +294,18 @@ export function saysOutcome(
 ): boolean {
   const hex = (code: Code): string => code.toString(16).padStart(2, '0');
   return heard.includes(`08${hex(outcome)}10${hex(refusal)}18`);
+}
+
+function writeExtension(words: Int32Array, at: number, update: UpdateSent): void {
+  const ifMs = START_MS + (update.ifMs ?? 0);
+  words.fill(0, at, at + OperationExtension.WORDS);
+  words[at + OperationExtension.TOKEN] = update.token ?? 0;
+  words[at + OperationExtension.LOWEST_PENDING] = update.lowestPending ?? 0;
+  words[at + OperationExtension.FLAGS] = update.flags ?? 0;
+  words[at + OperationExtension.IF_MS_LOW] = RecordLayout.lowWord(ifMs);
+  words[at + OperationExtension.IF_MS_HIGH_COUNTER] = RecordLayout.highWord(ifMs) << 16;
+  words[at + OperationExtension.IF_NODE] = 1;
+  words[at + OperationExtension.KEEP] = update.keep ?? 0;
 }
 
 /** The body of a SUBSCRIBE record. */
