@@ -1,3 +1,4 @@
+export * from './memory/collection-mark.js';
 export * from './memory/lanes.js';
 export * from './memory/map-table.js';
 export * from './memory/messages.js';

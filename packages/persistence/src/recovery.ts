@@ -141,11 +141,7 @@ export class Recovery {
     target.words[at + RecoveryPartition.PARTITION] = partition;
     target.words[at + RecoveryPartition.SEQUENCE_LOW] = RecordLayout.lowWord(sequence);
     target.words[at + RecoveryPartition.SEQUENCE_HIGH] = RecordLayout.highWord(sequence);
-    target.words.fill(
-      0,
-      at + RecoveryPartition.GC_SEQUENCE_LOW,
-      at + RecoveryPartition.WORDS,
-    );
+    target.words.fill(0, at + RecoveryPartition.GC_SEQUENCE_LOW, at + RecoveryPartition.WORDS);
   }
 
   /** Claims, waiting for room until told to stop: a worker that was given up makes none. */

@@ -45,6 +45,12 @@ export const Operation = {
 
 export const OPERATION_SAFE = 1;
 export const OPERATION_RETURN_WINNER = 2;
+/** The stamp is a client's: where the key is unknown it may be TOO_OLD. */
+export const OPERATION_CLIENT_STAMP = 4;
+/** A put that makes a presence record. */
+export const OPERATION_PRESENCE = 8;
+/** Applies only where a record of this very stamp and node stands; else PRECONDITION. */
+export const OPERATION_IF_SAME = 16;
 
 /**
  * SUBSCRIBE: changes of a map, of a key of it, or of the records for which a predicate holds,
