@@ -1,9 +1,9 @@
 /** For browsers, and for any platform with a `WebSocket` of its own. */
 
-export { Code } from '@tidewire/core';
+export { Code, type Predicate, PredicateError } from '@tidewire/core';
 export { type Client, type ClientOptions, connect } from './client.js';
 export type { ConnectionState } from './connection.js';
-export type { Entry, EntryEvent, StoredKind } from './entry.js';
+export type { Entry, StoredKind } from './entry.js';
 export {
   type Environment,
   platformEnvironment,
@@ -11,8 +11,17 @@ export {
   type SocketConstructor,
 } from './environment.js';
 export { nameOf, TidewireError } from './error.js';
+export type { EntryEvent, QueryEvent } from './event.js';
 export type { ServerInfo } from './link.js';
+export { and, type Fields, not, or, type TestsOf, where } from './query-builder.js';
 export type { Stamp } from './stamp.js';
-export type { EventHandler, SubscribeOptions, Subscription } from './subscription.js';
+export type {
+  EventHandler,
+  From,
+  QueryHandler,
+  QueryOptions,
+  SubscribeOptions,
+  Subscription,
+} from './subscription.js';
 export type { PutOptions, TypedMap, WriteOptions } from './typed-map.js';
 export type { Outcome, ReachedLevel, WriteResult } from './write-result.js';

@@ -1,14 +1,31 @@
-import { COUNTER_MAX, Code, NODE_MAX, STAMP_MS_MAX, TTL_MS_MAX } from '@tidewire/core';
+import {
+  COUNTER_MAX,
+  Code,
+  MAX_HZ_MAX,
+  NODE_MAX,
+  type Predicate,
+  STAMP_MS_MAX,
+  TTL_MS_MAX,
+} from '@tidewire/core';
 import type { Connection } from './connection.js';
 import type { Entry } from './entry.js';
 import { TidewireError } from './error.js';
+import { type EntryEvent, entryEventOf, type QueryEvent, queryEventOf } from './event.js';
+import type { Change } from './held-records.js';
 import { nameBytes, utf8Of } from './name.js';
 import type { OperationDraft, OperationSender } from './operation-sender.js';
+import { checkedPredicate } from './predicate.js';
 import { entryOf, writeResultOf } from './result.js';
 import type { ServerClock } from './server-clock.js';
 import type { Stamp } from './stamp.js';
 import type { Subscriber } from './subscriber.js';
-import type { EventHandler, SubscribeOptions, Subscription } from './subscription.js';
+import type {
+  EventHandler,
+  QueryHandler,
+  QueryOptions,
+  SubscribeOptions,
+  Subscription,
+} from './subscription.js';
 import type { WriteResult } from './write-result.js';
 
 export interface WriteOptions {
@@ -88,15 +105,46 @@ export class TypedMap<T> {
   }
 
   /**
-   * Hears of every change from now on, in order for each key; resolves when that has begun. After a
-   * lost connection the subscription is renewed by itself, without what changed in between.
+   * Hears of every change, in order for each key; resolves when that has begun. After a lost connection
+   * the subscription goes on where it was: of a key that changed meanwhile its latest state is told.
    */
   async subscribe(handler: EventHandler<T>, options: SubscribeOptions = {}): Promise<Subscription> {
     const { limits } = this.#parts.connection.server;
     nameBytes('map', this.name, limits.mapBytesMax);
     if (options.key !== undefined) nameBytes('key', options.key, limits.keyBytesMax);
-    const target = { map: this.name, key: options.key ?? '' };
-    return this.#parts.subscriber.subscribe(target, handler as EventHandler<unknown>, options);
+    const fields = {
+      map: this.name,
+      key: options.key ?? '',
+      where: undefined,
+      withOld: false,
+      maxHz: checkedMaxHz(options.maxHz),
+      from: options.from ?? 'now',
+    } as const;
+    const onChange = (change: Change): void => handler(entryEventOf(change) as EntryEvent<T>);
+    return this.#parts.subscriber.subscribe(fields, onChange, options);
+  }
+
+  /**
+   * A continuous query: hears of the records for which `where` holds, first those that stand, then of
+   * each that comes to match, changes, or matches no longer.
+   */
+  async query(
+    where: Predicate,
+    handler: QueryHandler<T>,
+    options: QueryOptions = {},
+  ): Promise<Subscription> {
+    const { limits } = this.#parts.connection.server;
+    nameBytes('map', this.name, limits.mapBytesMax);
+    const fields = {
+      map: this.name,
+      key: '',
+      where: checkedPredicate(where, limits.predicateBytesMax),
+      withOld: options.withOld ?? false,
+      maxHz: checkedMaxHz(options.maxHz),
+      from: options.from ?? 'snapshot',
+    } as const;
+    const onChange = (change: Change): void => handler(queryEventOf(change) as QueryEvent<T>);
+    return this.#parts.subscriber.subscribe(fields, onChange, options);
   }
 
   #write(
@@ -129,6 +177,12 @@ function checkValue(value: Uint8Array, bytesMax: number): void {
     Code.TOO_LARGE,
     `The value has ${value.length} bytes, limit ${bytesMax}.`,
   );
+}
+
+function checkedMaxHz(maxHz: number | undefined): number {
+  if (maxHz === undefined) return 0;
+  if (Number.isInteger(maxHz) && maxHz >= 1 && maxHz <= MAX_HZ_MAX) return maxHz;
+  throw new TidewireError(Code.INVALID, `A maxHz of ${maxHz} is not 1 to ${MAX_HZ_MAX}, whole.`);
 }
 
 function checkedTtl(ttlMs: number): number {

@@ -1,4 +1,4 @@
-import { HybridLogicalClock } from '@tidewire/core';
+import { HybridLogicalClock, TICK_INTERVAL_MS } from '@tidewire/core';
 import { allocateSharedMemory, type SharedMemory } from '@tidewire/core/threads';
 import { Worker } from '@tidewire/partition-worker';
 import { Gateway } from '#lib/gateway.js';
@@ -6,6 +6,7 @@ import { TurnTime } from '#lib/turn-time.js';
 import { FakeClient, FakeTopics } from './fake-transport.js';
 
 const START_MS = 1_700_000_000_000;
+export const STORE = 4711n;
 
 /** A gateway and its workers in one thread, stepped by hand. */
 export class TestBench {
@@ -15,6 +16,7 @@ export class TestBench {
   readonly gateway: Gateway;
   readonly workers: Worker[];
   readonly #topics = new FakeTopics();
+  #salts = 0;
 
   constructor(options: { workers?: number } = {}) {
     this.memory = allocateSharedMemory({
@@ -29,11 +31,12 @@ export class TestBench {
       time: new TurnTime(now, now),
       node: 1,
       version: '0.0.0',
+      random: (count) => new Uint8Array(count).fill(++this.#salts),
       publish: this.#topics.publish,
       http: () => ({ status: '200 OK', body: '{}' }),
       onWork: () => {},
     });
-    this.gateway.open(42);
+    this.gateway.open({ epoch: 42, store: STORE, bases: new Map() });
     this.workers = this.memory.workers.map(
       (memory) => new Worker(memory, this.memory.doorbells, 1),
     );
@@ -49,6 +52,14 @@ export class TestBench {
 
   stranger(): FakeClient {
     return new FakeClient(this.gateway, this.#topics);
+  }
+
+  /** The next whole second: ticks, reports, and the Progress that follows. */
+  second(): void {
+    this.nowMs += 1000 - TICK_INTERVAL_MS - (this.nowMs % 1000);
+    this.settle();
+    this.nowMs += TICK_INTERVAL_MS;
+    this.settle();
   }
 
   /** Steps everyone until nobody has anything to do. */

@@ -19,7 +19,7 @@ import {
   WorkerControl,
   type WorkerMemory,
 } from '@tidewire/core/threads';
-import type { OperationKind } from '@tidewire/schemas';
+import { type OperationKind, ValueKind } from '@tidewire/schemas';
 
 export const START_MS = 1_700_000_000_000;
 export const MAP_ID = 3;
@@ -29,12 +29,13 @@ const UNKNOWN_KIND = 99;
 export interface Sent {
   readonly kind: OperationKind;
   readonly key: string;
-  readonly value?: string;
+  readonly value?: string | Uint8Array;
   /** Milliseconds of the stamp above START_MS. */
   readonly ms: number;
   readonly node?: number;
   readonly flags?: number;
   readonly expiresAt?: number;
+  readonly valueKind?: ValueKind;
 }
 
 /** Small memory of one worker, so that it can be copied thousands of times. */
@@ -47,7 +48,7 @@ export function smallMemory(arenaBytes: number = 3 * 1024 * 1024): WorkerMemory 
     control: new SharedArrayBuffer(WorkerControl.CONTROL_WORDS * 4),
     requestRing: ring(128 * 1024),
     interestRing: ring(16 * 1024),
-    outboundRing: ring(512 * 1024),
+    outboundRing: ring(1024 * 1024),
     batchRing: ring(64 * 1024),
     recoveryRing: ring(16 * 1024),
   };
@@ -111,10 +112,19 @@ export class FakeGateway {
 
   send(
     requestId: number,
-    { kind, key, value = '', ms, node = 1, flags = 0, expiresAt = 0 }: Sent,
+    {
+      kind,
+      key,
+      value = '',
+      ms,
+      node = 1,
+      flags = 0,
+      expiresAt = 0,
+      valueKind = ValueKind.JSON,
+    }: Sent,
   ): void {
     const keyBytes = new TextEncoder().encode(key);
-    const valueBytes = new TextEncoder().encode(value);
+    const valueBytes = Buffer.from(value);
     const keyWords = RecordLayout.wordsOf(keyBytes.length);
     const at = this.#requests.claim(
       RequestKind.OPERATION,
@@ -128,7 +138,7 @@ export class FakeGateway {
     words[at + Operation.MAP_KIND_FLAGS] = (MAP_ID << 16) | (kind << 8) | flags;
     words[at + Operation.MS_LOW] = RecordLayout.lowWord(stampMs);
     words[at + Operation.MS_HIGH_COUNTER] = RecordLayout.highWord(stampMs) << 16;
-    words[at + Operation.NODE_VALUE_KIND] = (node << 8) | 1;
+    words[at + Operation.NODE_VALUE_KIND] = (node << 8) | valueKind;
     words[at + Operation.LENGTHS] = RecordLayout.packLengths(keyBytes.length, valueBytes.length);
     words[at + Operation.EXPIRES_LOW] = RecordLayout.lowWord(expiresAt);
     words[at + Operation.EXPIRES_HIGH] = RecordLayout.highWord(expiresAt);

@@ -43,9 +43,15 @@ export const RECORDS = 70;
 /** Spans of 64 KiB that the store uses. */
 export const SPANS = 71;
 /** Number of the newest proposal to collect tombstones, wrapping; its marks are stored before it. */
-export const GC_PROPOSED = 72;
+export const GC_PROPOSED = 84;
 /** Marks of that proposal. */
-export const GC_MARK_COUNT = 73;
+export const GC_MARK_COUNT = 85;
+/** Catch-ups and queries under way. */
+export const STREAMS = 72;
+/** Topics told, by kind. */
+export const TOPICS_MAP = 73;
+export const TOPICS_KEY = 74;
+export const TOPICS_PREDICATE = 75;
 
 // Doorbells: one word, any thread rings.
 export const WORKER_DOORBELL = 96;

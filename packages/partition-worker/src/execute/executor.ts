@@ -8,6 +8,7 @@ import {
   WorkerControl,
 } from '@tidewire/core/threads';
 import { Level, OperationKind } from '@tidewire/schemas';
+import type { ChangeEvents } from '../change-events.js';
 import type { Outbound } from '../outbound.js';
 import { ABSENT, FULL, type RecordStore } from '../store/record-store.js';
 import { compareWrite, shouldApply } from './conflict.js';
@@ -21,13 +22,20 @@ import { flagsOf, isSafe, isVisible, operationKindOf } from './operation.js';
 export class Executor {
   readonly #store: RecordStore;
   readonly #outbound: Outbound;
+  readonly #events: ChangeEvents;
   readonly #control: Int32Array;
   /** Changes made by this worker's partitions so far, wrapping. */
   changes = 0;
 
-  constructor(options: { store: RecordStore; outbound: Outbound; control: Int32Array }) {
+  constructor(options: {
+    store: RecordStore;
+    outbound: Outbound;
+    events: ChangeEvents;
+    control: Int32Array;
+  }) {
     this.#store = options.store;
     this.#outbound = options.outbound;
+    this.#events = options.events;
     this.#control = options.control;
   }
 
@@ -62,7 +70,7 @@ export class Executor {
   settle(request: Int32Array, at: number, position: number): boolean {
     const record = this.#store.settled(position);
     if (record === ABSENT) return false;
-    this.#applied(request, at, position, partitionOf(request[at + Operation.HASH]), record);
+    this.#applied(request, at, position, record, this.#store.settledOld);
     return true;
   }
 
@@ -93,20 +101,15 @@ export class Executor {
     }
     const written = this.#store.put(record, request, at, partition, flags, position);
     if (written === FULL) this.#outbound.refuse(request, at, position, partition, Code.OVERLOADED);
-    else this.#applied(request, at, position, partition, written);
+    else this.#applied(request, at, position, written, record);
   }
 
-  /** What follows a published change; all of it may be said again after a death. */
-  #applied(
-    request: Int32Array,
-    at: number,
-    position: number,
-    partition: number,
-    record: number,
-  ): void {
+  /** What follows the publish of `record` over `old`; all of it may be said again after a death. */
+  #applied(request: Int32Array, at: number, position: number, record: number, old: number): void {
     this.changes = (this.changes + 1) | 0;
+    const partition = partitionOf(request[at + Operation.HASH]);
     this.#answer(request, at, position, partition, record, Code.APPLIED);
-    this.#outbound.event(partition, record);
+    this.#events.tell(record, old, isVisible(request, at, this.#store.words, record));
   }
 
   #answer(

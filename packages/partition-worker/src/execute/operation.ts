@@ -34,14 +34,12 @@ export function flagsOf(request: Int32Array, at: number): number {
   return (kind << FLAG_KIND_SHIFT) | (expires ? FLAG_EXPIRES : 0);
 }
 
-/** Whether the record has a value to show at the operation's time: neither removed nor expired. */
+/** Whether the record has a value to show at the operation's time. */
 export function isVisible(
   request: Int32Array,
   at: number,
   words: Int32Array,
   record: number,
 ): boolean {
-  if (RecordLayout.isTombstone(words, record)) return false;
-  const expiresAt = RecordLayout.expiresAtOf(words, record);
-  return expiresAt === 0 || expiresAt > nowOf(request, at);
+  return RecordLayout.isStanding(words, record, nowOf(request, at));
 }

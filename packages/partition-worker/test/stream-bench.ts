@@ -1,0 +1,333 @@
+import { fromBinary } from '@bufbuild/protobuf';
+import {
+  canonicalPredicate,
+  encodeField,
+  encodePredicate,
+  type Field,
+  hashOf,
+  type Predicate,
+  partitionOf,
+} from '@tidewire/core';
+import {
+  bytesToWords,
+  CATCH_UP_RESUME,
+  CATCH_UP_SNAPSHOT,
+  CatchUpRequest,
+  EventMessage,
+  OutboundKind,
+  QueryRequest,
+  RecordLayout,
+  RequestKind,
+  RingConsumer,
+  RowsMessage,
+  ringBufferBytes,
+  SliceMessage,
+  SUBSCRIBE_WITH_OLD,
+  SubscribeRequest,
+  type WorkerMemory,
+} from '@tidewire/core/threads';
+import {
+  CatchUpSchema,
+  type Event,
+  EventsSchema,
+  OperationKind,
+  type Slice,
+} from '@tidewire/schemas';
+import { ChangeEvents } from '#lib/change-events.js';
+import { Executor } from '#lib/execute/executor.js';
+import { Outbound } from '#lib/outbound.js';
+import { Streams } from '#lib/query/streams.js';
+import { SubscriptionIndex } from '#lib/query/subscription-index.js';
+import { RecordStore } from '#lib/store/record-store.js';
+import {
+  doorbells,
+  FakeGateway,
+  MAP_ID,
+  type Sent,
+  START_MS,
+  smallMemory,
+} from './worker-fixture.js';
+
+/** What a worker said, decoded. */
+export type Said =
+  | { kind: 'event'; topics: number[]; isFirst: boolean; event: Event }
+  | {
+      kind: 'slice';
+      stream: number;
+      flags: number;
+      bytes: number;
+      ended: [partition: number, sequence: number][];
+      slices: Slice[];
+    }
+  | {
+      kind: 'rows';
+      stream: number;
+      flags: number;
+      count: number;
+      bytes: number;
+      events: Event[];
+      /** Hexadecimal; of sorted rows only, as are the lengths of their events. */
+      sortKeys: string[];
+      eventBytes: number[];
+    };
+
+interface Subscribed {
+  readonly key?: string;
+  readonly where?: Predicate;
+  readonly isWithOld?: boolean;
+}
+
+interface Asked {
+  readonly where?: Predicate;
+  readonly orderBy?: Field;
+  readonly limit?: number;
+  readonly flags?: number;
+  readonly credit?: number;
+}
+
+export interface CatchUpEntry {
+  readonly partition: number;
+  /** Left out: a SNAPSHOT. */
+  readonly cursor?: number | undefined;
+}
+
+export const SALT: Int32Array = Int32Array.of(1, 2, 3, 4);
+/** Takes the largest value. */
+const REQUEST_RING_BYTES: number = 512 * 1024;
+const partitions = Array.from({ length: 271 }, (_, partition) => partition);
+
+export function partitionOfKey(key: string): number {
+  return partitionOf(hashOf(Buffer.from(key)));
+}
+
+/** `count` keys that lie in the partition. */
+export function keysIn(partition: number, count: number): string[] {
+  const keys: string[] = [];
+  for (let i = 0; keys.length < count; i++)
+    if (partitionOfKey(`k${i}`) === partition) keys.push(`k${i}`);
+  return keys;
+}
+
+/** The parts of a worker that writes and streams concern, stepped by hand, with journals of any length. */
+export class StreamBench {
+  readonly memory: WorkerMemory = {
+    ...smallMemory(16 * 1024 * 1024),
+    requestRing: new SharedArrayBuffer(ringBufferBytes(REQUEST_RING_BYTES)),
+  };
+  readonly store: RecordStore;
+  readonly streams: Streams;
+  /** Partition → sequence up to which tombstones have been collected. */
+  readonly collected = new Map<number, number>();
+  readonly #gateway: FakeGateway;
+  readonly #requests: RingConsumer;
+  readonly #said: RingConsumer;
+  readonly #saidBytes: Uint8Array;
+  readonly #outbound: Outbound;
+  readonly #interests: SubscriptionIndex;
+  readonly #executor: Executor;
+  #ms = 0;
+
+  constructor(journalEntries = 2048) {
+    const { memory } = this;
+    const control = new Int32Array(memory.control);
+    this.store = new RecordStore(memory.arena, { journalEntries });
+    const { store } = this;
+    this.#gateway = new FakeGateway(memory);
+    this.#requests = new RingConsumer(memory.requestRing);
+    this.#said = new RingConsumer(memory.outboundRing);
+    this.#saidBytes = new Uint8Array(memory.outboundRing);
+    const interests = new SubscriptionIndex(control);
+    const outbound = new Outbound({ memory, doorbells: doorbells(), interests, store });
+    this.#interests = interests;
+    this.#outbound = outbound;
+    const events = new ChangeEvents({ outbound, interests, words: store.words });
+    this.#executor = new Executor({ store, outbound, events, control });
+    const collectedUpTo = (partition: number): number => this.collected.get(partition) ?? 0;
+    this.streams = new Streams({ outbound, interests, store, control, partitions, collectedUpTo });
+  }
+
+  put(key: string, value: string | Uint8Array, more: Partial<Sent> = {}): void {
+    this.#gateway.send(1, { kind: OperationKind.PUT, key, value, ms: ++this.#ms, ...more });
+    this.#execute();
+  }
+
+  remove(key: string): void {
+    this.#gateway.send(1, { kind: OperationKind.REMOVE, key, ms: ++this.#ms });
+    this.#execute();
+  }
+
+  /** Forgets the key's tombstone, as a collection does. */
+  collect(key: string): void {
+    const record = this.recordOf(key);
+    const partition = partitionOfKey(key);
+    const sequence = RecordLayout.sequenceOf(this.store.words, record);
+    this.collected.set(partition, Math.max(sequence, this.collected.get(partition) ?? 0));
+    this.store.remove(record);
+  }
+
+  /** The record of the key, or ABSENT. */
+  recordOf(key: string): number {
+    const bytes = Buffer.from(key);
+    const words = new Int32Array(RecordLayout.wordsOf(bytes.length));
+    putBytes(words, 0, bytes);
+    const hash = hashOf(bytes);
+    return this.store.find(partitionOf(hash), MAP_ID, hash, words, 0, bytes.length);
+  }
+
+  /** Of the whole map, of a key of it, or of what matches. */
+  subscribe(topic: number, { key = '', where, isWithOld = false }: Subscribed = {}): void {
+    const keyBytes = Buffer.from(key);
+    const body = where === undefined ? keyBytes : encodePredicate(canonicalPredicate(where));
+    const words = new Int32Array(SubscribeRequest.BODY + RecordLayout.wordsOf(body.length));
+    words[SubscribeRequest.TOPIC] = topic;
+    words[SubscribeRequest.MAP] = MAP_ID;
+    words[SubscribeRequest.HASH] = hashOf(keyBytes);
+    words[SubscribeRequest.KEY_LENGTH] = keyBytes.length;
+    words[SubscribeRequest.PREDICATE_LENGTH] = where === undefined ? 0 : body.length;
+    words[SubscribeRequest.FLAGS] = isWithOld ? SUBSCRIBE_WITH_OLD : 0;
+    putBytes(words, SubscribeRequest.BODY, body);
+    this.#interests.add(words, 0);
+  }
+
+  unsubscribe(topic: number): void {
+    this.#interests.remove(topic);
+  }
+
+  catchUp(
+    stream: number,
+    topic: number,
+    entries: readonly CatchUpEntry[],
+    credit: number = 1 << 20,
+  ): void {
+    const words = new Int32Array(
+      CatchUpRequest.ENTRIES + entries.length * CatchUpRequest.ENTRY_WORDS,
+    );
+    words[CatchUpRequest.STREAM] = stream;
+    words[CatchUpRequest.TOPIC] = topic;
+    words.set(SALT, CatchUpRequest.SALT);
+    words[CatchUpRequest.CREDIT] = credit;
+    words[CatchUpRequest.NOW_LOW] = RecordLayout.lowWord(START_MS);
+    words[CatchUpRequest.NOW_HIGH] = RecordLayout.highWord(START_MS);
+    words[CatchUpRequest.COUNT] = entries.length;
+    for (const [i, { partition, cursor }] of entries.entries()) {
+      const at = CatchUpRequest.ENTRIES + i * CatchUpRequest.ENTRY_WORDS;
+      const mode = cursor === undefined ? CATCH_UP_SNAPSHOT : CATCH_UP_RESUME;
+      words[at] = partition | (mode << 16);
+      words[at + 1] = RecordLayout.lowWord(cursor ?? 0);
+      words[at + 2] = RecordLayout.highWord(cursor ?? 0);
+    }
+    this.streams.catchUp(words, 0);
+    this.#outbound.commit();
+  }
+
+  query(stream: number, { where, orderBy, limit = 0, flags = 0, credit = 1 << 20 }: Asked): void {
+    const predicate = where === undefined ? new Uint8Array() : encodePredicate(where);
+    const order = orderBy === undefined ? new Uint8Array() : encodeField(orderBy);
+    const orderAt = QueryRequest.BODY + RecordLayout.wordsOf(predicate.length);
+    const words = new Int32Array(orderAt + RecordLayout.wordsOf(order.length));
+    words[QueryRequest.STREAM] = stream;
+    words[QueryRequest.MAP] = MAP_ID;
+    words[QueryRequest.CREDIT] = credit;
+    words[QueryRequest.NOW_LOW] = RecordLayout.lowWord(START_MS);
+    words[QueryRequest.NOW_HIGH] = RecordLayout.highWord(START_MS);
+    words[QueryRequest.LIMIT] = limit;
+    words[QueryRequest.FLAGS] = flags;
+    words[QueryRequest.PREDICATE_LENGTH] = predicate.length;
+    words[QueryRequest.ORDER_LENGTH] = order.length;
+    putBytes(words, QueryRequest.BODY, predicate);
+    putBytes(words, orderAt, order);
+    this.streams.query(words, 0);
+  }
+
+  /** Lets the streams work until none may, and returns what was said. */
+  settle(): Said[] {
+    const said: Said[] = [];
+    while (this.streams.doWork() > 0) said.push(...this.listen());
+    return [...said, ...this.listen()];
+  }
+
+  /** What was said since the last call. */
+  listen(): Said[] {
+    const said: Said[] = [];
+    while (this.#said.next()) {
+      if (this.#said.kind === OutboundKind.EVENT) said.push(...this.#readEvents());
+      if (this.#said.kind === OutboundKind.SLICE) said.push(this.#readSlice());
+      if (this.#said.kind === OutboundKind.ROWS) said.push(this.#readRows());
+    }
+    this.#said.release();
+    return said;
+  }
+
+  #execute(): void {
+    while (this.#requests.next()) {
+      if (this.#requests.kind !== RequestKind.OPERATION) continue;
+      const { words, index, position } = this.#requests;
+      if (!this.#outbound.hasRoom()) throw new Error('the bench does not listen');
+      this.#executor.execute(words, index, position);
+      this.#outbound.commit();
+      this.#requests.release(position);
+    }
+  }
+
+  #readEvents(): Said[] {
+    const { index: at, words } = this.#said;
+    const count = words[at + EventMessage.TOPIC_COUNT];
+    const topics = [...words.slice(at + EventMessage.TOPICS, at + EventMessage.TOPICS + count)];
+    const body = this.#body(at + EventMessage.TOPICS + count, words[at + EventMessage.BYTES]);
+    const isFirst = words[at + EventMessage.FIRST] === 1;
+    const { events } = fromBinary(EventsSchema, body);
+    return events.map((event) => ({ kind: 'event', topics, isFirst, event }));
+  }
+
+  #readSlice(): Said {
+    const { index: at, words } = this.#said;
+    const count = words[at + SliceMessage.ENDED_COUNT];
+    const bytes = words[at + SliceMessage.BYTES];
+    const ended = Array.from({ length: count }, (_, i): [number, number] => {
+      const entry = at + SliceMessage.ENDED + i * SliceMessage.ENDED_WORDS;
+      return [words[entry], RecordLayout.joinWords(words[entry + 1], words[entry + 2])];
+    });
+    const body = this.#body(at + SliceMessage.ENDED + count * SliceMessage.ENDED_WORDS, bytes);
+    const { slices } = fromBinary(CatchUpSchema, body);
+    const stream = words[at + SliceMessage.STREAM];
+    return { kind: 'slice', stream, flags: words[at + SliceMessage.FLAGS], bytes, ended, slices };
+  }
+
+  #readRows(): Said {
+    const { index: at, words } = this.#said;
+    const bytes = words[at + RowsMessage.BYTES];
+    const rowCount = words[at + RowsMessage.ROW_COUNT];
+    const lengths = at + RowsMessage.ROWS;
+    const start = (lengths + rowCount * RowsMessage.ROW_WORDS) * 4;
+    const { events } = fromBinary(EventsSchema, this.#saidBytes.slice(start, start + bytes));
+    const sortKeys: string[] = [];
+    const eventBytes: number[] = [];
+    for (let i = 0, offset = start + bytes; i < rowCount; i++) {
+      const length = words[lengths + i * RowsMessage.ROW_WORDS];
+      sortKeys.push(Buffer.from(this.#saidBytes.slice(offset, offset + length)).toString('hex'));
+      eventBytes.push(words[lengths + i * RowsMessage.ROW_WORDS + 1]);
+      offset += length;
+    }
+    return {
+      kind: 'rows',
+      stream: words[at + RowsMessage.STREAM],
+      flags: words[at + RowsMessage.FLAGS],
+      count: RecordLayout.joinWords(
+        words[at + RowsMessage.COUNT_LOW],
+        words[at + RowsMessage.COUNT_HIGH],
+      ),
+      bytes,
+      events,
+      sortKeys,
+      eventBytes,
+    };
+  }
+
+  #body(index: number, length: number): Uint8Array {
+    return this.#saidBytes.slice(index * 4, index * 4 + length);
+  }
+}
+
+function putBytes(words: Int32Array, index: number, bytes: Uint8Array): void {
+  bytesToWords(bytes, 0, bytes.length, words, new Uint8Array(words.buffer), index);
+}
