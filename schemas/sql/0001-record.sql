@@ -31,9 +31,6 @@ CREATE TABLE tidewire.record (
   PRIMARY KEY (map, key)
 );
 
--- Finds the tombstones that are collected.
-CREATE INDEX record_tombstone ON tidewire.record (partition, sequence) WHERE deleted;
-
 -- Records that the table refused, whole.
 CREATE TABLE tidewire.dead_letter (
   LIKE tidewire.record,
@@ -63,7 +60,7 @@ CREATE TABLE tidewire.partition_gc (
 CREATE FUNCTION tidewire.json_of(kind smallint, value bytea) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE STRICT AS $$
 BEGIN
-  IF kind & 31 <> 1 THEN
+  IF kind <> 1 THEN
     RETURN NULL;
   END IF;
   RETURN pg_catalog.convert_from(value, 'UTF8')::jsonb;
@@ -79,8 +76,7 @@ SELECT
   key,
   tidewire.json_of(kind, value) AS value,
   value AS bytes,
-  (kind & 31)::smallint AS kind,
-  kind & 32 <> 0 AS while_connected,
+  kind,
   to_timestamp((hlc >> 16) / 1000.0) AS written_at,
   to_timestamp(expires_at / 1000.0) AS expires_at
 FROM tidewire.record
