@@ -8,6 +8,7 @@ import {
   loadWord,
   ownerOf,
   PERSISTENCE_DOORBELL,
+  RecordLayout,
   RequestKind,
   RingConsumer,
   storeWord,
@@ -19,6 +20,7 @@ import {
 } from '@tidewire/core/threads';
 import { ChangeEvents } from './change-events.js';
 import { Executor } from './execute/executor.js';
+import { Sweeper } from './lifetime/sweeper.js';
 import { Outbound } from './outbound.js';
 import { PersistenceQueue } from './persistence-queue.js';
 import { ProgressReport } from './progress-report.js';
@@ -51,6 +53,7 @@ export class Worker {
   readonly #store: RecordStore;
   readonly #outbound: Outbound;
   readonly #executor: Executor;
+  readonly #sweeper: Sweeper;
   readonly #recovery: Recovery;
   readonly #queue: PersistenceQueue;
   readonly #streams: Streams;
@@ -87,8 +90,11 @@ export class Worker {
     this.#store = store;
     this.#outbound = outbound;
     this.#interests = interests;
-    this.#executor = new Executor({ store, outbound, events, control });
-    this.#recovery = new Recovery({ ring: memory.recoveryRing, store, control });
+    this.#sweeper = new Sweeper({ store, events, outbound, partitions });
+    const { timers } = this.#sweeper;
+    this.#executor = new Executor({ store, outbound, events, timers, control });
+    const recoveryRing = memory.recoveryRing;
+    this.#recovery = new Recovery({ ring: recoveryRing, store, control, onRecord: timers.meet });
     this.#queue = new PersistenceQueue({
       store,
       control,
@@ -116,9 +122,11 @@ export class Worker {
   /** One bounded turn. Returns the work done; 0: nothing to do, or no room to do it. */
   doWork(): number {
     const told = this.#isIntroduced ? 0 : this.#hearInterests();
-    const requests = this.#isIntroduced ? this.#drainRequests() : 0;
+    const isReady = this.#isIntroduced && this.#sweeper.conclude();
+    const requests = isReady ? this.#drainRequests() : 0;
+    const swept = isReady && this.#isSettled() ? this.#sweeper.doWork() : 0;
     const others = this.#recovery.doWork() + this.#queue.doWork() + this.#streams.doWork();
-    const work = told + requests + others;
+    const work = told + requests + swept + others;
     if (work > 0) this.#report();
     return work;
   }
@@ -137,7 +145,13 @@ export class Worker {
     if (this.isStopping || this.#recovery.hasWork() || this.#queue.hasWork()) return true;
     if (!this.#isIntroduced) return !this.#interestRing.isEmpty();
     if (this.#streams.hasWork()) return true;
+    if (this.#isSettled() && this.#sweeper.hasWork()) return true;
     return this.#outbound.hasRoom() && (this.#pending > 0 || !this.#requests.isEmpty());
+  }
+
+  /** What an earlier worker may have done last is known: the intent may name something else. */
+  #isSettled(): boolean {
+    return !this.#isFirst || (this.#pending === 0 && this.#requests.isEmpty());
   }
 
   #drainRequests(): number {
@@ -209,11 +223,18 @@ export class Worker {
         this.#streams.cancel(words[at + CancelRequest.STREAM]);
         return;
       case RequestKind.TICK:
-        if ((words[at + TickRequest.FLAGS] & TICK_REPORT) !== 0) this.#progress.say(this.#outbound);
+        this.#onTick(words, at);
         return;
       default:
         assert(false, `request of unknown kind ${kind}`);
     }
+  }
+
+  #onTick(words: Int32Array, at: number): void {
+    this.#sweeper.onTick(
+      RecordLayout.joinWords(words[at + TickRequest.NOW_LOW], words[at + TickRequest.NOW_HIGH]),
+    );
+    if ((words[at + TickRequest.FLAGS] & TICK_REPORT) !== 0) this.#progress.say(this.#outbound);
   }
 
   #hearInterests(): number {
@@ -231,7 +252,7 @@ export class Worker {
 
   /** Publishes the turn's numbers and wakes persistence if it waits for them. */
   #report(): void {
-    const { changes } = this.#executor;
+    const changes = (this.#executor.changes + this.#sweeper.changes) | 0;
     const laneTail = this.#control[WorkerControl.LANE_TAIL];
     storeWord(this.#control, WorkerControl.CHANGES, changes);
     storeWord(this.#control, WorkerControl.RECORDS, this.#store.recordsLive);

@@ -35,6 +35,7 @@ import {
 } from '@tidewire/schemas';
 import { ChangeEvents } from '#lib/change-events.js';
 import { Executor } from '#lib/execute/executor.js';
+import { Timers } from '#lib/lifetime/timers.js';
 import { Outbound } from '#lib/outbound.js';
 import { Streams } from '#lib/query/streams.js';
 import { SubscriptionIndex } from '#lib/query/subscription-index.js';
@@ -141,7 +142,8 @@ export class StreamBench {
     this.#interests = interests;
     this.#outbound = outbound;
     const events = new ChangeEvents({ outbound, interests, words: store.words });
-    this.#executor = new Executor({ store, outbound, events, control });
+    const timers = new Timers(store, partitions);
+    this.#executor = new Executor({ store, outbound, events, timers, control });
     const collectedUpTo = (partition: number): number => this.collected.get(partition) ?? 0;
     this.streams = new Streams({ outbound, interests, store, control, partitions, collectedUpTo });
   }

@@ -15,6 +15,7 @@ import {
   ringBufferBytes,
   SubscribedMessage,
   SubscribeRequest,
+  TickRequest,
   UnsubscribeRequest,
   WorkerControl,
   type WorkerMemory,
@@ -157,6 +158,16 @@ export class FakeGateway {
   unsubscribe(topic: number): void {
     const at = this.#requests.claim(RequestKind.UNSUBSCRIBE, UnsubscribeRequest.WORDS);
     this.#requests.words[at + UnsubscribeRequest.TOPIC] = topic;
+    this.#requests.commit();
+  }
+
+  /** Tells the time, in milliseconds above START_MS. */
+  tick(ms: number, flags = 0): void {
+    const at = this.#requests.claimControl(RequestKind.TICK, TickRequest.WORDS);
+    const { words } = this.#requests;
+    words[at + TickRequest.NOW_LOW] = RecordLayout.lowWord(START_MS + ms);
+    words[at + TickRequest.NOW_HIGH] = RecordLayout.highWord(START_MS + ms);
+    words[at + TickRequest.FLAGS] = flags;
     this.#requests.commit();
   }
 

@@ -130,7 +130,10 @@ export const CreditRequest = { STREAM: 0, BYTES: 1, WORDS: 2 } as const;
 /** CANCEL: the stream is not wanted any more; one that has ended is unknown, which is fine. */
 export const CancelRequest = { STREAM: 0, WORDS: 1 } as const;
 
-/** TICK: the gateway's time, several times a second; workers read no clock. */
+/**
+ * TICK: the gateway's time, several times a second; workers read no clock. None comes before recovery has
+ * ended: a worker that knows the time may write on its own account.
+ */
 export const TickRequest = { NOW_LOW: 0, NOW_HIGH: 1, FLAGS: 2, WORDS: 3 } as const;
 
 /** Answer with PROGRESS. */

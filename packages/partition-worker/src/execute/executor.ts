@@ -9,6 +9,7 @@ import {
 } from '@tidewire/core/threads';
 import { Level, OperationKind } from '@tidewire/schemas';
 import type { ChangeEvents } from '../change-events.js';
+import type { Timers } from '../lifetime/timers.js';
 import type { Outbound } from '../outbound.js';
 import { ABSENT, FULL, type RecordStore } from '../store/record-store.js';
 import { compareWrite, shouldApply } from './conflict.js';
@@ -23,6 +24,7 @@ export class Executor {
   readonly #store: RecordStore;
   readonly #outbound: Outbound;
   readonly #events: ChangeEvents;
+  readonly #timers: Timers;
   readonly #control: Int32Array;
   /** Changes made by this worker's partitions so far, wrapping. */
   changes = 0;
@@ -31,11 +33,13 @@ export class Executor {
     store: RecordStore;
     outbound: Outbound;
     events: ChangeEvents;
+    timers: Timers;
     control: Int32Array;
   }) {
     this.#store = options.store;
     this.#outbound = options.outbound;
     this.#events = options.events;
+    this.#timers = options.timers;
     this.#control = options.control;
   }
 
@@ -107,6 +111,7 @@ export class Executor {
   /** What follows the publish of `record` over `old`; all of it may be said again after a death. */
   #applied(request: Int32Array, at: number, position: number, record: number, old: number): void {
     this.changes = (this.changes + 1) | 0;
+    this.#timers.replaced(record, old);
     const partition = partitionOf(request[at + Operation.HASH]);
     this.#answer(request, at, position, partition, record, Code.APPLIED);
     this.#events.tell(record, old, isVisible(request, at, this.#store.words, record));
