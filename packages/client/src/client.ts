@@ -7,6 +7,7 @@ import { TidewireError } from './error.js';
 import type { ServerInfo } from './link.js';
 import { OperationSender } from './operation-sender.js';
 import type { ServerBody } from './protocol.js';
+import { QuerySender } from './query-sender.js';
 import { ServerClock } from './server-clock.js';
 import type { Stamp } from './stamp.js';
 import { Subscriber } from './subscriber.js';
@@ -50,6 +51,7 @@ export class Client {
   readonly #cursor = new Cursor();
   readonly #environment: Environment;
   readonly #sender: OperationSender;
+  readonly #querySender: QuerySender;
   readonly #subscriber: Subscriber;
   readonly #onState: ClientOptions['onState'];
 
@@ -73,6 +75,7 @@ export class Client {
     this.#clock = clock;
     this.#connection = connection;
     this.#sender = new OperationSender({ connection, clock, environment, timeoutMs });
+    this.#querySender = new QuerySender({ connection, clock, environment, timeoutMs });
     this.#subscriber = new Subscriber({ connection, clock, cursor, environment, timeoutMs });
     this.#onState = options.onState;
   }
@@ -84,16 +87,19 @@ export class Client {
         onReady: () => {
           this.#subscriber.onReady();
           this.#sender.onReady();
+          this.#querySender.onReady();
           resolve();
         },
         onBody: (body) => this.#onBody(body),
         onLost: () => {
           this.#subscriber.onLost();
           this.#sender.onLost();
+          this.#querySender.onLost();
         },
         onEnd: (error) => {
           this.#subscriber.onEnd(error);
           this.#sender.onEnd(error);
+          this.#querySender.onEnd(error);
           reject(error);
         },
         onState: (state, error) => this.#reportState(state, error),
@@ -103,9 +109,11 @@ export class Client {
 
   map<T = unknown>(name: string): TypedMap<T> {
     return new TypedMap<T>(name, {
+      environment: this.#environment,
       connection: this.#connection,
       clock: this.#clock,
       sender: this.#sender,
+      querySender: this.#querySender,
       subscriber: this.#subscriber,
     });
   }
@@ -158,6 +166,8 @@ export class Client {
         this.#subscriber.onError(body.value);
         break;
       case 'rows':
+        this.#querySender.onRows(body.value);
+        break;
       case 'unsubscribed': // nothing waits for it
       case 'pong':
       case 'welcome':

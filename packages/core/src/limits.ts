@@ -81,6 +81,9 @@ export const RETRY_AFTER_MS = 50;
 // What a client library keeps while the connection is away or its window is full.
 export const CLIENT_QUEUE_OPERATIONS_MAX = 16_384;
 export const CLIENT_QUEUE_BYTES_MAX: number = 64 * 1024 * 1024;
+export const CLIENT_QUEUE_QUERIES_MAX = 1024;
+/** Rows that have come and were not taken yet. */
+export const CLIENT_ROWS_BYTES_MAX: number = 64 * 1024 * 1024;
 
 // Turns of the gateway.
 /** Records taken from one outbound ring before the others get their turn. */
@@ -122,6 +125,25 @@ export const JOURNAL_ENTRIES = 2048;
 export const ARENA_BYTES_MAX: number = 4 * 1024 ** 3 - 64 * 1024;
 export const ARENA_BYTES_MIN: number = 16 * 1024 * 1024;
 
+// Updates that may be sent again.
+/** Effects that one worker remembers. */
+export const EFFECTS_MAX = 65_536;
+/** Of an effect's value; a longer one is not repeated, only that it was applied. */
+export const EFFECT_VALUE_BYTES_MAX = 64;
+/** How long the effects of a closed session are remembered. */
+export const EFFECTS_KEPT_MS = 60_000;
+export const RESUME_TOKEN_BYTES = 16;
+/** Remembered at one time, of sessions that have closed too. */
+export const RESUME_TOKENS_MAX = 131_072;
+
+// Workers that die.
+/** A worker that takes no turn for so long is ended; every turn is bounded far below. */
+export const WORKER_HANG_MS = 5000;
+/** Starts of one worker without a request done in between, after which it is given up. */
+export const RESTARTS_FRUITLESS_MAX = 8;
+export const RESTART_BACKOFF_MIN_MS = 10;
+export const RESTART_BACKOFF_MAX_MS = 1000;
+
 // Write-behind.
 export const FLUSH_INTERVAL_MS = 100;
 export const FLUSH_RECORDS = 1000;
@@ -161,7 +183,7 @@ assert(
 assert(FRAME_BYTES_MAX < TRANSPORT_FRAME_BYTES_MAX, 'a frame too long is refused by name');
 assert(KEY_BYTES_MAX + 2 * VALUE_BYTES_MAX + 512 <= FRAME_BUFFER_BYTES, 'an event fits a frame');
 assert(
-  SESSION_SOFT_BYTES + LAG_LOOK_BYTES + FRAME_BUFFER_BYTES < SESSION_HARD_BYTES / 2,
+  SESSION_SOFT_BYTES + 2 * LAG_LOOK_BYTES + FRAME_BUFFER_BYTES < SESSION_HARD_BYTES,
   'events stop before the connection is closed',
 );
 assert(

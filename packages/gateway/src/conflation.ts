@@ -5,6 +5,7 @@ import { keyOf, kindOffset } from './event-entry.js';
 import { Feed } from './feed.js';
 import { FrameBuffer } from './frame-buffer.js';
 import { mergedKind } from './merged-kind.js';
+import type { Session } from './session.js';
 import type { Topic } from './topic.js';
 
 /** The latest event of one key, as an entry of Events. */
@@ -70,11 +71,21 @@ export class Conflation {
 
   release(feed: ConflatedFeed): void {
     if (--feed.users > 0) return;
-    this.#heldBytes -= feed.heldBytes;
     feed.topic.conflated.delete(feed.perSecond);
     const rate = this.#rates.get(feed.perSecond);
     rate?.feeds.delete(feed);
     if (rate?.feeds.size === 0) this.#rates.delete(feed.perSecond);
+  }
+
+  /**
+   * A session leaves. What is held while nobody hears would grow old and come after newer states, so
+   * nothing is.
+   */
+  leave(feed: ConflatedFeed, session: Session): void {
+    feed.leave(session);
+    if (feed.isHeard) return;
+    feed.held.clear();
+    this.#count(feed, -feed.heldBytes);
   }
 
   /** Takes an event of the topic, an entry of Events. */

@@ -31,6 +31,8 @@ export class ConnectionManager {
       helloDeadlineMs: elapsedMs + HELLO_DEADLINE_MS,
       node: 0,
       salt: NO_BYTES,
+      token: NO_BYTES,
+      isResumed: false,
       resumption: NO_CURSOR,
       inFlight: 0,
       subscriptions: new Map(),

@@ -1,4 +1,4 @@
-import { Code, NODE_MAX, PROTOCOL_VERSION } from '@tidewire/core';
+import { Code, NODE_MAX, PROTOCOL_VERSION, RESUME_TOKEN_BYTES } from '@tidewire/core';
 import type { Hello } from '@tidewire/schemas';
 import type { ControlFrames } from './control-frames.js';
 import type { QueryDesk } from './query-desk.js';
@@ -16,6 +16,7 @@ export class ControlIntake {
   readonly #queries: QueryDesk;
   readonly #random: (count: number) => Uint8Array;
   readonly #send: (session: Session, bytes: Uint8Array) => void;
+  readonly #resume: (session: Session, token: Uint8Array) => void;
   #start: ServerStart | undefined;
 
   constructor(options: {
@@ -23,12 +24,15 @@ export class ControlIntake {
     subscriptions: SubscriptionService;
     queries: QueryDesk;
     random: (count: number) => Uint8Array;
+    /** The session continues the earlier one of this token. */
+    resume: (session: Session, token: Uint8Array) => void;
     send: (session: Session, bytes: Uint8Array) => void;
   }) {
     this.#control = options.control;
     this.#subscriptions = options.subscriptions;
     this.#queries = options.queries;
     this.#random = options.random;
+    this.#resume = options.resume;
     this.#send = options.send;
   }
 
@@ -72,6 +76,10 @@ export class ControlIntake {
       return invalid(`This server speaks protocol version ${PROTOCOL_VERSION}.`);
     if (hello.node < 1 || hello.node > NODE_MAX) return invalid(`A node is from 1 to ${NODE_MAX}.`);
     if (this.#start === undefined) return new Refusal(Code.UNAVAILABLE);
+    const tokenBytes = hello.resumeToken.length;
+    if (tokenBytes !== 0 && tokenBytes !== RESUME_TOKEN_BYTES)
+      return invalid(`A resume token has ${RESUME_TOKEN_BYTES} bytes.`);
+    if (tokenBytes > 0) this.#resume(session, hello.resumeToken);
     session.node = hello.node;
     session.salt = this.#random(SALT_BYTES);
     session.resumption = resumptionOf(hello.cursor, this.#start);

@@ -3,6 +3,7 @@ import {
   CancelRequest,
   CatchUpRequest,
   CreditRequest,
+  ForgetSessionRequest,
   InterestEnd,
   InterestKind,
   NO_ROOM,
@@ -16,6 +17,7 @@ import {
 } from '@tidewire/core/threads';
 import type { Interest } from './interest.js';
 import type { Owner } from './owner.js';
+import { writeToken } from './update-fields.js';
 
 /** Writes one control record to a worker's ring; false: no room now, nothing was written. */
 export type ControlRecord = (owner: Owner) => boolean;
@@ -180,4 +182,15 @@ function writeEntry(words: Int32Array, at: number, entries: readonly number[], i
   words[at] = entries[i] | (entries[i + 1] << 16);
   words[at + 1] = RecordLayout.lowWord(entries[i + 2]);
   words[at + 2] = RecordLayout.highWord(entries[i + 2]);
+}
+
+/** The session of this token will not come back. */
+export function forgetSessionRecord(token: Uint8Array): ControlRecord {
+  return (owner) => {
+    const { requests } = owner;
+    const at = requests.claimControl(RequestKind.FORGET_SESSION, ForgetSessionRequest.WORDS);
+    if (at === NO_ROOM) return false;
+    writeToken(requests.words, at + ForgetSessionRequest.TOKEN, token);
+    return true;
+  };
 }

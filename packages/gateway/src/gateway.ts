@@ -18,11 +18,13 @@ import { AnswerBatch } from './answer-batch.js';
 import { ConnectionManager } from './connection-manager.js';
 import { ControlFrames } from './control-frames.js';
 import { ControlIntake } from './control-intake.js';
+import { forgetSessionRecord } from './control-records.js';
 import { OperationIntake } from './operation-intake.js';
 import { OutboundReader } from './outbound-reader.js';
 import { PartitionService } from './partition-service.js';
 import { QueryDesk } from './query-desk.js';
 import type { ServerStart } from './resume.js';
+import { ResumeTokens } from './resume-tokens.js';
 import type { Session } from './session.js';
 import { StreamDesk } from './stream-desk.js';
 import { type SubscriptionCounts, SubscriptionService } from './subscription-service.js';
@@ -65,6 +67,7 @@ export class Gateway implements TransportHandlers<Session> {
   readonly #subscriptions: SubscriptionService;
   readonly #queryStreams: StreamDesk;
   readonly #queries: QueryDesk;
+  readonly #tokens: ResumeTokens = new ResumeTokens();
   readonly #intake: OperationIntake;
   readonly #control: ControlFrames;
   readonly #outbound: readonly OutboundReader[];
@@ -111,6 +114,7 @@ export class Gateway implements TransportHandlers<Session> {
       subscriptions: this.#subscriptions,
       queries: this.#queries,
       random: options.random,
+      resume: (session, token) => this.#resume(session, token),
     });
     this.#intake = new OperationIntake({
       reader: this.#reader,
@@ -156,6 +160,7 @@ export class Gateway implements TransportHandlers<Session> {
   /** Recovery has ended: lets connections in. */
   open(start: ServerStart): void {
     this.#controlIntake.open(start);
+    this.#partitions.epoch = start.epoch;
     this.#isStarted = true;
     this.#isOpen = true;
   }
@@ -216,6 +221,9 @@ export class Gateway implements TransportHandlers<Session> {
   checkDeadlines(): void {
     for (const session of this.#connections.takeOverdue(this.#time.elapsedMs()))
       this.#refuseSession(session, Code.UNAUTHENTICATED, 'No Hello came in time.');
+    for (const token of this.#tokens.takeExpired(this.#time.elapsedMs()))
+      for (let worker = 0; worker < this.#requests.workers; worker++)
+        this.#requests.send(worker, forgetSessionRecord(token));
   }
 
   onUpgrade(): boolean {
@@ -268,6 +276,7 @@ export class Gateway implements TransportHandlers<Session> {
     this.#subscriptions.forget(session);
     this.#queries.forget(session);
     this.#connections.close(session);
+    this.#tokens.release(session, this.#time.elapsedMs());
     this.#onWork();
   }
 
@@ -286,6 +295,13 @@ export class Gateway implements TransportHandlers<Session> {
   #onControl(session: Session, bytes: Uint8Array): void {
     const refusal = this.#controlIntake.take(session, bytes);
     if (refusal !== undefined) this.#refuseSession(session, refusal.code, refusal.detail);
+  }
+
+  /** What the earlier connection still sends is not taken: it may have been sent again. */
+  #resume(session: Session, token: Uint8Array): void {
+    const earlier = this.#tokens.adopt(session, token);
+    if (earlier !== undefined && !earlier.isClosing)
+      this.#refuseSession(earlier, Code.UNAVAILABLE, 'A later connection continues this session.');
   }
 
   #refuseSession(session: Session, code: Code, detail: string = CODE_SENTENCES[code]): void {

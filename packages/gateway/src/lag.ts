@@ -12,8 +12,10 @@ const LAGGING_LOOKS_A_TURN = 256;
 export class LagDesk {
   readonly #watched: Set<Session> = new Set();
   readonly #lagging: Set<Session> = new Set();
-  /** Looks that are due. */
-  #due = 0;
+  /** Those to be looked at while LAG_LOOK_BYTES are published, and how many have been. */
+  #round: readonly Session[] = [];
+  #looked = 0;
+  #published = 0;
   /** Sessions suspended so far. */
   suspended = 0;
   onSlow: (session: Session) => void = () => {};
@@ -43,19 +45,21 @@ export class LagDesk {
 
   /** So much has gone to the subscribers of one topic. */
   onPublished(bytes: number): void {
-    this.#due += (this.#watched.size * bytes) / LAG_LOOK_BYTES;
-    if (this.#due < 1) return;
-    const looks = Math.min(Math.floor(this.#due), this.#watched.size);
-    this.#due = 0;
-    this.#look(looks);
+    this.#published += bytes;
+    if (this.#published >= LAG_LOOK_BYTES) this.#lookAt(this.#round.length);
+    else this.#lookAt(Math.ceil((this.#round.length * this.#published) / LAG_LOOK_BYTES));
+    if (this.#published >= LAG_LOOK_BYTES) this.#beginRound();
   }
 
   /** Looks at some of those that lag, and at a few others. Returns how many were restored. */
   doWork(): number {
-    this.#look(LOOKS_A_TURN);
+    if (this.#looked === this.#round.length) this.#beginRound();
+    this.#lookAt(this.#looked + LOOKS_A_TURN);
     let restored = 0;
-    for (const session of firstOf(this.#lagging, LAGGING_LOOKS_A_TURN)) {
-      if (!this.#lagging.delete(session)) continue; // closed meanwhile
+    let looks = Math.min(this.#lagging.size, LAGGING_LOOKS_A_TURN);
+    for (const session of this.#lagging) {
+      if (looks-- === 0) break;
+      this.#lagging.delete(session);
       if (session.connection.bufferedBytes() > SESSION_DRAINED_BYTES) this.#lagging.add(session);
       else {
         this.#restore(session);
@@ -65,16 +69,25 @@ export class LagDesk {
     return restored;
   }
 
-  #look(looks: number): void {
-    for (const session of firstOf(this.#watched, looks)) {
-      if (!this.#watched.delete(session)) continue; // closed meanwhile
-      if (session.connection.bufferedBytes() > SESSION_SOFT_BYTES) this.#suspend(session);
-      else this.#watched.add(session); // looked at again after all others
+  #beginRound(): void {
+    this.#round = [...this.#watched];
+    this.#looked = 0;
+    this.#published = 0;
+  }
+
+  /** Looks at sessions of the round until so many have been looked at. */
+  #lookAt(count: number): void {
+    while (this.#looked < Math.min(count, this.#round.length)) {
+      const session = this.#round[this.#looked++];
+      const isWatched = this.#watched.has(session); // it may have closed meanwhile
+      if (isWatched && session.connection.bufferedBytes() > SESSION_SOFT_BYTES)
+        this.#suspend(session);
     }
   }
 
   #suspend(session: Session): void {
     this.suspended++;
+    this.#watched.delete(session);
     session.isLagging = true;
     this.#lagging.add(session);
     this.onSlow(session);
@@ -85,13 +98,4 @@ export class LagDesk {
     if (session.subscriptions.size > 0) this.#watched.add(session);
     this.onDrained(session);
   }
-}
-
-function firstOf(sessions: Set<Session>, count: number): Session[] {
-  const first: Session[] = [];
-  for (const session of sessions) {
-    if (first.length >= count) break;
-    first.push(session);
-  }
-  return first;
 }

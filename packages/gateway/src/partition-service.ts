@@ -6,9 +6,11 @@ import {
   type MapTable,
   NO_MAP,
   NO_ROOM,
+  OPERATION_EXTENDED,
   OPERATION_RETURN_WINNER,
   OPERATION_SAFE,
   Operation,
+  OperationExtension,
   ownerOf,
   RecordLayout,
   RequestKind,
@@ -17,6 +19,8 @@ import {
 import { AckLevel, OperationKind, ValueKind } from '@tidewire/schemas';
 import type { Interest } from './interest.js';
 import { Owner } from './owner.js';
+import type { Session } from './session.js';
+import { isUpdate, writeExtension } from './update-fields.js';
 
 /** `route` has sent the operation to its owner. */
 export const ROUTED = 0;
@@ -36,6 +40,8 @@ export interface OperationTime {
 export class PartitionService {
   readonly #mapTable: MapTable;
   readonly owners: readonly Owner[];
+  /** The server's start number, once it is known. */
+  epoch = 0;
 
   constructor(memory: SharedMemory, mapTable: MapTable) {
     this.#mapTable = mapTable;
@@ -55,7 +61,7 @@ export class PartitionService {
   route(
     reader: FrameReader,
     bytes: Uint8Array,
-    session: number,
+    session: Session,
     time: OperationTime,
   ): typeof ROUTED | Code {
     const mapId = this.#mapIdFor(reader, bytes);
@@ -64,13 +70,15 @@ export class PartitionService {
     const hash = hashOf(bytes, reader.keyOffset, reader.keyLength);
     const owner = this.owners[ownerOf(partitionOf(hash), this.owners.length)];
     const keyWords = RecordLayout.wordsOf(reader.keyLength);
+    const valueWords = RecordLayout.wordsOf(reader.valueLength);
+    const isExtended = isUpdate(reader);
     const at = owner.requests.claim(
       RequestKind.OPERATION,
-      Operation.KEY + keyWords + RecordLayout.wordsOf(reader.valueLength),
+      Operation.KEY + keyWords + valueWords + (isExtended ? OperationExtension.WORDS : 0),
     );
     if (at === NO_ROOM) return Code.OVERLOADED;
     const { words } = owner.requests;
-    words[at + Operation.SESSION] = session;
+    words[at + Operation.SESSION] = session.id;
     words[at + Operation.REQUEST_ID] = reader.requestId;
     words[at + Operation.HASH] = hash;
     words[at + Operation.MAP_KIND_FLAGS] = (mapId << 16) | (reader.kind << 8) | flagsOf(reader);
@@ -80,6 +88,7 @@ export class PartitionService {
     bytesToWords(bytes, reader.keyOffset, reader.keyLength, words, owner.requestBytes, key);
     const value = key + keyWords;
     bytesToWords(bytes, reader.valueOffset, reader.valueLength, words, owner.requestBytes, value);
+    if (isExtended) writeExtension(words, value + valueWords, reader, session, this.epoch);
     owner.hasNews = true;
     return ROUTED;
   }
@@ -100,7 +109,8 @@ export class PartitionService {
 
 function flagsOf(reader: FrameReader): number {
   const safe = reader.ackLevel === AckLevel.SAFE ? OPERATION_SAFE : 0;
-  return safe | (reader.returnWinner ? OPERATION_RETURN_WINNER : 0);
+  const extended = isUpdate(reader) ? OPERATION_EXTENDED : 0;
+  return safe | extended | (reader.returnWinner ? OPERATION_RETURN_WINNER : 0);
 }
 
 function writeTime(words: Int32Array, at: number, time: OperationTime, reader: FrameReader): void {

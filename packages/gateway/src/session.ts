@@ -18,6 +18,10 @@ export interface Session {
   node: number;
   /** Random 16 bytes, from Hello on: keys that it may not see are hashed under them. */
   salt: Uint8Array;
+  /** By which a later connection continues this session; empty: none can. */
+  token: Uint8Array;
+  /** It continues an earlier one. */
+  isResumed: boolean;
   /** What the cursor of Hello is worth. */
   resumption: Resumption;
   /** Operations sent to workers and not answered. */

@@ -224,8 +224,10 @@ export class SubscriptionDesk {
   }
 
   #leave(subscription: Subscription): void {
+    const { conflated, session, topic } = subscription;
     subscription.isJoined = false;
-    (subscription.conflated ?? subscription.topic.feed).leave(subscription.session);
+    if (conflated === undefined) topic.feed.leave(session);
+    else this.#conflation.leave(conflated, session);
   }
 }
 

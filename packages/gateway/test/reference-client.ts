@@ -20,6 +20,8 @@ export interface Followed {
   readonly wish: Wish;
   readonly view: ReferenceView;
   topics: readonly number[];
+  /** How it was asked for on this connection. */
+  start: StartFrom;
   /** Nothing is missing: the cursor speaks for it. */
   isDone: boolean;
   refusal: string | undefined;
@@ -31,6 +33,7 @@ export class ReferenceClient {
   connection: FakeClient;
   isLagging = false;
   lags = 0;
+  onProgress: (delivered: ReadonlyMap<number, bigint>) => void = () => {};
   /** Of the last Progress; undefined: there was none. */
   #origin: { store: bigint; epoch: bigint } | undefined;
   #delivered = new Map<number, bigint>();
@@ -66,7 +69,10 @@ export class ReferenceClient {
     const hello = { protocolVersion: 1, node: this.#node, ...(cursor && { cursor }) };
     connection.say({ case: 'hello', value: hello });
     this.take();
-    for (const one of this.followed.values()) this.#ask(one);
+    for (const one of this.followed.values()) {
+      const canResume = one.isDone && this.#origin !== undefined;
+      this.#ask(one, canResume ? StartFrom.RESUME : StartFrom.SNAPSHOT);
+    }
   }
 
   disconnect(): void {
@@ -77,9 +83,10 @@ export class ReferenceClient {
 
   follow(id: number, wish: Wish): Followed {
     const view = new ReferenceView();
-    const one: Followed = { id, wish, view, topics: [], isDone: false, refusal: undefined };
+    const start = wish.start ?? StartFrom.SNAPSHOT;
+    const one = { id, wish, view, topics: [], start, isDone: false, refusal: undefined };
     this.followed.set(id, one);
-    this.#ask(one);
+    this.#ask(one, start);
     return one;
   }
 
@@ -95,9 +102,8 @@ export class ReferenceClient {
     while (this.#taken < frames.length) this.#take(frames[this.#taken++]);
   }
 
-  #ask(one: Followed): void {
-    const canResume = one.isDone && this.#origin !== undefined;
-    const start = canResume ? StartFrom.RESUME : (one.wish.start ?? StartFrom.SNAPSHOT);
+  #ask(one: Followed, start: StartFrom): void {
+    one.start = start;
     const key = one.wish.key ?? '';
     const knownSequence = key === '' ? 0n : (one.view.states.get(key)?.sequence ?? 0n);
     const value = { ...one.wish, subscriptionId: one.id, start, knownSequence };
@@ -135,7 +141,7 @@ export class ReferenceClient {
     one.topics = topics;
     const welcome = this.connection.last('welcome');
     if (welcome !== undefined) one.view.salt = welcome.salt;
-    if (one.wish.start === StartFrom.NOW && !one.isDone) one.isDone = true;
+    if (one.start === StartFrom.NOW) one.isDone = true;
   }
 
   #onEvents(topic: number, events: readonly Event[]): void {
@@ -171,6 +177,7 @@ export class ReferenceClient {
     for (const { partition, sequence } of delivered) this.#delivered.set(partition, sequence);
     for (const [partition, sequence] of this.#seen)
       if (sequence <= (this.#delivered.get(partition) ?? 0n)) this.#seen.delete(partition);
+    this.onProgress(this.#delivered);
   }
 
   /** A subscription that cannot resume begins again. */
@@ -178,7 +185,7 @@ export class ReferenceClient {
     const one = this.followed.get(id);
     if (one === undefined) return;
     one.refusal = detail;
-    this.#ask(one);
+    this.#ask(one, StartFrom.SNAPSHOT);
   }
 
   #see({ partition, sequence }: Event): void {

@@ -20,7 +20,7 @@ import {
   writeResult,
 } from '@tidewire/core/threads';
 import type { Level } from '@tidewire/schemas';
-import { isVisible, returnsWinner } from './execute/operation.js';
+import { isUpdate, isVisible, returnsWinner } from './execute/operation.js';
 import type { SubscriptionIndex } from './query/subscription-index.js';
 import { ABSENT, type RecordStore } from './store/record-store.js';
 
@@ -120,28 +120,50 @@ export class Outbound {
     result.record = record === ABSENT ? NO_RECORD : record;
     result.withValue =
       outcome === Code.FOUND ||
+      (outcome === Code.APPLIED && isUpdate(request, at)) ||
       (outcome === Code.SUPERSEDED &&
         returnsWinner(request, at) &&
         isVisible(request, at, this.#records, record));
-    this.#write(request, at, position);
+    this.#write(request, at, position, this.#records, this.#recordBytes);
   }
 
-  /** Says why nothing was executed. */
+  /** Says APPLIED of an update once more, with the image `record` in `words` that it had left. */
+  answerWith(
+    words: Int32Array,
+    record: number,
+    request: Int32Array,
+    at: number,
+    position: number,
+    partition: number,
+    level: Level,
+  ): void {
+    const result = this.#result;
+    result.outcome = Code.APPLIED;
+    result.refusal = 0;
+    result.level = level;
+    result.partition = partition;
+    result.record = record;
+    result.withValue = RecordLayout.valueLengthOf(words[record + RecordLayout.LENGTHS]) > 0;
+    this.#write(request, at, position, words, new Uint8Array(words.buffer));
+  }
+
+  /** Says why nothing was executed; of an update with the record, or ABSENT, that stands. */
   refuse(
     request: Int32Array,
     at: number,
     position: number,
     partition: number,
     refusal: Code,
+    record: number = ABSENT,
   ): void {
     const result = this.#result;
     result.outcome = 0;
     result.refusal = refusal;
     result.level = 0;
     result.partition = partition;
-    result.record = NO_RECORD;
-    result.withValue = false;
-    this.#write(request, at, position);
+    result.record = record === ABSENT ? NO_RECORD : record;
+    result.withValue = record !== ABSENT && isVisible(request, at, this.#records, record);
+    this.#write(request, at, position, this.#records, this.#recordBytes);
   }
 
   /** Answers a SUBSCRIBE record: from here on every change of the topic is in the ring. */
@@ -181,10 +203,16 @@ export class Outbound {
     this.#doorbell.ring();
   }
 
-  #write(request: Int32Array, at: number, position: number): void {
+  #write(
+    request: Int32Array,
+    at: number,
+    position: number,
+    records: Int32Array,
+    recordBytes: Uint8Array,
+  ): void {
     const result = this.#result;
     result.requestId = request[at + Operation.REQUEST_ID];
-    const bytes = resultBytes(result, this.#records);
+    const bytes = resultBytes(result, records);
     const body = this.claim(OutboundKind.RESULT, ResultMessage.BODY + RecordLayout.wordsOf(bytes));
     const { words } = this;
     words[body + ResultMessage.REQUEST_POSITION] = position;
@@ -193,7 +221,7 @@ export class Outbound {
     words[body + ResultMessage.LANE_POSITION] = this.#lanePosition;
     words[body + ResultMessage.BYTES] = bytes;
     const offset = (body + ResultMessage.BODY) * 4;
-    writeResult(this.ringBytes, offset, result, this.#records, this.#recordBytes);
+    writeResult(this.ringBytes, offset, result, records, recordBytes);
     this.#waits = NO_LANE;
   }
 }

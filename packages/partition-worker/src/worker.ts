@@ -65,6 +65,8 @@ export class Worker {
   readonly #positions: Int32Array = new Int32Array(new SharedArrayBuffer(GROUP * 4));
   /** The operation at the head of the ring may have happened before this worker attached. */
   #isFirst = true;
+  /** Or has ended two workers, and is skipped. */
+  readonly #isPoisoned: boolean;
   #pending = 0; // records of the group not yet executed, for want of outbound room
   #group = 0;
 
@@ -75,6 +77,8 @@ export class Worker {
   constructor(memory: WorkerMemory, doorbells: SharedArrayBuffer, start: number) {
     this.#start = start;
     this.#control = new Int32Array(memory.control);
+    this.#isPoisoned = loadWord(this.#control, WorkerControl.POISONED) !== 0;
+    this.#control[WorkerControl.IS_EXECUTING] = 0;
     this.#requests = new RingConsumer(memory.requestRing);
     this.#interestRing = new RingConsumer(memory.interestRing);
     this.#doorbell = new Doorbell(this.#control, WorkerControl.WORKER_DOORBELL);
@@ -92,8 +96,15 @@ export class Worker {
     this.#interests = interests;
     this.#sweeper = new Sweeper({ store, events, outbound, partitions });
     const { timers } = this.#sweeper;
-    this.#executor = new Executor({ store, outbound, events, timers, control });
-    const recoveryRing = memory.recoveryRing;
+    this.#executor = new Executor({
+      store,
+      outbound,
+      events,
+      timers,
+      control,
+      effects: memory.effects,
+    });
+    const { recoveryRing } = memory;
     this.#recovery = new Recovery({ ring: recoveryRing, store, control, onRecord: timers.meet });
     this.#queue = new PersistenceQueue({
       store,
@@ -200,8 +211,7 @@ export class Worker {
     const { words } = this.#requests;
     switch (kind) {
       case RequestKind.OPERATION:
-        if (this.#isFirst && this.#executor.settle(words, at, position)) return;
-        this.#executor.execute(words, at, position);
+        this.#execute(words, at, position);
         return;
       case RequestKind.SUBSCRIBE:
         this.#interests.add(words, at);
@@ -222,6 +232,9 @@ export class Worker {
       case RequestKind.CANCEL:
         this.#streams.cancel(words[at + CancelRequest.STREAM]);
         return;
+      case RequestKind.FORGET_SESSION:
+        this.#executor.forgetSession(words, at);
+        return;
       case RequestKind.TICK:
         this.#onTick(words, at);
         return;
@@ -235,6 +248,20 @@ export class Worker {
       RecordLayout.joinWords(words[at + TickRequest.NOW_LOW], words[at + TickRequest.NOW_HIGH]),
     );
     if ((words[at + TickRequest.FLAGS] & TICK_REPORT) !== 0) this.#progress.say(this.#outbound);
+  }
+
+  #execute(words: Int32Array, at: number, position: number): void {
+    this.#control[WorkerControl.IS_EXECUTING] = 1; // read by another thread after a death alone
+    if (!this.#isFirst || !this.#conclude(words, at, position))
+      this.#executor.execute(words, at, position);
+    this.#control[WorkerControl.IS_EXECUTING] = 0;
+  }
+
+  /** Answers the operation that an earlier worker died at, unless it is simply to be executed. */
+  #conclude(words: Int32Array, at: number, position: number): boolean {
+    if (this.#executor.settle(words, at, position)) return true;
+    if (this.#isPoisoned) this.#executor.skip(words, at, position);
+    return this.#isPoisoned;
   }
 
   #hearInterests(): number {

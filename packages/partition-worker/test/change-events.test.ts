@@ -1,7 +1,8 @@
 import type { Predicate } from '@tidewire/core';
 import { EventKind, ValueKind } from '@tidewire/schemas';
 import t from 'tap';
-import { keysIn, type Said, StreamBench } from './stream-bench.js';
+import type { Said } from './said.js';
+import { keysIn, StreamBench } from './stream-bench.js';
 import { START_MS } from './worker-fixture.js';
 
 const MAP_TOPIC = 2;

@@ -1,6 +1,4 @@
-import { fromBinary } from '@bufbuild/protobuf';
 import {
-  canonicalPredicate,
   encodeField,
   encodePredicate,
   type Field,
@@ -9,30 +7,17 @@ import {
   partitionOf,
 } from '@tidewire/core';
 import {
-  bytesToWords,
   CATCH_UP_RESUME,
   CATCH_UP_SNAPSHOT,
   CatchUpRequest,
-  EventMessage,
-  OutboundKind,
   QueryRequest,
   RecordLayout,
   RequestKind,
   RingConsumer,
-  RowsMessage,
   ringBufferBytes,
-  SliceMessage,
-  SUBSCRIBE_WITH_OLD,
-  SubscribeRequest,
   type WorkerMemory,
 } from '@tidewire/core/threads';
-import {
-  CatchUpSchema,
-  type Event,
-  EventsSchema,
-  OperationKind,
-  type Slice,
-} from '@tidewire/schemas';
+import { OperationKind } from '@tidewire/schemas';
 import { ChangeEvents } from '#lib/change-events.js';
 import { Executor } from '#lib/execute/executor.js';
 import { Timers } from '#lib/lifetime/timers.js';
@@ -40,43 +25,18 @@ import { Outbound } from '#lib/outbound.js';
 import { Streams } from '#lib/query/streams.js';
 import { SubscriptionIndex } from '#lib/query/subscription-index.js';
 import { RecordStore } from '#lib/store/record-store.js';
+import { readSaid, type Said } from './said.js';
 import {
   doorbells,
   FakeGateway,
+  type Interest,
   MAP_ID,
+  putBytes,
   type Sent,
   START_MS,
   smallMemory,
+  subscribeWords,
 } from './worker-fixture.js';
-
-/** What a worker said, decoded. */
-export type Said =
-  | { kind: 'event'; topics: number[]; isFirst: boolean; event: Event }
-  | {
-      kind: 'slice';
-      stream: number;
-      flags: number;
-      bytes: number;
-      ended: [partition: number, sequence: number][];
-      slices: Slice[];
-    }
-  | {
-      kind: 'rows';
-      stream: number;
-      flags: number;
-      count: number;
-      bytes: number;
-      events: Event[];
-      /** Hexadecimal; of sorted rows only, as are the lengths of their events. */
-      sortKeys: string[];
-      eventBytes: number[];
-    };
-
-interface Subscribed {
-  readonly key?: string;
-  readonly where?: Predicate;
-  readonly isWithOld?: boolean;
-}
 
 interface Asked {
   readonly where?: Predicate;
@@ -143,7 +103,8 @@ export class StreamBench {
     this.#outbound = outbound;
     const events = new ChangeEvents({ outbound, interests, words: store.words });
     const timers = new Timers(store, partitions);
-    this.#executor = new Executor({ store, outbound, events, timers, control });
+    const { effects } = memory;
+    this.#executor = new Executor({ store, outbound, events, timers, control, effects });
     const collectedUpTo = (partition: number): number => this.collected.get(partition) ?? 0;
     this.streams = new Streams({ outbound, interests, store, control, partitions, collectedUpTo });
   }
@@ -176,19 +137,8 @@ export class StreamBench {
     return this.store.find(partitionOf(hash), MAP_ID, hash, words, 0, bytes.length);
   }
 
-  /** Of the whole map, of a key of it, or of what matches. */
-  subscribe(topic: number, { key = '', where, isWithOld = false }: Subscribed = {}): void {
-    const keyBytes = Buffer.from(key);
-    const body = where === undefined ? keyBytes : encodePredicate(canonicalPredicate(where));
-    const words = new Int32Array(SubscribeRequest.BODY + RecordLayout.wordsOf(body.length));
-    words[SubscribeRequest.TOPIC] = topic;
-    words[SubscribeRequest.MAP] = MAP_ID;
-    words[SubscribeRequest.HASH] = hashOf(keyBytes);
-    words[SubscribeRequest.KEY_LENGTH] = keyBytes.length;
-    words[SubscribeRequest.PREDICATE_LENGTH] = where === undefined ? 0 : body.length;
-    words[SubscribeRequest.FLAGS] = isWithOld ? SUBSCRIBE_WITH_OLD : 0;
-    putBytes(words, SubscribeRequest.BODY, body);
-    this.#interests.add(words, 0);
+  subscribe(topic: number, interest: Omit<Interest, 'topic'> = {}): void {
+    this.#interests.add(subscribeWords({ topic, ...interest }), 0);
   }
 
   unsubscribe(topic: number): void {
@@ -252,9 +202,8 @@ export class StreamBench {
   listen(): Said[] {
     const said: Said[] = [];
     while (this.#said.next()) {
-      if (this.#said.kind === OutboundKind.EVENT) said.push(...this.#readEvents());
-      if (this.#said.kind === OutboundKind.SLICE) said.push(this.#readSlice());
-      if (this.#said.kind === OutboundKind.ROWS) said.push(this.#readRows());
+      const item = readSaid(this.#said, this.#saidBytes);
+      if (item !== undefined) said.push(item);
     }
     this.#said.release();
     return said;
@@ -270,66 +219,4 @@ export class StreamBench {
       this.#requests.release(position);
     }
   }
-
-  #readEvents(): Said[] {
-    const { index: at, words } = this.#said;
-    const count = words[at + EventMessage.TOPIC_COUNT];
-    const topics = [...words.slice(at + EventMessage.TOPICS, at + EventMessage.TOPICS + count)];
-    const body = this.#body(at + EventMessage.TOPICS + count, words[at + EventMessage.BYTES]);
-    const isFirst = words[at + EventMessage.FIRST] === 1;
-    const { events } = fromBinary(EventsSchema, body);
-    return events.map((event) => ({ kind: 'event', topics, isFirst, event }));
-  }
-
-  #readSlice(): Said {
-    const { index: at, words } = this.#said;
-    const count = words[at + SliceMessage.ENDED_COUNT];
-    const bytes = words[at + SliceMessage.BYTES];
-    const ended = Array.from({ length: count }, (_, i): [number, number] => {
-      const entry = at + SliceMessage.ENDED + i * SliceMessage.ENDED_WORDS;
-      return [words[entry], RecordLayout.joinWords(words[entry + 1], words[entry + 2])];
-    });
-    const body = this.#body(at + SliceMessage.ENDED + count * SliceMessage.ENDED_WORDS, bytes);
-    const { slices } = fromBinary(CatchUpSchema, body);
-    const stream = words[at + SliceMessage.STREAM];
-    return { kind: 'slice', stream, flags: words[at + SliceMessage.FLAGS], bytes, ended, slices };
-  }
-
-  #readRows(): Said {
-    const { index: at, words } = this.#said;
-    const bytes = words[at + RowsMessage.BYTES];
-    const rowCount = words[at + RowsMessage.ROW_COUNT];
-    const lengths = at + RowsMessage.ROWS;
-    const start = (lengths + rowCount * RowsMessage.ROW_WORDS) * 4;
-    const { events } = fromBinary(EventsSchema, this.#saidBytes.slice(start, start + bytes));
-    const sortKeys: string[] = [];
-    const eventBytes: number[] = [];
-    for (let i = 0, offset = start + bytes; i < rowCount; i++) {
-      const length = words[lengths + i * RowsMessage.ROW_WORDS];
-      sortKeys.push(Buffer.from(this.#saidBytes.slice(offset, offset + length)).toString('hex'));
-      eventBytes.push(words[lengths + i * RowsMessage.ROW_WORDS + 1]);
-      offset += length;
-    }
-    return {
-      kind: 'rows',
-      stream: words[at + RowsMessage.STREAM],
-      flags: words[at + RowsMessage.FLAGS],
-      count: RecordLayout.joinWords(
-        words[at + RowsMessage.COUNT_LOW],
-        words[at + RowsMessage.COUNT_HIGH],
-      ),
-      bytes,
-      events,
-      sortKeys,
-      eventBytes,
-    };
-  }
-
-  #body(index: number, length: number): Uint8Array {
-    return this.#saidBytes.slice(index * 4, index * 4 + length);
-  }
-}
-
-function putBytes(words: Int32Array, index: number, bytes: Uint8Array): void {
-  bytesToWords(bytes, 0, bytes.length, words, new Uint8Array(words.buffer), index);
 }

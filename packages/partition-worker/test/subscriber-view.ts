@@ -1,7 +1,8 @@
 import { type Event, EventKind, SliceKind } from '@tidewire/schemas';
-import { partitionOfKey, type Said } from './stream-bench.js';
+import type { Said } from './said.js';
+import { partitionOfKey } from './stream-bench.js';
 
-interface Held {
+export interface Held {
   readonly sequence: number;
   readonly value: string;
   readonly expiresAt: number;

@@ -25,7 +25,7 @@ import {
   type Transport,
   TurnTime,
 } from '@tidewire/gateway';
-import { PartitionPool } from '@tidewire/partition-worker';
+import { PartitionPool, type WorkerDown } from '@tidewire/partition-worker';
 import {
   ClockBound,
   type DatabaseConnection,
@@ -141,6 +141,7 @@ export class Coordinator {
     this.#every(CLOCK_BOUND_INTERVAL_MS, () => void this.#raiseClockBound());
     this.#every(DEADLINES_INTERVAL_MS, () => {
       this.#gateway.checkDeadlines();
+      this.#pool?.checkHangs();
       this.#status.observe();
     });
     this.#gateway.open({ epoch: this.#status.epoch, store: 0n, bases: new Map() });
@@ -226,12 +227,19 @@ export class Coordinator {
     this.#pool = new PartitionPool({
       memory: this.#memory,
       onStart: (worker, start) => this.#gateway.onWorkerStart(worker, start),
-      onDown: (worker, cause, isGivenUp) => {
-        const reason = cause instanceof Error ? cause.message : String(cause);
-        this.#log.error({ worker, reason }, 'a partition worker has ended');
-        if (isGivenUp) this.#fail(reason);
-      },
+      onDown: (down) => this.#onWorkerDown(down),
+      nowMs: () => performance.now(),
+      wait: delay,
     });
+  }
+
+  #onWorkerDown({ worker, cause, isHung, isGivenUp, poison }: WorkerDown): void {
+    const said = cause instanceof Error ? cause.message : String(cause);
+    const reason = isHung ? 'It took no turn for too long.' : said;
+    this.#log.error({ worker, reason }, 'a partition worker has ended');
+    if (poison !== undefined)
+      this.#log.error({ worker, sha256: poison }, 'an operation that ended two workers is skipped');
+    if (isGivenUp) this.#fail(reason);
   }
 
   #startPersistence(connection: DatabaseConnection): void {

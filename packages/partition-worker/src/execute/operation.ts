@@ -1,4 +1,5 @@
 import {
+  OPERATION_EXTENDED,
   OPERATION_RETURN_WINNER,
   OPERATION_SAFE,
   Operation,
@@ -19,6 +20,11 @@ export function returnsWinner(request: Int32Array, at: number): boolean {
 
 export function isSafe(request: Int32Array, at: number): boolean {
   return (request[at + Operation.MAP_KIND_FLAGS] & OPERATION_SAFE) !== 0;
+}
+
+/** An update: it is executed on what is there, whatever the stamps say. */
+export function isUpdate(request: Int32Array, at: number): boolean {
+  return (request[at + Operation.MAP_KIND_FLAGS] & OPERATION_EXTENDED) !== 0;
 }
 
 function nowOf(request: Int32Array, at: number): number {

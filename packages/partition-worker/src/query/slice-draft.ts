@@ -101,12 +101,15 @@ export class SliceDraft {
     return true;
   }
 
-  /** Closes the open slice; false: there was nothing to say. A partition begun is always ended. */
+  /**
+   * Closes the open slice; false: there was nothing to say. A SNAPSHOT begins with the turn in which its
+   * scan does, for what is told live from then on is part of it; a partition begun is always ended.
+   */
   closeSlice(ends: boolean): boolean {
     const slice = this.#slice;
     slice.ends = ends;
-    const isEnd = ends && (slice.kind === SliceKind.SNAPSHOT || !slice.begins);
-    if (isEmpty(slice) && !isEnd) {
+    const isMark = slice.kind === SliceKind.SNAPSHOT ? slice.begins || ends : ends && !slice.begins;
+    if (isEmpty(slice) && !isMark) {
       this.#used -= SLICE_HEAD_BYTES_MAX;
       return false;
     }
