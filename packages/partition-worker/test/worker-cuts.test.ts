@@ -151,28 +151,28 @@ const scenarios: Scenario[] = [
     before: [],
     operation: increment('k', 1, 7),
     outcome: Code.APPLIED,
-    events: 1,
+    events: ['PUT 11,5', 'ENTER 23'],
   },
   {
     name: 'an increment of a record stamped later',
     before: [put('k', '41', 9)],
     operation: increment('k', 1, 7),
     outcome: Code.APPLIED,
-    events: 1,
+    events: ['PUT 11,5', 'UPDATE 23'],
   },
   {
     name: 'an increment sent again',
     before: [increment('k', 1, 7, 77)],
     operation: increment('k', 1, 7),
     outcome: Code.APPLIED,
-    events: 0,
+    events: [],
   },
   {
     name: 'a SAFE increment',
     before: [put('k', '41', 1)],
     operation: { ...increment('k', 2, 7), flags: SAFE },
     outcome: Code.APPLIED,
-    events: 1,
+    events: ['PUT 11,5', 'UPDATE 23'],
   },
 ];
 

@@ -7,7 +7,14 @@ import type { Outbound } from '../outbound.js';
 import { ABSENT, FULL, type RecordStore } from '../store/record-store.js';
 import { compareWrite, shouldApply } from './conflict.js';
 import { EffectTable } from './effect-table.js';
-import { flagsOf, isSafe, isUpdate, isVisible, operationKindOf } from './operation.js';
+import {
+  flagsOf,
+  isClientStamped,
+  isSafe,
+  isUpdate,
+  isVisible,
+  operationKindOf,
+} from './operation.js';
 import { SafeLane } from './safe-lane.js';
 import { UpdateExecutor } from './update-executor.js';
 
@@ -118,6 +125,10 @@ export class Executor {
       this.#outbound.refuse(request, at, position, partition, Code.OVERLOADED);
       return;
     }
+    if (record === ABSENT && this.#isTooOld(request, at, partition)) {
+      this.#outbound.refuse(request, at, position, partition, Code.TOO_OLD);
+      return;
+    }
     const flags = flagsOf(request, at);
     const order =
       record === ABSENT ? 1 : compareWrite(request, at, flags, this.#store.words, record);
@@ -129,6 +140,15 @@ export class Executor {
     const written = this.#store.put(record, request, at, partition, flags, position);
     if (written === FULL) this.#outbound.refuse(request, at, position, partition, Code.OVERLOADED);
     else this.#applied(request, at, position, written, record);
+  }
+
+  /** Whether the key may have had a newer tombstone that was collected. */
+  #isTooOld(request: Int32Array, at: number, partition: number): boolean {
+    if (!isClientStamped(request, at)) return false;
+    const highs = request[at + Operation.MS_HIGH_COUNTER];
+    const ms = RecordLayout.joinWords(request[at + Operation.MS_LOW], highs >>> 16);
+    const node = request[at + Operation.NODE_VALUE_KIND] >>> 8;
+    return this.#store.isCollected(partition, ms, highs & 0xffff, node);
   }
 
   /** What follows the publish of `record` over `old`; all of it may be said again after a death. */

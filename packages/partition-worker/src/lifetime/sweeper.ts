@@ -21,8 +21,8 @@ export class Sweeper {
   readonly #store: RecordStore;
   readonly #events: ChangeEvents;
   readonly #outbound: Outbound;
-  /** The gateway's time; 0 until it is known: nothing ends before. */
-  #nowMs = 0;
+  /** The gateway's time. Until it is known nothing ends. */
+  #nowMs: number = Number.NEGATIVE_INFINITY;
   /** The sweep at which an earlier worker may have died has been told. */
   #isConcluded = false;
 
