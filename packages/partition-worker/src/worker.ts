@@ -20,6 +20,7 @@ import {
 } from '@tidewire/core/threads';
 import { ChangeEvents } from './change-events.js';
 import { Executor } from './execute/executor.js';
+import { Collector } from './lifetime/collector.js';
 import { Sweeper } from './lifetime/sweeper.js';
 import { Outbound } from './outbound.js';
 import { PersistenceQueue } from './persistence-queue.js';
@@ -54,6 +55,7 @@ export class Worker {
   readonly #outbound: Outbound;
   readonly #executor: Executor;
   readonly #sweeper: Sweeper;
+  readonly #collector: Collector;
   readonly #recovery: Recovery;
   readonly #queue: PersistenceQueue;
   readonly #streams: Streams;
@@ -96,6 +98,8 @@ export class Worker {
     this.#interests = interests;
     this.#sweeper = new Sweeper({ store, events, outbound, partitions });
     const { timers } = this.#sweeper;
+    const persistence = this.#persistenceDoorbell;
+    this.#collector = new Collector({ store, control, partitions, persistence });
     this.#executor = new Executor({
       store,
       outbound,
@@ -119,7 +123,7 @@ export class Worker {
       store,
       control,
       partitions,
-      collectedUpTo: () => 0, // no tombstone is collected yet
+      collectedUpTo: (partition) => store.collected(partition).sequence,
     });
     this.#progress = new ProgressReport(store, partitions);
     this.#executor.changes = (control[WorkerControl.CHANGES_HANDED] + this.#queue.dirtyCount()) | 0;
@@ -133,11 +137,13 @@ export class Worker {
   /** One bounded turn. Returns the work done; 0: nothing to do, or no room to do it. */
   doWork(): number {
     const told = this.#isIntroduced ? 0 : this.#hearInterests();
+    // Where `conclude` first finds room the request at the head of the ring finds it too, so whatever an
+    // earlier worker may have done last is told before anything else is written.
     const isReady = this.#isIntroduced && this.#sweeper.conclude();
     const requests = isReady ? this.#drainRequests() : 0;
-    const swept = isReady && this.#isSettled() ? this.#sweeper.doWork() : 0;
+    const kept = isReady ? this.#keepHouse() : 0;
     const others = this.#recovery.doWork() + this.#queue.doWork() + this.#streams.doWork();
-    const work = told + requests + swept + others;
+    const work = told + requests + kept + others;
     if (work > 0) this.#report();
     return work;
   }
@@ -156,13 +162,13 @@ export class Worker {
     if (this.isStopping || this.#recovery.hasWork() || this.#queue.hasWork()) return true;
     if (!this.#isIntroduced) return !this.#interestRing.isEmpty();
     if (this.#streams.hasWork()) return true;
-    if (this.#isSettled() && this.#sweeper.hasWork()) return true;
+    if (this.#sweeper.hasWork() || this.#collector.hasWork()) return true;
     return this.#outbound.hasRoom() && (this.#pending > 0 || !this.#requests.isEmpty());
   }
 
-  /** What an earlier worker may have done last is known: the intent may name something else. */
-  #isSettled(): boolean {
-    return !this.#isFirst || (this.#pending === 0 && this.#requests.isEmpty());
+  /** What the worker writes on its own account. */
+  #keepHouse(): number {
+    return this.#sweeper.doWork() + this.#collector.doWork();
   }
 
   #drainRequests(): number {
@@ -244,9 +250,12 @@ export class Worker {
   }
 
   #onTick(words: Int32Array, at: number): void {
-    this.#sweeper.onTick(
-      RecordLayout.joinWords(words[at + TickRequest.NOW_LOW], words[at + TickRequest.NOW_HIGH]),
+    const nowMs = RecordLayout.joinWords(
+      words[at + TickRequest.NOW_LOW],
+      words[at + TickRequest.NOW_HIGH],
     );
+    this.#sweeper.onTick(nowMs);
+    this.#collector.onTick(nowMs);
     if ((words[at + TickRequest.FLAGS] & TICK_REPORT) !== 0) this.#progress.say(this.#outbound);
   }
 

@@ -1,14 +1,18 @@
-import { hashOf, partitionOf } from '@tidewire/core';
+import { fromBinary } from '@bufbuild/protobuf';
+import { type Code, hashOf, partitionOf } from '@tidewire/core';
 import {
+  type CollectionMark,
   RecordLayout,
   RecoveryKind,
   RecoveryPartition,
   RingProducer,
+  readCollectionMarks,
   storeWatermark,
+  storeWord,
   WorkerControl,
   type WorkerMemory,
 } from '@tidewire/core/threads';
-import { OperationKind } from '@tidewire/schemas';
+import { OperationKind, ResultsSchema } from '@tidewire/schemas';
 import { ABSENT, RecordStore, SCAN_END } from '#lib/store/record-store.js';
 import { Worker } from '#lib/worker.js';
 import {
@@ -111,6 +115,50 @@ export class LifeBench {
         WorkerControl.flushedIndex(partition),
         store.sequence(partition),
       );
+  }
+
+  /** What the worker has proposed to collect, unless it is committed. */
+  proposal(): CollectionMark[] {
+    const proposed = this.control[WorkerControl.GC_PROPOSED];
+    return proposed === this.control[WorkerControl.GC_COMMITTED]
+      ? []
+      : readCollectionMarks(this.control);
+  }
+
+  /** The database knows what was proposed. */
+  commit(): void {
+    const proposed = this.control[WorkerControl.GC_PROPOSED];
+    storeWord(this.control, WorkerControl.GC_COMMITTED, proposed);
+  }
+
+  /** Ticks often enough for the collector to go through its whole pass. */
+  pass(ms: number): void {
+    for (let i = 0; i < 5; i++) this.tick(ms);
+  }
+
+  /** Why the last operation was refused, else its outcome. */
+  get code(): Code {
+    const said = this.gateway.heard.findLast((text) => text.startsWith('result')) as string;
+    const { results } = fromBinary(ResultsSchema, Buffer.from(said.split(' ')[2], 'hex'));
+    return results[0].refusal || results[0].outcome;
+  }
+
+  /** The part of the arena that is in use. */
+  get fill(): number {
+    const store = new RecordStore(this.memory.arena);
+    return store.bytesUsed / store.bytesTotal;
+  }
+
+  /** Removed keys that are remembered. */
+  get tombstones(): number {
+    const store = new RecordStore(this.memory.arena);
+    let count = 0;
+    for (let partition = 0; partition < 271; partition++)
+      for (let at = 0; at < SCAN_END; )
+        at = store.scanSlice(partition, at, (record) => {
+          if (RecordLayout.isTombstone(store.words, record)) count++;
+        });
+    return count;
   }
 
   /** What the worker has said since the last call: events as kind and key, results as codes. */

@@ -4,17 +4,18 @@ import { GC_MARK_COUNT, GC_MARK_WORDS, GC_MARKS } from './worker-control.js';
  * Tombstones of a partition that are collected: those whose sequence is not above `sequence` and
  * whose stamp (ms, counter, node) is not above the mark's.
  *
- * Memory forgets them only once the database knows the mark. The worker and persistence agree by two
- * words that each raise alone:
+ * Memory forgets them only once the database knows the mark. The worker and persistence agree by three
+ * numbers, of which each has one writer:
  *
- *     1. worker        all numbers equal: writes GC_MARKS and GC_MARK_COUNT, raises GC_PROPOSED by one,
+ *     1. worker        all three equal: writes GC_MARKS and GC_MARK_COUNT, raises GC_PROPOSED by one,
  *                      rings persistence. No mark is below an earlier one of its partition, and none
  *                      has a sequence above `flushed`.
  *     2. persistence   sees GC_PROPOSED ≠ GC_COMMITTED: raises `partition_gc` to the marks (sequence and
  *                      stamp each on its own, neither ever falls) in a transaction that holds the fence.
  *                      A failure is tried again, by the next persistence thread too; nothing waits for it.
  *     3. persistence   stores GC_PROPOSED in GC_COMMITTED, rings the worker.
- *     4. worker        raises the collected marks of its arena, then forgets the tombstones.
+ *     4. worker        raises the collected marks of its arena, stores the number in GC_COLLECTED, and
+ *                      forgets the tombstones.
  *
  * In the transaction of 2, or in any later one that holds the fence, persistence may delete the rows
  * that the marks cover, and with each a dead letter of its key that is not above it in the order of
@@ -22,8 +23,8 @@ import { GC_MARK_COUNT, GC_MARK_WORDS, GC_MARKS } from './worker-control.js';
  * more and collected again. A covered row whose key has a newer record in memory may go too: its
  * flush inserts.
  *
- * The marks stay as they are until the next proposal, so a worker that attaches to the memory of a
- * dead one repeats 4.
+ * The marks stay as they are until GC_COLLECTED has been stored, so a worker that attaches to the memory of
+ * a dead one goes on at 4, or waits for 3.
  */
 export interface CollectionMark {
   readonly partition: number;

@@ -48,6 +48,8 @@ export const SPANS = 71;
 export const GC_PROPOSED = 84;
 /** Marks of that proposal. */
 export const GC_MARK_COUNT = 85;
+/** GC_COMMITTED, copied once the worker's own marks have been raised by that proposal. */
+export const GC_COLLECTED = 86;
 /** Catch-ups and queries under way. */
 export const STREAMS = 72;
 /** Topics told, by kind. */
