@@ -65,6 +65,7 @@ export class Client {
     const connection = new Connection({
       url: checkedUrl(url),
       token: options.token ?? '',
+      resumeToken: environment.randomToken(),
       connectTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
       environment,
       clock,

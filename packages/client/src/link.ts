@@ -36,6 +36,8 @@ export interface LinkHandlers {
 export interface LinkOptions {
   readonly url: string;
   readonly token: string;
+  /** By which the server knows this client again. */
+  readonly resumeToken: Uint8Array;
   readonly connectTimeoutMs: number;
   readonly environment: Environment;
   readonly clock: ServerClock;
@@ -98,8 +100,8 @@ export class Link {
 
   #onOpen(): void {
     this.#state = 'greeting';
-    const { clock, token, cursor } = this.#options;
-    this.send(encodeHello({ node: clock.node, token, cursor: cursor.fields }));
+    const { clock, token, resumeToken, cursor } = this.#options;
+    this.send(encodeHello({ node: clock.node, token, resumeToken, cursor: cursor.fields }));
   }
 
   #onMessage(data: unknown): void {

@@ -1,4 +1,5 @@
 import { COUNTER_MAX, Code, MAX_HZ_MAX, NODE_MAX, STAMP_MS_MAX, TTL_MS_MAX } from '@tidewire/core';
+import type { Result } from '@tidewire/schemas';
 import type { Connection } from './connection.js';
 import { Entry, entryFieldsOf } from './entry.js';
 import type { Environment } from './environment.js';
@@ -13,7 +14,7 @@ import { checkedPredicate, type Where } from './predicate.js';
 import type { QueryFields } from './protocol.js';
 import { type FetchOptions, queryFieldsOf } from './query.js';
 import type { QuerySender } from './query-sender.js';
-import { entryOf, writeResultOf } from './result.js';
+import { entryOf, updatedEntryOf, writeResultOf } from './result.js';
 import { RowCollection, RowQueue } from './row-sinks.js';
 import type { ServerClock } from './server-clock.js';
 import type { Stamp } from './stamp.js';
@@ -26,6 +27,13 @@ import type {
   SubscribeOptions,
   Subscription,
 } from './subscription.js';
+import {
+  type AppendOptions,
+  argumentBytes,
+  guardOf,
+  type UpdateKind,
+  type UpdateOptions,
+} from './update.js';
 import type { WriteResult } from './write-result.js';
 
 export interface WriteOptions {
@@ -33,11 +41,15 @@ export interface WriteOptions {
   readonly safe?: boolean;
   /** The write's own time instead of now; a write repeated under its stamp is harmless. */
   readonly stamp?: Stamp;
+  /** Only if the record has this stamp; else PRECONDITION. */
+  readonly ifStamp?: Stamp;
 }
 
 export interface PutOptions extends WriteOptions {
   /** Milliseconds from the stamp on after which the record counts as removed. */
   readonly ttlMs?: number;
+  /** Only if the key has no value; else PRECONDITION. */
+  readonly ifAbsent?: boolean;
 }
 
 interface MapParts {
@@ -90,6 +102,43 @@ export class TypedMap<T> {
 
   async remove(key: string, options: WriteOptions = {}): Promise<WriteResult> {
     return this.#write({ kind: 'remove', key, value: NO_BYTES, storedAs: 'json' }, options);
+  }
+
+  /** Adds `by` to the number that stands, 0 if there is none; integers exactly, of any length. */
+  async increment(
+    key: string,
+    by: number | bigint = 1,
+    options: UpdateOptions = {},
+  ): Promise<Entry<T>> {
+    return this.#update('increment', key, by, options);
+  }
+
+  /** Leaves the smaller of `bound` and the number that stands. */
+  async minimum(
+    key: string,
+    bound: number | bigint,
+    options: UpdateOptions = {},
+  ): Promise<Entry<T>> {
+    return this.#update('minimum', key, bound, options);
+  }
+
+  /** Leaves the larger of `bound` and the number that stands. */
+  async maximum(
+    key: string,
+    bound: number | bigint,
+    options: UpdateOptions = {},
+  ): Promise<Entry<T>> {
+    return this.#update('maximum', key, bound, options);
+  }
+
+  /** JSON merge patch (RFC 7396): members of `patch` replace those that stand, null removes them. */
+  async merge(key: string, patch: unknown, options: UpdateOptions = {}): Promise<Entry<T>> {
+    return this.#update('merge', key, patch, options);
+  }
+
+  /** Adds `element` to the end of the array that stands, and keeps the last `keep` of them. */
+  async append(key: string, element: unknown, options: AppendOptions = {}): Promise<Entry<T>> {
+    return this.#update('append', key, element, options);
   }
 
   /** The record under `key`, or undefined. */
@@ -203,17 +252,42 @@ export class TypedMap<T> {
     write: Pick<OperationDraft, 'kind' | 'key' | 'value' | 'storedAs'>,
     options: PutOptions,
   ): Promise<WriteResult> {
-    const { sender, clock, connection } = this.#parts;
+    const { stamp } = options;
+    const draft = this.#draft(write, options);
+    const own = stamp === undefined ? this.#parts.clock.tick() : checkedStamp(stamp);
+    return this.#parts.sender.submit({ ...draft, stamp: own }, writeResultOf);
+  }
+
+  /** Without a stamp: the server gives it one above the record's. */
+  async #update(
+    kind: UpdateKind,
+    key: string,
+    argument: unknown,
+    options: AppendOptions,
+  ): Promise<Entry<T>> {
+    const value = argumentBytes(argument);
+    const draft = this.#draft({ kind, key, value, storedAs: 'json' }, options);
+    const read = (result: Result): Entry<T> | undefined => updatedEntryOf<T>(key, result);
+    const updated = (await this.#parts.sender.submit(draft, read)) ?? (await this.get(key));
+    if (updated) return updated;
+    throw new TidewireError(Code.ABSENT, 'The update was applied; the record is gone by now.');
+  }
+
+  #draft(
+    write: Pick<OperationDraft, 'kind' | 'key' | 'value' | 'storedAs'>,
+    options: PutOptions & AppendOptions,
+  ): OperationDraft {
     const target = this.#target(write.key);
-    checkValue(write.value, connection.server.limits.valueBytesMax);
-    const draft: OperationDraft = {
+    checkValue(write.value, this.#parts.connection.server.limits.valueBytesMax);
+    if (options.ifStamp !== undefined) checkedStamp(options.ifStamp);
+    return {
       ...write,
       ...target,
-      stamp: options.stamp === undefined ? clock.tick() : checkedStamp(options.stamp),
+      stamp: undefined,
       ttlMs: options.ttlMs === undefined ? 0 : checkedTtl(options.ttlMs),
       safe: options.safe ?? false,
+      guard: guardOf(options),
     };
-    return sender.submit(draft, writeResultOf);
   }
 
   #target(key: string): Pick<OperationDraft, 'map' | 'key' | 'nameBytes'> {
