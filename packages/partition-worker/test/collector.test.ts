@@ -121,7 +121,7 @@ t.test('LIFE-14: what was collected is known after a death and after a restart',
   t.equal(bench.code, Code.TOO_OLD);
 
   const next = new LifeBench();
-  next.recover(bench);
+  next.recover(bench.store);
   next.put('k', 10, client);
   t.equal(next.code, Code.TOO_OLD);
   next.put('k', 11, client);

@@ -75,10 +75,9 @@ export class LifeBench {
     } while (this.gateway.hasNews());
   }
 
-  /** Takes in all records of another worker, as after a restart of the server. */
-  recover(from: LifeBench): void {
+  /** Takes in all records of another store, as after a restart of the server. */
+  recover(source: RecordStore): void {
     const ring = new RingProducer(this.memory.recoveryRing);
-    const source = new RecordStore(from.memory.arena);
     for (let partition = 0; partition < 271; partition++) {
       for (let at = 0; at < SCAN_END; )
         at = source.scanSlice(partition, at, (record) => {
@@ -106,9 +105,14 @@ export class LifeBench {
     ring.words[body + RecoveryPartition.GC_NODE] = node;
   }
 
+  /** The worker's records as they stand. */
+  get store(): RecordStore {
+    return new RecordStore(this.memory.arena);
+  }
+
   /** Everything is in the database. */
   flush(): void {
-    const store = new RecordStore(this.memory.arena);
+    const { store } = this;
     for (let partition = 0; partition < 271; partition++)
       storeWatermark(
         this.control,
@@ -145,13 +149,13 @@ export class LifeBench {
 
   /** The part of the arena that is in use. */
   get fill(): number {
-    const store = new RecordStore(this.memory.arena);
+    const { store } = this;
     return store.bytesUsed / store.bytesTotal;
   }
 
   /** Removed keys that are remembered. */
   get tombstones(): number {
-    const store = new RecordStore(this.memory.arena);
+    const { store } = this;
     let count = 0;
     for (let partition = 0; partition < 271; partition++)
       for (let at = 0; at < SCAN_END; )
@@ -172,7 +176,7 @@ export class LifeBench {
 
   /** The state of a key: '' if there is none. */
   stateOf(key: string): string {
-    const store = new RecordStore(this.memory.arena);
+    const { store } = this;
     const bytes = Buffer.from(key);
     const words = new Int32Array(RecordLayout.wordsOf(bytes.length));
     putBytes(words, 0, bytes);

@@ -2,7 +2,6 @@ import { Code, PRESENCE_GRACE_MS } from '@tidewire/core';
 import { OPERATION_PRESENCE, RecordLayout } from '@tidewire/core/threads';
 import { EventKind } from '@tidewire/schemas';
 import t from 'tap';
-import { RecordStore } from '#lib/store/record-store.js';
 import { LifeBench } from './life-bench.js';
 import { START_MS, saysOutcome } from './worker-fixture.js';
 
@@ -26,7 +25,7 @@ t.test('LIFE-6: an expired record is removed with its own stamp, as a change of 
   t.same(bench.heard(), [`${REMOVE} k`, `${LEAVE} k`]);
   bench.tick(5000);
   t.same(bench.heard(), [], 'once');
-  const store = new RecordStore(bench.memory.arena);
+  const { store } = bench;
   const changed: number[] = [];
   for (let partition = 0; partition < 271; partition++)
     store.changesSince(partition, 1, (record) =>
@@ -106,7 +105,7 @@ t.test('LIFE-9: a presence record that was recovered ends after the grace time',
   t.equal(before.stateOf('here').slice(0, 6), 'stands', 'its session is the gateway’s business');
 
   const bench = new LifeBench();
-  bench.recover(before);
+  bench.recover(before.store);
   bench.tick(1000);
   bench.put('again', 2000, { flags: OPERATION_PRESENCE });
   bench.tick(1000 + PRESENCE_GRACE_MS - 1);
@@ -123,10 +122,29 @@ t.test('LIFE-9: records with a lifetime enter with recovery too', (t) => {
   const before = new LifeBench();
   before.put('k', 5, { expiresAt: at(50) });
   const bench = new LifeBench();
-  bench.recover(before);
+  bench.recover(before.store);
   bench.tick(49);
   t.match(bench.stateOf('k'), /^stands/);
   bench.tick(50);
   t.match(bench.stateOf('k'), /^removed 5/);
+  t.end();
+});
+
+t.test('LIFE-19: where memory is full, sweeps, removals and overwrites of a size go on', (t) => {
+  const bench = new LifeBench();
+  const value = 'x'.repeat(1000);
+  let count = 0;
+  do bench.put(`key ${count++}`, count, { value, expiresAt: at(100_000) });
+  while (bench.code === Code.APPLIED);
+  t.equal(bench.code, Code.OVERLOADED);
+  t.ok(count > 1000);
+  bench.put('key 3', 50_000, { value, expiresAt: at(100_000) });
+  t.equal(bench.code, Code.APPLIED);
+  bench.remove('key 4', 50_000);
+  t.equal(bench.code, Code.APPLIED);
+  bench.tick(100_000);
+  t.equal(bench.tombstones, count - 1, 'all but the one that was refused');
+  bench.put('again', 100_001, { value });
+  t.equal(bench.code, Code.APPLIED);
   t.end();
 });
