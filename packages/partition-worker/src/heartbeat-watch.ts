@@ -1,14 +1,14 @@
-import { WORKER_HANG_MS } from '@tidewire/core';
-
 /** Tells whether a worker still takes turns, from the heartbeat that it counts up. */
 export class HeartbeatWatch {
   #heartbeat = 0;
   #seenAtMs: number;
+  readonly #hangMs: number;
 
   /** Times are of any clock that never falls. */
-  constructor(heartbeat: number, nowMs: number) {
+  constructor(heartbeat: number, nowMs: number, hangMs: number) {
     this.#heartbeat = heartbeat;
     this.#seenAtMs = nowMs;
+    this.#hangMs = hangMs;
   }
 
   /** True once the heartbeat has stood still for too long. */
@@ -17,6 +17,6 @@ export class HeartbeatWatch {
       this.#heartbeat = heartbeat;
       this.#seenAtMs = nowMs;
     }
-    return nowMs - this.#seenAtMs >= WORKER_HANG_MS;
+    return nowMs - this.#seenAtMs >= this.#hangMs;
   }
 }

@@ -1,2 +1,2 @@
-export * from './partition-pool.js';
 export * from './worker.js';
+export * from './worker-threads.js';

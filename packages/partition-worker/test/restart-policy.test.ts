@@ -60,7 +60,7 @@ t.test('POOL-6: a poisonous operation is answered POISON and does nothing', asyn
 });
 
 t.test('POOL-7: a worker hangs when its heartbeat stands still for so long', async (t) => {
-  const watch = new HeartbeatWatch(5, 1000);
+  const watch = new HeartbeatWatch(5, 1000, WORKER_HANG_MS);
   t.notOk(watch.isHung(5, 1000 + WORKER_HANG_MS - 1));
   t.ok(watch.isHung(5, 1000 + WORKER_HANG_MS));
   t.notOk(watch.isHung(6, 1000 + WORKER_HANG_MS), 'it beats again');

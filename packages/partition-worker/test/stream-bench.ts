@@ -20,6 +20,7 @@ import {
 import { OperationKind } from '@tidewire/schemas';
 import { ChangeEvents } from '#lib/change-events.js';
 import { Executor } from '#lib/execute/executor.js';
+import { ProcessorRunner } from '#lib/execute/processor-runner.js';
 import { Outbound } from '#lib/outbound.js';
 import { Streams } from '#lib/query/streams.js';
 import { SubscriptionIndex } from '#lib/query/subscription-index.js';

@@ -7,6 +7,7 @@ import { ABSENT, FULL, type RecordStore } from '../store/record-store.js';
 import { compareWrite, shouldApply } from './conflict.js';
 import { EffectTable } from './effect-table.js';
 import { flagsOf, isSafe, isUpdate, isVisible, operationKindOf } from './operation.js';
+import type { ProcessorRunner } from './processor-runner.js';
 import { SafeLane } from './safe-lane.js';
 import { UpdateExecutor } from './update-executor.js';
 
@@ -33,6 +34,7 @@ export class Executor {
     control: Int32Array;
     /** See effect-table.ts. */
     effects: SharedArrayBuffer;
+    runner: ProcessorRunner;
   }) {
     this.#store = options.store;
     this.#outbound = options.outbound;

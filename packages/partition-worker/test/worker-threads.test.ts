@@ -4,7 +4,7 @@ import { Code, RESTARTS_FRUITLESS_MAX, WORKER_HANG_MS } from '@tidewire/core';
 import { Doorbell, GATEWAY_DOORBELL, RequestKind, type SharedMemory } from '@tidewire/core/threads';
 import { OperationKind } from '@tidewire/schemas';
 import t from 'tap';
-import { PartitionPool, type WorkerDown } from '#lib/partition-pool.js';
+import { type WorkerDown, WorkerThreads } from '#lib/worker-threads.js';
 import { doorbells, FakeGateway, saysOutcome, smallMemory } from './worker-fixture.js';
 
 const TOPIC = 4;
@@ -37,7 +37,7 @@ t.test('POOL-1: a worker that dies is started again and goes on where it was', a
   const poison = gateway.sendPoison();
   gateway.send(2, { kind: OperationKind.PUT, key: 'b', value: 'two', ms: 2 });
   gateway.send(3, { kind: OperationKind.GET, key: 'a', ms: 3 });
-  const pool = new PartitionPool({
+  const pool = new WorkerThreads({
     memory,
     onStart: (_worker, start) => {
       starts.push(start);
@@ -69,9 +69,9 @@ t.test(
     gateway.sendPoison();
     const deaths: boolean[] = [];
     const waits: number[] = [];
-    let pool: PartitionPool | undefined;
+    let pool: WorkerThreads | undefined;
     await new Promise<void>((resolve) => {
-      pool = new PartitionPool({
+      pool = new WorkerThreads({
         memory,
         onStart: (_worker, start) => gateway.introduce(start, []),
         nowMs: () => 0,
@@ -96,7 +96,7 @@ t.test('POOL-3: a worker that takes no turn for too long is ended and replaced',
   let nowMs = 0;
   const downs: WorkerDown[] = [];
   const starts: number[] = [];
-  const pool = new PartitionPool({
+  const pool = new WorkerThreads({
     memory,
     nowMs: () => nowMs,
     wait: async () => {},

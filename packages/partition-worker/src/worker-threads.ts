@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { WORKER_HANG_MS } from '@tidewire/core';
 import {
   Doorbell,
   HEAD,
@@ -27,8 +28,12 @@ export interface WorkerDown {
   readonly poison: string | undefined;
 }
 
-export interface PartitionPoolOptions {
+export interface WorkerThreadsOptions {
   readonly memory: SharedMemory;
+  /** URL of the ES module with the processors. */
+  readonly processors?: string | undefined;
+  /** How long a worker may take no turn. Default WORKER_HANG_MS. */
+  readonly hangMs?: number | undefined;
   /** A worker is about to run for the `start`-th time: it waits to be told all interests. */
   readonly onStart: (worker: number, start: number) => void;
   /** A worker has ended without being told to. */
@@ -50,14 +55,14 @@ interface Run {
  * again on its memory and goes on where it was; one that keeps dying without getting anything done
  * is given up. An operation that ends two workers is skipped.
  */
-export class PartitionPool {
-  readonly #options: PartitionPoolOptions;
+export class WorkerThreads {
+  readonly #options: WorkerThreadsOptions;
   readonly #pool: Piscina;
   readonly #tasks: Promise<void>[];
   readonly #runs: (Run | undefined)[];
   #isStopping = false;
 
-  constructor(options: PartitionPoolOptions) {
+  constructor(options: WorkerThreadsOptions) {
     this.#options = options;
     const workers = options.memory.workers.length;
     this.#pool = new Piscina({
@@ -119,7 +124,12 @@ export class PartitionPool {
     onStart(worker, start);
     this.#runs[worker] = run;
     try {
-      const task = { memory: memory.workers[worker], doorbells: memory.doorbells, start };
+      const task = {
+        memory: memory.workers[worker],
+        doorbells: memory.doorbells,
+        start,
+        processors: this.#options.processors,
+      };
       await this.#pool.run(task, { signal: run.abort.signal });
     } finally {
       this.#runs[worker] = undefined;
@@ -146,7 +156,8 @@ export class PartitionPool {
   }
 
   #runOf(worker: number): Run {
-    const watch = new HeartbeatWatch(this.#heartbeat(worker), this.#options.nowMs());
+    const { hangMs = WORKER_HANG_MS, nowMs } = this.#options;
+    const watch = new HeartbeatWatch(this.#heartbeat(worker), nowMs(), hangMs);
     return { abort: new AbortController(), watch, isHung: false };
   }
 
