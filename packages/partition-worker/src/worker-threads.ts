@@ -34,6 +34,8 @@ export interface WorkerThreadsOptions {
   readonly processors?: string | undefined;
   /** How long a worker may take no turn. Default WORKER_HANG_MS. */
   readonly hangMs?: number | undefined;
+  /** Most JavaScript heap of a worker, in MiB; beyond it the worker dies. Default: what Node gives. */
+  readonly heapMiB?: number | undefined;
   /** A worker is about to run for the `start`-th time: it waits to be told all interests. */
   readonly onStart: (worker: number, start: number) => void;
   /** A worker has ended without being told to. */
@@ -74,6 +76,9 @@ export class WorkerThreads {
       atomics: 'disabled',
       closeTimeout: STOP_TIMEOUT_MS,
       execArgv: ['--enable-source-maps'],
+      ...(options.heapMiB !== undefined && {
+        resourceLimits: { maxOldGenerationSizeMb: options.heapMiB },
+      }),
     });
     this.#runs = options.memory.workers.map(() => undefined);
     this.#tasks = options.memory.workers.map(({ worker }) => this.#keepRunning(worker));

@@ -102,7 +102,14 @@ export class StreamBench {
     this.#interests = interests;
     this.#outbound = outbound;
     const events = new ChangeEvents({ outbound, interests, words: store.words });
-    this.#executor = new Executor({ store, outbound, events, control, effects: memory.effects });
+    this.#executor = new Executor({
+      store,
+      outbound,
+      events,
+      control,
+      effects: memory.effects,
+      runner: new ProcessorRunner([], () => 0),
+    });
     const collectedUpTo = (partition: number): number => this.collected.get(partition) ?? 0;
     this.streams = new Streams({ outbound, interests, store, control, partitions, collectedUpTo });
   }
