@@ -79,7 +79,8 @@ module.exports = {
       'other packages are imported by their faces',
     ),
     ...[
-      'uWebSockets.js:packages/gateway/src/uws-transport',
+      'uWebSockets.js:packages/gateway/src/uws-(transport|connection)',
+      'ws:packages/(gateway/src/ws-(transport|connection)|client/src/node)',
       'postgres:packages/persistence/src/postgres-store',
       'piscina:packages/(partition-worker/src/worker-threads|server/src/persistence-thread)',
     ].map((pair) => {

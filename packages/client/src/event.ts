@@ -45,8 +45,8 @@ export class QueryEvent<T> extends Entry<T | undefined> {
   }
 
   /**
-   * The value before this change, with `withOld` and if there was one. While catching up states are
-   * told, not changes: then it is undefined.
+   * The value before this change, with `withOld` and if that matched. While catching up states are told,
+   * not changes: then it is undefined.
    * @throws TidewireError INVALID if stored as JSON and no JSON.
    */
   get previous(): T | undefined {

@@ -38,7 +38,7 @@ export interface SubscribeOptions extends StandingOptions {
 export interface QueryOptions extends StandingOptions {
   /** Default `snapshot`. */
   readonly from?: From;
-  /** Events carry the value before, too. */
+  /** `update` and `leave` carry the value before, too. */
   readonly withOld?: boolean;
 }
 

@@ -101,6 +101,16 @@ export const CONTROL_BACKLOG_MAX = 65_536;
 export const DRIFT_MS_MAX = 5000;
 export const SAFE_DEADLINE_MS = 10_000;
 
+// Lifetimes.
+/** How long a removal is remembered at least, unless memory runs short. */
+export const TOMBSTONE_HORIZON_MS: number = 60 * 60 * 1000;
+/** Between two looks through all records for tombstones to collect. */
+export const TOMBSTONE_PASS_INTERVAL_MS = 60_000;
+/** With less than one part in so many of an arena left, tombstones go before the horizon. */
+export const ARENA_PRESSURE_DIVISOR = 8;
+/** How long presence records outlive their connection, for it to come back. */
+export const PRESENCE_GRACE_MS = 10_000;
+
 // Shared memory.
 export const MAPS_MAX = 4096;
 export const WORKERS_MAX = 16;
@@ -146,6 +156,8 @@ export const BATCH_BYTES_MAX: number = 16 * 1024 * 1024;
 export const BACKOFF_MIN_MS = 50;
 export const BACKOFF_MAX_MS = 2000;
 export const PROBE_INTERVAL_MS = 1000;
+/** Time between two writes of how far partitions have been flushed. */
+export const BASES_INTERVAL_MS = 1000;
 export const RECOVERY_GROUP_RECORDS = 2000;
 
 // The database.

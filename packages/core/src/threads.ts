@@ -1,3 +1,4 @@
+export * from './memory/collection-mark.js';
 export * as EffectLayout from './memory/effect.js';
 export * from './memory/lanes.js';
 export * from './memory/map-table.js';

@@ -102,6 +102,7 @@ t.test('CATCH-20: a slice is what Protobuf writes, and as long as claimed', asyn
       kind: random.pick([SliceKind.CHANGES, SliceKind.SNAPSHOT]),
       begins: random.chance(50),
       ends: random.chance(50),
+      sequence: random.pick([0, 1, 300, 2 ** 48 - 1]),
       eventsBytes: events * eventBytes(event, words),
       forgotten: hashes.flatMap((hash) => [hash | 0, 7]),
     };
@@ -111,7 +112,7 @@ t.test('CATCH-20: a slice is what Protobuf writes, and as long as claimed', asyn
       for (let j = 0; j < events; j++) at = writeSliceEvent(target, at, event, words, wordBytes);
       return writeSliceTail(target, at, slice);
     });
-    const { partition, kind, begins, ends } = slice;
+    const { partition, kind, begins, ends, sequence } = slice;
     const theirs = toBinary(
       CatchUpSchema,
       create(CatchUpSchema, {
@@ -121,6 +122,7 @@ t.test('CATCH-20: a slice is what Protobuf writes, and as long as claimed', asyn
             kind,
             begins,
             ends,
+            sequence: BigInt(sequence),
             events: Array(events).fill(expectedEvent(EventKind.PUT, fields)),
             forgotten: hashes.map((hash) => (7n << 32n) | BigInt(hash)),
           },

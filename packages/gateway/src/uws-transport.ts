@@ -1,21 +1,18 @@
 import type uWS from 'uWebSockets.js';
-import { SLOW_CLOSE_MS } from '@tidewire/core';
-import { closeReason } from './close-reason.js';
 import { isLoopback } from './loopback.js';
 import { readTls } from './tls-files.js';
 import {
-  type Connection,
   type HttpAnswer,
   NO_UPGRADE,
   ORIGIN_REFUSED,
   portRefused,
-  Sent,
   type TlsFiles,
   type Transport,
   type TransportHandlers,
   type TransportOptions,
   UPGRADE_REFUSED,
 } from './transport.js';
+import { type UserData, UwsConnection } from './uws-connection.js';
 
 /** The binary has these; its typings do not. */
 declare module 'uWebSockets.js' {
@@ -32,10 +29,6 @@ declare module 'uWebSockets.js' {
 
 type UwsModule = typeof uWS;
 
-interface UserData<C> {
-  context: C | undefined;
-}
-
 interface UwsApp {
   readonly app: uWS.TemplatedApp;
   connections: number;
@@ -46,8 +39,6 @@ interface Listening {
   readonly host: string;
   readonly port: number;
 }
-
-const DROPPED = 2; // what uWebSockets' send returns beyond maxBackpressure
 
 /**
  * WebSockets on uWebSockets.js, which must run on the main thread: a worker that dies with an open
@@ -81,63 +72,6 @@ async function loadUws(): Promise<UwsModule> {
         'use Node 20 with glibc 2.27 or newer, or Node 22, 24 or 25 with glibc 2.38 or newer.',
       { cause },
     );
-  }
-}
-
-class UwsConnection<C> implements Connection {
-  /** A message was dropped: none may follow it. */
-  isSlow = false;
-  readonly #socket: uWS.WebSocket<UserData<C>>;
-  readonly #bufferBytesMax: number;
-  #isOpen = true;
-  /** How to close once the buffer has room for it. */
-  #ending: { readonly code: number; readonly reason: string } | undefined;
-  #endingTimer: NodeJS.Timeout | undefined;
-
-  constructor(socket: uWS.WebSocket<UserData<C>>, bufferBytesMax: number) {
-    this.#socket = socket;
-    this.#bufferBytesMax = bufferBytesMax;
-  }
-
-  /** The socket must not be touched once uWebSockets has closed it. */
-  markClosed(): void {
-    this.#isOpen = false;
-    clearTimeout(this.#endingTimer);
-  }
-
-  send(bytes: Uint8Array): Sent {
-    if (!this.#isOpen || this.#ending !== undefined) return Sent.OK;
-    if (this.isSlow) return Sent.DROPPED;
-    return this.#socket.send(bytes, true) === DROPPED ? Sent.DROPPED : Sent.OK;
-  }
-
-  bufferedBytes(): number {
-    return this.#isOpen ? this.#socket.getBufferedAmount() : 0;
-  }
-
-  join(topic: number): void {
-    if (this.#isOpen) this.#socket.subscribe(String(topic));
-  }
-
-  leave(topic: number): void {
-    if (this.#isOpen) this.#socket.unsubscribe(String(topic));
-  }
-
-  /** Beyond the limit of the buffer uWebSockets would drop the close frame too. */
-  close(code: number, reason: string): void {
-    if (!this.#isOpen || this.#ending !== undefined) return;
-    if (this.bufferedBytes() <= this.#bufferBytesMax) {
-      this.#socket.end(code, closeReason(reason));
-      return;
-    }
-    this.#ending = { code, reason: closeReason(reason) };
-    this.#endingTimer = setTimeout(() => this.#socket.close(), SLOW_CLOSE_MS);
-  }
-
-  /** The peer has read something. */
-  onDrain(): void {
-    if (this.#ending === undefined || this.bufferedBytes() > this.#bufferBytesMax) return;
-    this.#socket.end(this.#ending.code, this.#ending.reason);
   }
 }
 

@@ -123,7 +123,7 @@ class Run {
     const held = entries.flatMap(({ partition, cursor }) => [
       ...this.#heldAt(partition, cursor ?? this.#random(1000), where),
     ]);
-    const view = new SubscriberView({ topic, streams: [stream], held, hash: hashOfKey });
+    const view = new SubscriberView({ topic, stream, held, hash: hashOfKey });
     const from = JSON.stringify({ topic, entries });
     this.#subscribers.push({ view, where, stream, from });
     this.#bench.catchUp(stream, topic, entries, this.#random(300));

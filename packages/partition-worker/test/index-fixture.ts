@@ -24,3 +24,19 @@ export class IndexFixture {
     return entries.sort((left, right) => left - right);
   }
 }
+
+/** The same value, and the names that were looked for in it. */
+export function watched(target: object): { value: object; looks: Set<string | symbol> } {
+  const looks = new Set<string | symbol>();
+  const value = new Proxy(target, {
+    get(target, name) {
+      looks.add(name);
+      return Reflect.get(target, name);
+    },
+    getOwnPropertyDescriptor(target, name) {
+      looks.add(name);
+      return Reflect.getOwnPropertyDescriptor(target, name);
+    },
+  });
+  return { value, looks };
+}

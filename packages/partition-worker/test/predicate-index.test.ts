@@ -10,6 +10,7 @@ import {
 import t from 'tap';
 import { isFoundExactly } from '#lib/query/exact-access.js';
 import { PredicateIndex } from '#lib/query/predicate-index.js';
+import { watched } from './index-fixture.js';
 
 const MANY = 100_000;
 const KEY: Field = { kind: 'key' };
@@ -207,6 +208,14 @@ t.test('INDEX-14: the arrays of topics serve every change', async (t) => {
   t.same([index.entered.count, index.updated.count, index.left.count], [0, 500, 500]);
   index.match(undefined, record({ a: 1000 }));
   t.equal(index.entered.topics, topics);
+});
+
+t.test('INDEX-14: paths that nobody asks for any more are not looked at', async (t) => {
+  const index = indexOf([gt(path('a'), 1), gt(path('a', 'b'), 1), eq(path('c'), 1)]);
+  const { value, looks } = watched({ a: 1, c: 2 });
+  for (const topic of [0, 1]) index.remove(topic);
+  index.match(undefined, record(value));
+  t.same([...looks], ['c']);
 });
 
 t.test('INDEX-14: 100,000 predicates come and go, many times over', async (t) => {

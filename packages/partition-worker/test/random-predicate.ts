@@ -20,8 +20,10 @@ export class RandomPredicates {
 
   constructor(random: Random, hasManyNames: boolean) {
     this.#random = random;
-    const many = Array.from({ length: 200 }, (_, i) => `m${i}`);
-    this.#names = hasManyNames ? [...NAMES_OF_FEW, ...many] : NAMES_OF_FEW;
+    const many = Array.from({ length: 60 }, (_, i) => `m${i}`);
+    // Half of the picks are among the few, so that predicates and records meet.
+    const often = many.flatMap((_, i) => NAMES_OF_FEW[i % NAMES_OF_FEW.length]);
+    this.#names = hasManyNames ? [...often, ...many] : NAMES_OF_FEW;
   }
 
   /** A sound predicate of at most so many levels. */

@@ -21,6 +21,7 @@ import { OperationKind } from '@tidewire/schemas';
 import { ChangeEvents } from '#lib/change-events.js';
 import { Executor } from '#lib/execute/executor.js';
 import { ProcessorRunner } from '#lib/execute/processor-runner.js';
+import { Timers } from '#lib/lifetime/timers.js';
 import { Outbound } from '#lib/outbound.js';
 import { Streams } from '#lib/query/streams.js';
 import { SubscriptionIndex } from '#lib/query/subscription-index.js';
@@ -71,10 +72,7 @@ export function keysIn(partition: number, count: number): string[] {
 
 /** The parts of a worker that writes and streams concern, stepped by hand, with journals of any length. */
 export class StreamBench {
-  readonly memory: WorkerMemory = {
-    ...smallMemory(16 * 1024 * 1024),
-    requestRing: new SharedArrayBuffer(ringBufferBytes(REQUEST_RING_BYTES)),
-  };
+  readonly memory: WorkerMemory;
   readonly store: RecordStore;
   readonly streams: Streams;
   /** Partition → sequence up to which tombstones have been collected. */
@@ -88,8 +86,10 @@ export class StreamBench {
   readonly #executor: Executor;
   #ms = 0;
 
-  constructor(journalEntries = 2048) {
-    const { memory } = this;
+  constructor(journalEntries = 2048, arenaBytes: number = 16 * 1024 * 1024) {
+    const requestRing = new SharedArrayBuffer(ringBufferBytes(REQUEST_RING_BYTES));
+    const memory = { ...smallMemory(arenaBytes), requestRing };
+    this.memory = memory;
     const control = new Int32Array(memory.control);
     this.store = new RecordStore(memory.arena, { journalEntries });
     const { store } = this;
@@ -102,10 +102,12 @@ export class StreamBench {
     this.#interests = interests;
     this.#outbound = outbound;
     const events = new ChangeEvents({ outbound, interests, words: store.words });
+    const timers = new Timers(store, partitions);
     this.#executor = new Executor({
       store,
       outbound,
       events,
+      timers,
       control,
       effects: memory.effects,
       runner: new ProcessorRunner([], () => 0),
@@ -156,44 +158,12 @@ export class StreamBench {
     entries: readonly CatchUpEntry[],
     credit: number = 1 << 20,
   ): void {
-    const words = new Int32Array(
-      CatchUpRequest.ENTRIES + entries.length * CatchUpRequest.ENTRY_WORDS,
-    );
-    words[CatchUpRequest.STREAM] = stream;
-    words[CatchUpRequest.TOPIC] = topic;
-    words.set(SALT, CatchUpRequest.SALT);
-    words[CatchUpRequest.CREDIT] = credit;
-    words[CatchUpRequest.NOW_LOW] = RecordLayout.lowWord(START_MS);
-    words[CatchUpRequest.NOW_HIGH] = RecordLayout.highWord(START_MS);
-    words[CatchUpRequest.COUNT] = entries.length;
-    for (const [i, { partition, cursor }] of entries.entries()) {
-      const at = CatchUpRequest.ENTRIES + i * CatchUpRequest.ENTRY_WORDS;
-      const mode = cursor === undefined ? CATCH_UP_SNAPSHOT : CATCH_UP_RESUME;
-      words[at] = partition | (mode << 16);
-      words[at + 1] = RecordLayout.lowWord(cursor ?? 0);
-      words[at + 2] = RecordLayout.highWord(cursor ?? 0);
-    }
-    this.streams.catchUp(words, 0);
+    this.streams.catchUp(catchUpWords(stream, topic, entries, credit), 0);
     this.#outbound.commit();
   }
 
-  query(stream: number, { where, orderBy, limit = 0, flags = 0, credit = 1 << 20 }: Asked): void {
-    const predicate = where === undefined ? new Uint8Array() : encodePredicate(where);
-    const order = orderBy === undefined ? new Uint8Array() : encodeField(orderBy);
-    const orderAt = QueryRequest.BODY + RecordLayout.wordsOf(predicate.length);
-    const words = new Int32Array(orderAt + RecordLayout.wordsOf(order.length));
-    words[QueryRequest.STREAM] = stream;
-    words[QueryRequest.MAP] = MAP_ID;
-    words[QueryRequest.CREDIT] = credit;
-    words[QueryRequest.NOW_LOW] = RecordLayout.lowWord(START_MS);
-    words[QueryRequest.NOW_HIGH] = RecordLayout.highWord(START_MS);
-    words[QueryRequest.LIMIT] = limit;
-    words[QueryRequest.FLAGS] = flags;
-    words[QueryRequest.PREDICATE_LENGTH] = predicate.length;
-    words[QueryRequest.ORDER_LENGTH] = order.length;
-    putBytes(words, QueryRequest.BODY, predicate);
-    putBytes(words, orderAt, order);
-    this.streams.query(words, 0);
+  query(stream: number, asked: Asked): void {
+    this.streams.query(queryWords(stream, asked), 0);
   }
 
   /** Lets the streams work until none may, and returns what was said. */
@@ -224,4 +194,54 @@ export class StreamBench {
       this.#requests.release(position);
     }
   }
+}
+
+/** The body of a CATCH_UP record. */
+export function catchUpWords(
+  stream: number,
+  topic: number,
+  entries: readonly CatchUpEntry[],
+  credit: number,
+): Int32Array {
+  const words = new Int32Array(
+    CatchUpRequest.ENTRIES + entries.length * CatchUpRequest.ENTRY_WORDS,
+  );
+  words[CatchUpRequest.STREAM] = stream;
+  words[CatchUpRequest.TOPIC] = topic;
+  words.set(SALT, CatchUpRequest.SALT);
+  words[CatchUpRequest.CREDIT] = credit;
+  words[CatchUpRequest.NOW_LOW] = RecordLayout.lowWord(START_MS);
+  words[CatchUpRequest.NOW_HIGH] = RecordLayout.highWord(START_MS);
+  words[CatchUpRequest.COUNT] = entries.length;
+  for (const [i, { partition, cursor }] of entries.entries()) {
+    const at = CatchUpRequest.ENTRIES + i * CatchUpRequest.ENTRY_WORDS;
+    const mode = cursor === undefined ? CATCH_UP_SNAPSHOT : CATCH_UP_RESUME;
+    words[at] = partition | (mode << 16);
+    words[at + 1] = RecordLayout.lowWord(cursor ?? 0);
+    words[at + 2] = RecordLayout.highWord(cursor ?? 0);
+  }
+  return words;
+}
+
+/** The body of a QUERY record. */
+export function queryWords(
+  stream: number,
+  { where, orderBy, limit = 0, flags = 0, credit = 1 << 20 }: Asked,
+): Int32Array {
+  const predicate = where === undefined ? new Uint8Array() : encodePredicate(where);
+  const order = orderBy === undefined ? new Uint8Array() : encodeField(orderBy);
+  const orderAt = QueryRequest.BODY + RecordLayout.wordsOf(predicate.length);
+  const words = new Int32Array(orderAt + RecordLayout.wordsOf(order.length));
+  words[QueryRequest.STREAM] = stream;
+  words[QueryRequest.MAP] = MAP_ID;
+  words[QueryRequest.CREDIT] = credit;
+  words[QueryRequest.NOW_LOW] = RecordLayout.lowWord(START_MS);
+  words[QueryRequest.NOW_HIGH] = RecordLayout.highWord(START_MS);
+  words[QueryRequest.LIMIT] = limit;
+  words[QueryRequest.FLAGS] = flags;
+  words[QueryRequest.PREDICATE_LENGTH] = predicate.length;
+  words[QueryRequest.ORDER_LENGTH] = order.length;
+  putBytes(words, QueryRequest.BODY, predicate);
+  putBytes(words, orderAt, order);
+  return words;
 }

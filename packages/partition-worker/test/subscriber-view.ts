@@ -14,7 +14,7 @@ export class SubscriberView {
   /** Keys met since the SNAPSHOT of a partition began. */
   readonly #met = new Map<number, Set<string>>();
   readonly #topic: number;
-  readonly #streams: ReadonlySet<number>;
+  #stream: number;
   readonly #hash: (key: string) => bigint;
   /** The highest sequence told of each key. */
   readonly #told = new Map<string, number>();
@@ -22,14 +22,19 @@ export class SubscriberView {
 
   constructor(options: {
     topic: number;
-    streams: Iterable<number>;
+    stream: number;
     held?: Iterable<[string, Held]>;
     hash: (key: string) => bigint;
   }) {
     this.#topic = options.topic;
-    this.#streams = new Set(options.streams);
+    this.#stream = options.stream;
     this.held = new Map(options.held ?? []);
     this.#hash = options.hash;
+  }
+
+  /** The catch-up begins anew as this stream; what comes of the earlier one is not known any more. */
+  follow(stream: number): void {
+    this.#stream = stream;
   }
 
   take(said: Said): void {
@@ -37,7 +42,7 @@ export class SubscriberView {
       if (said.topics.includes(this.#topic)) this.#apply(said.event);
       return;
     }
-    if (said.kind !== 'slice' || !this.#streams.has(said.stream)) return;
+    if (said.kind !== 'slice' || said.stream !== this.#stream) return;
     for (const { partition, kind, begins, ends, events, forgotten } of said.slices) {
       if (kind === SliceKind.SNAPSHOT && begins) this.#met.set(partition, new Set());
       for (const event of events) this.#apply(event);

@@ -4,6 +4,7 @@ import {
   bytesToWords,
   Doorbell,
   EffectLayout,
+  ForgetSessionRequest,
   InterestEnd,
   InterestKind,
   OPERATION_EXTENDED,
@@ -19,6 +20,7 @@ import {
   SUBSCRIBE_WITH_OLD,
   SubscribedMessage,
   SubscribeRequest,
+  TickRequest,
   UnsubscribeRequest,
   WorkerControl,
   type WorkerMemory,
@@ -47,11 +49,11 @@ export interface Sent {
   readonly flags?: number;
   readonly expiresAt?: number;
   readonly valueKind?: ValueKind;
+  readonly mapId?: number;
   /** Unless it is said with `send`. */
   readonly requestId?: number;
   /** Makes it an update. */
   readonly update?: UpdateSent;
-  readonly mapId?: number;
 }
 
 export interface UpdateSent {
@@ -158,8 +160,8 @@ export class FakeGateway {
       flags = 0,
       expiresAt = 0,
       valueKind = ValueKind.JSON,
-      update,
       mapId = MAP_ID,
+      update,
     }: Sent,
   ): void {
     const keyBytes = new TextEncoder().encode(key);
@@ -196,9 +198,27 @@ export class FakeGateway {
     this.#requests.commit();
   }
 
+  /** The session of this token will not come back. */
+  forgetSession(token: number): void {
+    const at = this.#requests.claim(RequestKind.FORGET_SESSION, ForgetSessionRequest.WORDS);
+    this.#requests.words.fill(0, at, at + ForgetSessionRequest.WORDS);
+    this.#requests.words[at + ForgetSessionRequest.TOKEN] = token;
+    this.#requests.commit();
+  }
+
   /** Sends a request other than an operation. */
   request(kind: number, body: Int32Array): void {
     this.#requests.words.set(body, this.#requests.claim(kind, body.length));
+    this.#requests.commit();
+  }
+
+  /** Tells the time, in milliseconds above START_MS. */
+  tick(ms: number, flags = 0): void {
+    const at = this.#requests.claimControl(RequestKind.TICK, TickRequest.WORDS);
+    const { words } = this.#requests;
+    words[at + TickRequest.NOW_LOW] = RecordLayout.lowWord(START_MS + ms);
+    words[at + TickRequest.NOW_HIGH] = RecordLayout.highWord(START_MS + ms);
+    words[at + TickRequest.FLAGS] = flags;
     this.#requests.commit();
   }
 

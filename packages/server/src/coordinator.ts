@@ -83,6 +83,9 @@ export class Coordinator {
   readonly #ended: Promise<never> = new Promise((_, reject) => {
     this.#onEnded = reject;
   });
+  /** By what cursors of earlier connections and starts are judged. */
+  #store = 0n;
+  #bases: ReadonlyMap<number, Float64Array> = new Map();
   /** Undefined from recovery until the persistence thread has told. */
   #unflushed: number | undefined = 0;
 
@@ -146,7 +149,7 @@ export class Coordinator {
       this.#pool?.checkHangs();
       this.#status.observe();
     });
-    this.#gateway.open({ epoch: this.#status.epoch, store: 0n, bases: new Map() });
+    this.#gateway.open({ epoch: this.#status.epoch, store: this.#store, bases: this.#bases });
     this.#status.phase = 'ready';
     return port;
   }
@@ -274,6 +277,7 @@ export class Coordinator {
     switch (status.kind) {
       case 'opened':
         this.#status.epoch = status.epoch;
+        this.#store = status.store;
         this.#status.database = 'up';
         return;
       case 'recovering':
@@ -282,6 +286,7 @@ export class Coordinator {
       case 'recovered':
         this.#status.recovered = status.records;
         this.#clock.ms = Math.max(this.#clock.ms, status.ms + 1);
+        this.#bases = status.bases;
         this.#unflushed = undefined;
         this.#onRecovered();
         return;

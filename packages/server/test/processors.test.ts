@@ -39,6 +39,9 @@ t.test(
     t.teardown(() => client.close());
     t.equal((await refusal(client.map('m').execute('k', 'withdraw', 1))).code, Code.FORBIDDEN);
     const broken = await RunningServer.launch(t, { args: ['--processors', '/no/such.mjs'] });
-    t.match(await broken.end, { code: 1, sentence: /processors in \/no\/such\.mjs cannot be loaded/ });
+    t.match(await broken.end, {
+      code: 1,
+      sentence: /processors in \/no\/such\.mjs cannot be loaded/,
+    });
   },
 );

@@ -40,6 +40,8 @@ export interface Info {
   readonly records: number;
   readonly dirty: number;
   readonly connections: number;
+  /** Subscribers that read too slowly now. */
+  readonly lagging: number;
   readonly database: string;
   readonly epoch: number;
 }

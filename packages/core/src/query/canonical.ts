@@ -3,9 +3,9 @@ import { formatLiteral, formatPredicate } from './predicate-format.js';
 import { compareText } from './text-order.js';
 
 /** Holds for every record. */
-export const ALWAYS: Predicate = { kind: 'all', predicates: [] };
+const ALWAYS: Predicate = { kind: 'all', predicates: [] };
 /** Holds for none. */
-export const NEVER: Predicate = { kind: 'any', predicates: [] };
+const NEVER: Predicate = { kind: 'any', predicates: [] };
 
 /**
  * The one form of all predicates that mean the same by the rules of docs/formats/predicate.md: it

@@ -8,7 +8,7 @@ const FORGOTTEN_TAG = 0x32;
 const HASH_BYTES = 8;
 
 /** Bytes of a Slice beside its events and hashes, at most. */
-export const SLICE_HEAD_BYTES_MAX = 20;
+export const SLICE_HEAD_BYTES_MAX = 28;
 
 /** What a Slice says, but for its events. */
 export interface SliceFields {
@@ -16,6 +16,8 @@ export interface SliceFields {
   readonly kind: SliceKind;
   readonly begins: boolean;
   ends: boolean;
+  /** What the partition has reached. */
+  readonly sequence: number;
   /** Bytes of the events, as `writeSliceEvent` makes them. */
   eventsBytes: number;
   /** Hashes of forgotten keys, two words each, low before high. */
@@ -39,11 +41,13 @@ export function writeSliceHead(target: Uint8Array, offset: number, slice: SliceF
 
 /** Writes what stands behind the events of the slice. */
 export function writeSliceTail(target: Uint8Array, offset: number, slice: SliceFields): number {
-  if (slice.forgotten.length === 0) return offset;
-  target[offset] = FORGOTTEN_TAG;
-  let at = writeVarint(target, offset + 1, slice.forgotten.length * 4);
-  for (const word of slice.forgotten) at = writeFixed32(target, at, word);
-  return at;
+  let at = offset;
+  if (slice.forgotten.length > 0) {
+    target[at] = FORGOTTEN_TAG;
+    at = writeVarint(target, at + 1, slice.forgotten.length * 4);
+    for (const word of slice.forgotten) at = writeFixed32(target, at, word);
+  }
+  return writeNumber(target, at, 0x38, slice.sequence);
 }
 
 function sliceBodyBytes({
@@ -52,9 +56,10 @@ function sliceBodyBytes({
   begins,
   ends,
   eventsBytes,
+  sequence,
   forgotten,
 }: SliceFields): number {
   const head = numberBytes(partition) + numberBytes(kind) + (begins ? 2 : 0) + (ends ? 2 : 0);
   const hashes = (forgotten.length / 2) * HASH_BYTES;
-  return head + eventsBytes + (hashes === 0 ? 0 : entryBytes(hashes));
+  return head + eventsBytes + (hashes === 0 ? 0 : entryBytes(hashes)) + numberBytes(sequence);
 }

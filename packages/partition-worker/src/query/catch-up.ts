@@ -85,7 +85,7 @@ export class CatchUp implements Stream {
     this.#walk ??= this.#walkOf(this.#next);
     const walk = this.#walk;
     const { partition, kind } = walk;
-    this.#draft.openSlice(partition, kind, !walk.hasBegun);
+    this.#draft.openSlice(partition, this.#store.sequence(partition), kind, !walk.hasBegun);
     const isThrough = walk.run(this.#visit);
     const isReplaced = isThrough && this.#isCollected(walk);
     if (this.#draft.closeSlice(isThrough && !isReplaced)) walk.hasBegun = true;

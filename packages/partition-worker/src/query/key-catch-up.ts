@@ -49,7 +49,8 @@ export class KeyCatchUp implements Stream {
   }
 
   #draftState(partition: number, record: number): void {
-    this.#draft.openSlice(partition, SliceKind.SNAPSHOT, true);
+    const sequence = this.#store.sequence(partition);
+    this.#draft.openSlice(partition, sequence, SliceKind.SNAPSHOT, true);
     if (record !== ABSENT) this.#draft.add(this.#eventOf(record));
     this.#draft.closeSlice(true);
   }

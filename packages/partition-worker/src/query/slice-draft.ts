@@ -30,6 +30,7 @@ const NO_SLICE: SliceFields = {
   kind: SliceKind.UNSPECIFIED,
   begins: false,
   ends: false,
+  sequence: 0,
   eventsBytes: 0,
   forgotten: [],
 };
@@ -73,8 +74,9 @@ export class SliceDraft {
     return this.#slices.length === 0 || this.#used + SLICE_HEAD_BYTES_MAX <= this.#limit;
   }
 
-  openSlice(partition: number, kind: SliceKind, begins: boolean): void {
-    this.#slice = { partition, kind, begins, ends: false, eventsBytes: 0, forgotten: [] };
+  /** `sequence`: what the partition has reached, in this turn. */
+  openSlice(partition: number, sequence: number, kind: SliceKind, begins: boolean): void {
+    this.#slice = { ...NO_SLICE, partition, sequence, kind, begins, forgotten: [] };
     this.#used += SLICE_HEAD_BYTES_MAX;
   }
 

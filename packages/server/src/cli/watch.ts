@@ -24,7 +24,7 @@ export const watch: Command = {
     'be made up for is told. What was then found to be gone has neither stamp nor sequence.',
     '  --where      only records for which PREDICATE holds, like \'population > 1e6 and country = "DE"\'',
     '  --from       now (the default): changes only; snapshot: first everything as it stands',
-    '  --old        with --where: the value before, too, as "previous"',
+    '  --old        with --where: the value before, if it matched, too, as "previous"',
     '  --max-hz     at most N times a second, the latest state of each key',
   ],
   operands: [1, 2],

@@ -180,7 +180,7 @@ export type Cursor = Message<"tidewire.v1.Cursor"> & {
   delivered: PartitionSequence[];
 
   /**
-   * The highest sequence seen in an event or result, where it is above `delivered`.
+   * The highest sequence seen in an event, a result or a slice, where it is above `delivered`.
    *
    * @generated from field: repeated tidewire.v1.PartitionSequence seen = 4;
    */
