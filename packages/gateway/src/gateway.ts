@@ -45,8 +45,6 @@ export interface GatewayOptions {
   /** Of the stamps that the server gives to operations without one. */
   readonly node: number;
   readonly version: string;
-  /** Names of the processors that clients may execute, in the order of their numbers. */
-  readonly processors?: readonly string[];
   /** So many random bytes, which nobody can guess. */
   readonly random: (count: number) => Uint8Array;
   readonly publish: (topic: number, bytes: Uint8Array) => void;
@@ -125,7 +123,6 @@ export class Gateway implements TransportHandlers<Session> {
       reader: this.#reader,
       clock,
       node: options.node,
-      processors: options.processors ?? [],
       partitions: this.#partitions,
       answers: this.#answers,
     });
@@ -154,6 +151,11 @@ export class Gateway implements TransportHandlers<Session> {
   /** SAFE results that wait for the database. */
   get waiting(): number {
     return this.#outbound.reduce((sum, reader) => sum + reader.pendingCount, 0);
+  }
+
+  /** Lets clients execute processors, named in the order of their numbers. */
+  allowProcessors(names: readonly string[]): void {
+    this.#intake.processors = new Map(names.map((name, number) => [name, number]));
   }
 
   /** Recovery has ended: lets connections in. */
