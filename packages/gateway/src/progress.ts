@@ -4,7 +4,7 @@ import type { ControlFrames } from './control-frames.js';
 import type { Session } from './session.js';
 
 /** The topic of Progress frames, which no worker knows. */
-export const PROGRESS_TOPIC = 0;
+const PROGRESS_TOPIC = 0;
 
 /** What sessions were told at one time; never changes. */
 export interface Published {

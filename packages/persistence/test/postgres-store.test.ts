@@ -141,7 +141,7 @@ t.test(
 t.test('WB-7: tables that are not of this version of Tidewire are refused', async (t) => {
   const cases: [string, StoreErrorKind, RegExp][] = [
     ['DROP TABLE tidewire.layout', 'FOREIGN', /did not make/],
-    ['UPDATE tidewire.layout SET version = 3', 'NEWER', /version 3/],
+    ['UPDATE tidewire.layout SET version = 4', 'NEWER', /version 4/],
     ['UPDATE tidewire.layout SET partitions = 7', 'PARTITIONS', /7 partitions/],
     ['DELETE FROM tidewire.fence', 'FOREIGN', /fence is empty/],
     ['ALTER TABLE tidewire.record DROP sequence', 'FOREIGN', /column sequence is missing/],
@@ -177,7 +177,7 @@ t.test(
     await store.recover(async (group) => void records.push(...group.map(({ key }) => key)));
     t.same(records, ['k']);
     const [layout] = await sql`SELECT version, partitions FROM tidewire.layout`;
-    t.same(layout, { version: 2, partitions: 271 });
+    t.same(layout, { version: 3, partitions: 271 });
   },
 );
 

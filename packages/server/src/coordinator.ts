@@ -2,6 +2,7 @@ import { randomBytes, randomInt } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 import {
   Code,
   DRIFT_MS_MAX,
@@ -25,7 +26,7 @@ import {
   type Transport,
   TurnTime,
 } from '@tidewire/gateway';
-import { PartitionPool, type WorkerDown } from '@tidewire/partition-worker';
+import { loadProcessors, type WorkerDown, WorkerThreads } from '@tidewire/partition-worker';
 import { ClockBound, type DatabaseConnection, type PersistenceStatus } from '@tidewire/persistence';
 import type { Config } from './config.js';
 import { EmbeddedDatabase } from './embedded-database.js';
@@ -65,7 +66,7 @@ export class Coordinator {
   readonly #onFatal: (reason: string) => void;
   #transport: Transport | undefined;
   #embedded: EmbeddedDatabase | undefined;
-  #pool: PartitionPool | undefined;
+  #pool: WorkerThreads | undefined;
   #persistence: PersistenceThread | undefined;
   #onRecovered: () => void = () => {};
   #onEnded: (reason: Error) => void = () => {};
@@ -128,8 +129,9 @@ export class Coordinator {
     await this.#step(mkdir(this.#config.dataDir, { recursive: true }));
     const startMs = await this.#step(this.#clockBound.read());
     const port = await this.#step(this.#listen());
+    const processors = await this.#step(this.#loadProcessors());
     const connection = await this.#step(this.#openDatabase());
-    this.#startPool();
+    this.#startPool(processors);
     this.#loop.wake();
     this.#status.phase = 'recovering';
     this.#startPersistence(connection);
@@ -220,9 +222,25 @@ export class Coordinator {
     await Promise.race([this.#embedded?.stop(), late]);
   }
 
-  #startPool(): void {
-    this.#pool = new PartitionPool({
+  /** URL of the module with the processors, once it has been read. */
+  async #loadProcessors(): Promise<string | undefined> {
+    const { processors } = this.#config;
+    if (processors === undefined) return undefined;
+    const { href } = pathToFileURL(processors);
+    try {
+      const loaded = await loadProcessors(href);
+      this.#gateway.allowProcessors(loaded.map(({ name }) => name));
+    } catch (error) {
+      const { message } = error as Error;
+      throw new ServerError(`The processors in ${processors} cannot be loaded: ${message}.`);
+    }
+    return href;
+  }
+
+  #startPool(processors: string | undefined): void {
+    this.#pool = new WorkerThreads({
       memory: this.#memory,
+      processors,
       onStart: (worker, start) => this.#gateway.onWorkerStart(worker, start),
       onDown: (down) => this.#onWorkerDown(down),
       nowMs: () => performance.now(),

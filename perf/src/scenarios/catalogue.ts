@@ -23,6 +23,7 @@ import { resumption } from './p20-resumption.js';
 import { gets } from './p21-gets.js';
 import { safeWrites } from './p22-safe-writes.js';
 import { twoWorkers } from './p23-two-workers.js';
+import { restart } from './restart.js';
 import { soak } from './soak.js';
 import { COMPARISONS } from './versus.js';
 import { YCSB } from './ycsb.js';
@@ -63,6 +64,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...YCSB,
   soak,
   connectionCurve,
+  restart,
   ...COMPARISONS,
 ];
 
