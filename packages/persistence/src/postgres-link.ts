@@ -17,7 +17,7 @@ export type Rows = postgres.RowList<postgres.Row[]>;
 
 /** The connections of one attempt to reach the server. Once one of them is lost, all are left. */
 export interface Link {
-  /** Flushes and reads. */
+  /** Flushes and small reads. */
   readonly sql: postgres.Sql;
   /** Holds the advisory lock. */
   readonly lock: postgres.Sql;
@@ -37,6 +37,14 @@ export function dial(connection: DatabaseConnection): Link {
     lost: false,
   };
   return link;
+}
+
+/**
+ * A connection for one stream of rows, to be ended by its user. The driver may leave its socket paused
+ * at the end of the stream, so that nothing can come after.
+ */
+export function dialReader(connection: DatabaseConnection): postgres.Sql {
+  return connect(connection, 1, () => {});
 }
 
 function connect(connection: DatabaseConnection, max: number, onclose: () => void): postgres.Sql {

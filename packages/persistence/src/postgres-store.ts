@@ -13,6 +13,7 @@ import {
   attempt,
   type DatabaseConnection,
   dial,
+  dialReader,
   type Link,
   leave,
   type Rows,
@@ -25,6 +26,7 @@ import {
   BURY,
   baseParameters,
   COLLECTED,
+  COPY_ALL,
   FLUSH,
   FORGET_COLLECTED,
   holdFence,
@@ -34,11 +36,11 @@ import {
   markParameters,
   PARTITION_NUMBERS,
   RAISE_COLLECTED,
-  RECOVER,
   recordParameters,
   STAGE,
 } from './postgres-statement.js';
 import { CopyRefusedError, Transaction } from './postgres-transaction.js';
+import { RowGroups } from './row-groups.js';
 import {
   type Opening,
   type PartitionFacts,
@@ -92,21 +94,19 @@ export class PostgresStore implements Store {
 
   async recover(onRecords: (records: StoredRecord[]) => Promise<void>): Promise<PartitionFacts> {
     const link = await this.#ready();
-    const groups = link.sql<StoredRecord[]>`${link.sql.unsafe(RECOVER)}`.cursor(
-      RECOVERY_GROUP_RECORDS,
-    );
-    const iterator = groups[Symbol.asyncIterator]();
+    const reader = dialReader(this.#connection);
     try {
+      const rows = await attempt(link, reader.unsafe(COPY_ALL).readable());
+      const groups = new RowGroups(rows, RECOVERY_GROUP_RECORDS);
       for (;;) {
-        const group = await attempt(link, iterator.next());
-        if (group.done === true) break;
-        await onRecords(group.value);
+        const group = await attempt(link, groups.next());
+        if (group.length === 0) break;
+        await onRecords(group);
       }
-    } catch (error) {
-      link.lost = true; // the cursor is still open on it
-      throw error;
+      return await attempt(link, this.#facts(link));
+    } finally {
+      await reader.end({ timeout: 0 });
     }
-    return await attempt(link, this.#facts(link));
   }
 
   async #facts({ sql }: Link): Promise<PartitionFacts> {
