@@ -40,7 +40,7 @@ export function gone(key: string, sequence: number, more: EventInit = {}): Event
 }
 
 export function changes(events: Event[], more: SliceInit = {}): SliceInit {
-  const sequence = events.reduce((max, event) => (event.sequence > max ? event.sequence : max), 0n);
+  const sequence = BigInt(Math.max(0, ...events.map((event) => Number(event.sequence))));
   const whole = { partition: 85, begins: true, ends: true };
   return { ...whole, kind: SliceKind.CHANGES, events, sequence, ...more };
 }

@@ -136,6 +136,31 @@ test('CLIENT-108, CLIENT-109: Hello carries what was delivered, and seen in even
   t.same(plain(cursor?.seen), { 85: 5, 8: 2, 6: 70, 9: 12 });
 });
 
+test('CLIENT-123: a Progress that comes while a subscription resumes moves the cursor after it', async (t) => {
+  const { client, environment } = await connected();
+  const map = client.map('m');
+  const opening = [map.subscribe(() => {}), map.subscribe(() => {})];
+  await settled();
+  live(environment, 1, 5);
+  live(environment, 2, 6);
+  await Promise.all(opening);
+  progress(environment, { 85: 3 });
+  const delivered = (): unknown =>
+    helloOf(environment).cursor?.delivered.map(({ sequence }) => Number(sequence));
+  reconnect(environment);
+  live(environment, 1, 5);
+  catchUp(environment, 1, []);
+  progress(environment, { 85: 9 }); // the server has not read of the second one yet
+  reconnect(environment);
+  t.same(delivered(), [3]);
+  for (const id of [1, 2]) live(environment, id, id);
+  catchUp(environment, 1, []);
+  progress(environment, { 85: 9 });
+  catchUp(environment, 2, []);
+  reconnect(environment);
+  t.same(delivered(), [9]);
+});
+
 test('CLIENT-110: what is whole resumes, a key with the sequence held of it', async (t) => {
   const { environment, heard } = await subscribed('map');
   events(environment, 5, put('a', 4));

@@ -71,10 +71,12 @@ export class ModelSession {
     return [...this.#topics.values()].filter(({ stream }) => stream !== undefined);
   }
 
-  /** Takes what the client has sent. */
-  takeFrames(): void {
-    for (; this.#framesTaken < this.#socket.frames.length; this.#framesTaken++) {
-      const { body } = this.#socket.frames[this.#framesTaken];
+  /** Takes so many frames of what the client has sent. */
+  takeFrames(framesMax: number): void {
+    const { frames } = this.#socket;
+    const end = Math.min(frames.length, this.#framesTaken + framesMax);
+    for (; this.#framesTaken < end; this.#framesTaken++) {
+      const { body } = frames[this.#framesTaken];
       if (body.case === 'subscribe') this.#subscribe(body.value);
     }
   }

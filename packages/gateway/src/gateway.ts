@@ -14,14 +14,18 @@ import {
   MapTable,
   type SharedMemory,
 } from '@tidewire/core/threads';
+import {
+  forgetSessionRecord,
+  type OutboundHandlers,
+  OutboundReader,
+  PartitionService,
+  WorkerRequests,
+} from '@tidewire/partition-worker/front';
 import { AnswerBatch } from './answer-batch.js';
 import { ConnectionManager } from './connection-manager.js';
 import { ControlFrames } from './control-frames.js';
 import { ControlIntake } from './control-intake.js';
-import { forgetSessionRecord } from './control-records.js';
 import { OperationIntake } from './operation-intake.js';
-import { OutboundReader } from './outbound-reader.js';
-import { PartitionService } from './partition-service.js';
 import { QueryDesk } from './query-desk.js';
 import type { ServerStart } from './resume.js';
 import { ResumeTokens } from './resume-tokens.js';
@@ -30,7 +34,6 @@ import { StreamDesk } from './stream-desk.js';
 import { type SubscriptionCounts, SubscriptionService } from './subscription-service.js';
 import { type Connection, type HttpAnswer, Sent, type TransportHandlers } from './transport.js';
 import type { TurnTime } from './turn-time.js';
-import { WorkerRequests } from './worker-requests.js';
 
 /** How often a connection is looked at that had not read what was sent to it. */
 const WATCH_MS = 2;
@@ -123,15 +126,8 @@ export class Gateway implements TransportHandlers<Session> {
       partitions: this.#partitions,
       answers: this.#answers,
     });
-    this.#outbound = memory.workers.map(
-      (worker) =>
-        new OutboundReader(worker, {
-          answers: this.#answers,
-          subscriptions: this.#subscriptions,
-          queries: this.#queryStreams,
-          connections: this.#connections,
-        }),
-    );
+    const handlers = this.#outboundHandlers();
+    this.#outbound = memory.workers.map((worker) => new OutboundReader(worker, handlers));
   }
 
   get connections(): number {
@@ -155,6 +151,11 @@ export class Gateway implements TransportHandlers<Session> {
   /** SAFE results that wait for the database. */
   get waiting(): number {
     return this.#outbound.reduce((sum, reader) => sum + reader.pendingCount, 0);
+  }
+
+  /** Lets clients execute processors, named in the order of their numbers. */
+  allowProcessors(names: readonly string[]): void {
+    this.#intake.processors = new Map(names.map((name, number) => [name, number]));
   }
 
   /** Recovery has ended: lets connections in. */
@@ -290,6 +291,22 @@ export class Gateway implements TransportHandlers<Session> {
     if (clockMs === 0) return;
     if (this.#clock.receive(clockMs, clockCounter) === Receipt.DRIFT)
       this.#send(session, this.#control.error(Code.CLOCK_DRIFT));
+  }
+
+  #outboundHandlers(): OutboundHandlers {
+    const subscriptions = this.#subscriptions;
+    const queries = this.#queryStreams;
+    return {
+      onResult: (id, bytes, offset, length) => {
+        const session = this.#connections.answered(id);
+        if (session !== undefined) this.#answers.append(session, bytes, offset, length);
+      },
+      onEvent: (words, bytes, at) => subscriptions.onEvent(words, bytes, at),
+      onSlice: (words, bytes, at) => subscriptions.onSlice(words, bytes, at),
+      onRows: (words, bytes, at) => queries.onRecord(words, bytes, at),
+      onProgress: (worker, words, at) => subscriptions.onProgress(worker, words, at),
+      onSubscribed: (worker, topic) => subscriptions.onSubscribed(worker, topic),
+    };
   }
 
   #onControl(session: Session, bytes: Uint8Array): void {

@@ -32,6 +32,10 @@ const SETTINGS = {
     value: 'LIST',
     help: 'pages that may connect, as https://a.org,https://b.org, or * (default: those of this machine)',
   },
+  processors: {
+    value: 'FILE',
+    help: 'an ES module whose functions clients may execute on records',
+  },
   'take-over': { value: undefined, help: 'end the server that holds the database' },
   config: { value: 'FILE', help: 'a JSON file with any of these settings' },
   help: { value: undefined, help: 'this text' },
@@ -81,6 +85,7 @@ const ConfigSchema = z.strictObject({
   'tls-key': Path.optional(),
   'tls-cert': Path.optional(),
   'allow-origin': Origins.optional(),
+  processors: Path.optional(),
 });
 
 export interface Config {
@@ -96,6 +101,8 @@ export interface Config {
   /** Undefined: the best there is. */
   readonly transport: TransportName | undefined;
   readonly tls: TlsFiles | undefined;
+  /** File of the module with the processors. */
+  readonly processors: string | undefined;
   /** Undefined: pages of this machine. */
   readonly allowOrigin: readonly string[] | undefined;
 }
@@ -136,6 +143,7 @@ export function readConfig(
     takeOver: parsed.data['take-over'],
     transport: parsed.data.transport,
     tls: tlsFiles(parsed.data['tls-key'], parsed.data['tls-cert']),
+    processors: parsed.data.processors,
     allowOrigin: parsed.data['allow-origin'],
   };
 }

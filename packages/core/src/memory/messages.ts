@@ -48,6 +48,10 @@ export const OPERATION_SAFE = 1;
 export const OPERATION_RETURN_WINNER = 2;
 /** An update: OperationExtension follows the value. */
 export const OPERATION_EXTENDED = 4;
+/** The stamp is a client's: where the key is unknown it may be TOO_OLD. */
+export const OPERATION_CLIENT_STAMP = 8;
+/** A put that makes a presence record. */
+export const OPERATION_PRESENCE = 16;
 
 /** Behind the value of an OPERATION that is an update. */
 export const OperationExtension = {
@@ -60,7 +64,7 @@ export const OperationExtension = {
   IF_MS_LOW: 6,
   IF_MS_HIGH_COUNTER: 7,
   IF_NODE: 8,
-  /** APPEND: elements that stay; 0: all. */
+  /** APPEND: elements that stay; 0: all. EXECUTE: the number of the processor. */
   KEEP: 9,
   WORDS: 10,
 } as const;
@@ -151,7 +155,10 @@ export const CancelRequest = { STREAM: 0, WORDS: 1 } as const;
 /** FORGET_SESSION: the session of this resume token will not come back. */
 export const ForgetSessionRequest = { TOKEN: 0, WORDS: 4 } as const;
 
-/** TICK: the gateway's time, several times a second; workers read no clock. */
+/**
+ * TICK: the gateway's time, several times a second; workers read no clock. None comes before recovery has
+ * ended: a worker that knows the time may write on its own account.
+ */
 export const TickRequest = { NOW_LOW: 0, NOW_HIGH: 1, FLAGS: 2, WORDS: 3 } as const;
 
 /** Answer with PROGRESS. */

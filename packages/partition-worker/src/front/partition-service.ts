@@ -1,7 +1,6 @@
 import { Code, hashOf, partitionOf } from '@tidewire/core';
 import {
   bytesToWords,
-  type FrameReader,
   MAPS_FULL,
   type MapTable,
   NO_MAP,
@@ -11,6 +10,7 @@ import {
   OPERATION_SAFE,
   Operation,
   OperationExtension,
+  type OperationFields,
   ownerOf,
   RecordLayout,
   RequestKind,
@@ -19,8 +19,7 @@ import {
 import { AckLevel, OperationKind, ValueKind } from '@tidewire/schemas';
 import type { Interest } from './interest.js';
 import { Owner } from './owner.js';
-import type { Session } from './session.js';
-import { isUpdate, writeExtension } from './update-fields.js';
+import { type Caller, isUpdate, type OperationSource, writeExtension } from './update-fields.js';
 
 /** `route` has sent the operation to its owner. */
 export const ROUTED = 0;
@@ -55,13 +54,13 @@ export class PartitionService {
   }
 
   /**
-   * Sends the operation that `reader` stands at, already checked and stamped. Returns ROUTED,
+   * Sends the operation that `reader` stands at in `bytes`, already checked and stamped. Returns ROUTED,
    * ABSENT for a get of a map that nobody has written, or a refusal.
    */
   route(
-    reader: FrameReader,
+    reader: OperationSource,
     bytes: Uint8Array,
-    session: Session,
+    caller: Caller,
     time: OperationTime,
   ): typeof ROUTED | Code {
     const mapId = this.#mapIdFor(reader, bytes);
@@ -78,7 +77,7 @@ export class PartitionService {
     );
     if (at === NO_ROOM) return Code.OVERLOADED;
     const { words } = owner.requests;
-    words[at + Operation.SESSION] = session.id;
+    words[at + Operation.SESSION] = caller.id;
     words[at + Operation.REQUEST_ID] = reader.requestId;
     words[at + Operation.HASH] = hash;
     words[at + Operation.MAP_KIND_FLAGS] = (mapId << 16) | (reader.kind << 8) | flagsOf(reader);
@@ -88,7 +87,7 @@ export class PartitionService {
     bytesToWords(bytes, reader.keyOffset, reader.keyLength, words, owner.requestBytes, key);
     const value = key + keyWords;
     bytesToWords(bytes, reader.valueOffset, reader.valueLength, words, owner.requestBytes, value);
-    if (isExtended) writeExtension(words, value + valueWords, reader, session, this.epoch);
+    if (isExtended) writeExtension(words, value + valueWords, reader, caller, this.epoch);
     owner.hasNews = true;
     return ROUTED;
   }
@@ -100,20 +99,25 @@ export class PartitionService {
     return woken;
   }
 
-  #mapIdFor(reader: FrameReader, bytes: Uint8Array): number {
+  #mapIdFor(reader: OperationFields, bytes: Uint8Array): number {
     return reader.kind === OperationKind.GET
       ? this.#mapTable.idOf(bytes, reader.mapOffset, reader.mapLength)
       : this.#mapTable.register(bytes, reader.mapOffset, reader.mapLength);
   }
 }
 
-function flagsOf(reader: FrameReader): number {
+function flagsOf(reader: OperationFields): number {
   const safe = reader.ackLevel === AckLevel.SAFE ? OPERATION_SAFE : 0;
   const extended = isUpdate(reader) ? OPERATION_EXTENDED : 0;
   return safe | extended | (reader.returnWinner ? OPERATION_RETURN_WINNER : 0);
 }
 
-function writeTime(words: Int32Array, at: number, time: OperationTime, reader: FrameReader): void {
+function writeTime(
+  words: Int32Array,
+  at: number,
+  time: OperationTime,
+  reader: OperationFields,
+): void {
   const kind = reader.valueKind === 0 ? ValueKind.JSON : reader.valueKind;
   const expiresAt = reader.ttlMs === 0 ? 0 : time.ms + reader.ttlMs;
   words[at + Operation.MS_LOW] = RecordLayout.lowWord(time.ms);
