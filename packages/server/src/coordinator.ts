@@ -32,11 +32,11 @@ import {
   type DatabaseConnection,
   type EmbeddedServer,
   type PersistenceStatus,
+  PersistenceThread,
   startEmbedded,
 } from '@tidewire/persistence';
 import type { Config } from './config.js';
 import type { Log } from './log.js';
-import { PersistenceThread } from './persistence-thread.js';
 import { Status } from './status.js';
 
 const DEADLINES_INTERVAL_MS = 100;

@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { SharedMemory } from '@tidewire/core/threads';
-import {
-  type DatabaseConnection,
-  PERSISTENCE_MAIN,
-  type PersistenceStatus,
-} from '@tidewire/persistence';
 import { Piscina } from 'piscina';
+import type { DatabaseConnection } from './postgres-store.js';
+import type { PersistenceStatus } from './status.js';
+
+/** The thread's entry file. */
+const PERSISTENCE_MAIN: string = new URL('./persistence-main.js', import.meta.url).href;
 
 /** Beyond the deadline of the last flushes: the thread's own end. */
 const CLOSE_TIMEOUT_MS = 5000;
