@@ -3,6 +3,7 @@ import {
   CancelRequest,
   CatchUpRequest,
   CreditRequest,
+  EndPresenceRequest,
   ForgetSessionRequest,
   InterestEnd,
   InterestKind,
@@ -17,6 +18,7 @@ import {
 } from '@tidewire/core/threads';
 import type { Interest } from './interest.js';
 import type { Owner } from './owner.js';
+import type { PresencePut } from './presence.js';
 import { writeToken } from './update-fields.js';
 
 /** Writes one control record to a worker's ring; false: no room now, nothing was written. */
@@ -191,6 +193,26 @@ export function forgetSessionRecord(token: Uint8Array): ControlRecord {
     const at = requests.claimControl(RequestKind.FORGET_SESSION, ForgetSessionRequest.WORDS);
     if (at === NO_ROOM) return false;
     writeToken(requests.words, at + ForgetSessionRequest.TOKEN, token);
+    return true;
+  };
+}
+
+/** The client of this put has gone. */
+export function endPresenceRecord(put: PresencePut): ControlRecord {
+  return (owner) => {
+    const length = EndPresenceRequest.KEY + RecordLayout.wordsOf(put.key.length);
+    const at = owner.requests.claimControl(RequestKind.END_PRESENCE, length);
+    if (at === NO_ROOM) return false;
+    const { words } = owner.requests;
+    words[at + EndPresenceRequest.HASH] = put.hash;
+    words[at + EndPresenceRequest.MAP] = put.mapId;
+    words[at + EndPresenceRequest.MS_LOW] = RecordLayout.lowWord(put.ms);
+    words[at + EndPresenceRequest.MS_HIGH_COUNTER] =
+      (RecordLayout.highWord(put.ms) << 16) | put.counter;
+    words[at + EndPresenceRequest.NODE] = put.node;
+    words[at + EndPresenceRequest.KEY_LENGTH] = put.key.length;
+    const key = at + EndPresenceRequest.KEY;
+    bytesToWords(put.key, 0, put.key.length, words, owner.requestBytes, key);
     return true;
   };
 }

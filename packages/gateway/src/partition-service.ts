@@ -6,7 +6,9 @@ import {
   type MapTable,
   NO_MAP,
   NO_ROOM,
+  OPERATION_CLIENT_STAMP,
   OPERATION_EXTENDED,
+  OPERATION_PRESENCE,
   OPERATION_RETURN_WINNER,
   OPERATION_SAFE,
   Operation,
@@ -18,6 +20,7 @@ import {
 } from '@tidewire/core/threads';
 import { AckLevel, OperationKind, ValueKind } from '@tidewire/schemas';
 import type { Interest } from './interest.js';
+import { MapTtls } from './map-ttls.js';
 import { Owner } from './owner.js';
 import type { Session } from './session.js';
 import { isUpdate, writeExtension } from './update-fields.js';
@@ -39,12 +42,14 @@ export interface OperationTime {
  */
 export class PartitionService {
   readonly #mapTable: MapTable;
+  readonly #ttls: MapTtls;
   readonly owners: readonly Owner[];
   /** The server's start number, once it is known. */
   epoch = 0;
 
-  constructor(memory: SharedMemory, mapTable: MapTable) {
+  constructor(memory: SharedMemory, mapTable: MapTable, ttls: MapTtls = new MapTtls(new Map())) {
     this.#mapTable = mapTable;
+    this.#ttls = ttls;
     this.owners = memory.workers.map((worker) => new Owner(worker));
   }
 
@@ -82,7 +87,7 @@ export class PartitionService {
     words[at + Operation.REQUEST_ID] = reader.requestId;
     words[at + Operation.HASH] = hash;
     words[at + Operation.MAP_KIND_FLAGS] = (mapId << 16) | (reader.kind << 8) | flagsOf(reader);
-    writeTime(words, at, time, reader);
+    writeTime(words, at, time, reader, this.#ttlOf(reader, mapId));
     words[at + Operation.LENGTHS] = RecordLayout.packLengths(reader.keyLength, reader.valueLength);
     const key = at + Operation.KEY;
     bytesToWords(bytes, reader.keyOffset, reader.keyLength, words, owner.requestBytes, key);
@@ -100,6 +105,12 @@ export class PartitionService {
     return woken;
   }
 
+  /** A put without a lifetime gets that of its map. */
+  #ttlOf(reader: FrameReader, mapId: number): number {
+    const isOwn = reader.ttlMs > 0 || reader.kind !== OperationKind.PUT;
+    return isOwn ? reader.ttlMs : this.#ttls.of(mapId);
+  }
+
   #mapIdFor(reader: FrameReader, bytes: Uint8Array): number {
     return reader.kind === OperationKind.GET
       ? this.#mapTable.idOf(bytes, reader.mapOffset, reader.mapLength)
@@ -110,12 +121,22 @@ export class PartitionService {
 function flagsOf(reader: FrameReader): number {
   const safe = reader.ackLevel === AckLevel.SAFE ? OPERATION_SAFE : 0;
   const extended = isUpdate(reader) ? OPERATION_EXTENDED : 0;
-  return safe | extended | (reader.returnWinner ? OPERATION_RETURN_WINNER : 0);
+  const winner = reader.returnWinner ? OPERATION_RETURN_WINNER : 0;
+  const isStamped = reader.stampMs > 0 || reader.stampCounter > 0;
+  const stamped = isStamped ? OPERATION_CLIENT_STAMP : 0;
+  const presence = reader.whileConnected ? OPERATION_PRESENCE : 0;
+  return safe | extended | winner | stamped | presence;
 }
 
-function writeTime(words: Int32Array, at: number, time: OperationTime, reader: FrameReader): void {
+function writeTime(
+  words: Int32Array,
+  at: number,
+  time: OperationTime,
+  reader: FrameReader,
+  ttlMs: number,
+): void {
   const kind = reader.valueKind === 0 ? ValueKind.JSON : reader.valueKind;
-  const expiresAt = reader.ttlMs === 0 ? 0 : time.ms + reader.ttlMs;
+  const expiresAt = ttlMs === 0 ? 0 : time.ms + ttlMs;
   words[at + Operation.MS_LOW] = RecordLayout.lowWord(time.ms);
   words[at + Operation.MS_HIGH_COUNTER] = (RecordLayout.highWord(time.ms) << 16) | time.counter;
   words[at + Operation.NODE_VALUE_KIND] = (time.node << 8) | kind;
