@@ -1,4 +1,4 @@
-import { COUNTER_MAX, Code, MAX_HZ_MAX, NODE_MAX, STAMP_MS_MAX, TTL_MS_MAX } from '@tidewire/core';
+import { Code, TTL_MS_MAX } from '@tidewire/core';
 import type { Result } from '@tidewire/schemas';
 import type { Connection } from './connection.js';
 import { Entry, entryFieldsOf } from './entry.js';
@@ -7,21 +7,21 @@ import { TidewireError } from './error.js';
 import { type EntryEvent, entryEventOf, type QueryEvent, queryEventOf } from './event.js';
 import type { Change } from './held-records.js';
 import type { InterestFields } from './interest.js';
+import { type InterestOptions, interestFieldsOf } from './interest-fields.js';
 import { type LiveOptions, type LiveView, openLiveView } from './live-view.js';
 import { nameBytes, utf8Of } from './name.js';
 import type { OperationDraft, OperationSender } from './operation-sender.js';
-import { checkedPredicate, type Where } from './predicate.js';
+import type { Where } from './predicate.js';
 import type { QueryFields } from './protocol.js';
 import { type FetchOptions, queryFieldsOf } from './query.js';
 import type { QuerySender } from './query-sender.js';
 import { entryOf, updatedEntryOf, writeResultOf } from './result.js';
 import { RowCollection, RowQueue } from './row-sinks.js';
 import type { ServerClock } from './server-clock.js';
-import type { Stamp } from './stamp.js';
+import { checkedStamp, type Stamp } from './stamp.js';
 import type { Subscriber } from './subscriber.js';
 import type {
   EventHandler,
-  From,
   QueryHandler,
   QueryOptions,
   SubscribeOptions,
@@ -217,23 +217,8 @@ export class TypedMap<T> {
     return (await this.#collect(fields)).count;
   }
 
-  #interestFields(
-    options: SubscribeOptions & QueryOptions & LiveOptions<T> & { readonly from: From },
-  ): InterestFields {
-    const { limits } = this.#parts.connection.server;
-    const { key, where } = options;
-    nameBytes('map', this.name, limits.mapBytesMax);
-    if (key !== undefined) nameBytes('key', key, limits.keyBytesMax);
-    if (key !== undefined && where !== undefined)
-      throw new TidewireError(Code.INVALID, 'A key and a predicate do not go together.');
-    return {
-      map: this.name,
-      key: key ?? '',
-      where: where && checkedPredicate(where, limits.predicateBytesMax),
-      withOld: options.withOld ?? false,
-      maxHz: checkedMaxHz(options.maxHz),
-      from: options.from,
-    };
+  #interestFields(options: InterestOptions<T>): InterestFields {
+    return interestFieldsOf(this.name, options, this.#parts.connection.server.limits);
   }
 
   #queryFields(options: FetchOptions<T>): QueryFields {
@@ -305,27 +290,7 @@ function checkValue(value: Uint8Array, bytesMax: number): void {
   );
 }
 
-function checkedMaxHz(maxHz: number | undefined): number {
-  if (maxHz === undefined) return 0;
-  if (Number.isInteger(maxHz) && maxHz >= 1 && maxHz <= MAX_HZ_MAX) return maxHz;
-  throw new TidewireError(Code.INVALID, `A maxHz of ${maxHz} is not 1 to ${MAX_HZ_MAX}, whole.`);
-}
-
 function checkedTtl(ttlMs: number): number {
   if (Number.isSafeInteger(ttlMs) && ttlMs >= 1 && ttlMs <= TTL_MS_MAX) return ttlMs;
   throw new TidewireError(Code.INVALID, `A ttlMs of ${ttlMs} is not 1 to ${TTL_MS_MAX}, whole.`);
-}
-
-function checkedStamp(stamp: Stamp): Stamp {
-  const { ms, counter, node } = stamp;
-  const sound =
-    isWholeUpTo(ms, STAMP_MS_MAX) &&
-    isWholeUpTo(counter, COUNTER_MAX) &&
-    isWholeUpTo(node, NODE_MAX);
-  if (sound && ms + counter > 0 && node > 0) return stamp;
-  throw new TidewireError(Code.INVALID, `${JSON.stringify(stamp)} is not a stamp.`);
-}
-
-function isWholeUpTo(number: number, max: number): boolean {
-  return Number.isInteger(number) && number >= 0 && number <= max;
 }

@@ -142,6 +142,10 @@ export const RESUME_TOKENS_MAX = 131_072;
 // Workers that die.
 /** A worker that takes no turn for so long is ended; every turn is bounded far below. */
 export const WORKER_HANG_MS = 5000;
+/** A processor that takes longer changes nothing. */
+export const PROCESSOR_BUDGET_MS = 100;
+/** Of what its error says. */
+export const PROCESSOR_ERROR_CHARACTERS_MAX = 160;
 /** Starts of one worker without a request done in between, after which it is given up. */
 export const RESTARTS_FRUITLESS_MAX = 8;
 export const RESTART_BACKOFF_MIN_MS = 10;

@@ -17,6 +17,7 @@ export * from './wire/frame-fault.js';
 export * from './wire/frame-head.js';
 export * from './wire/frame-reader.js';
 export * from './wire/frame-writer.js';
+export { OperationFields } from './wire/operation-fields.js';
 export { NO_RECORD } from './wire/record-fields.js';
 export * from './wire/slice-writer.js';
 export * from './wire/utf8.js';

@@ -1,5 +1,5 @@
 import { assert, CONNECTIONS_MAX, HELLO_DEADLINE_MS } from '@tidewire/core';
-import { NO_BYTES } from './interest.js';
+import { NO_BYTES } from '@tidewire/partition-worker/front';
 import { NO_CURSOR } from './resume.js';
 import type { Session } from './session.js';
 import type { Connection } from './transport.js';

@@ -14,15 +14,18 @@ import {
   MapTable,
   type SharedMemory,
 } from '@tidewire/core/threads';
+import {
+  forgetSessionRecord,
+  type OutboundHandlers,
+  OutboundReader,
+  PartitionService,
+  WorkerRequests,
+} from '@tidewire/partition-worker/front';
 import { AnswerBatch } from './answer-batch.js';
 import { ConnectionManager } from './connection-manager.js';
 import { ControlFrames } from './control-frames.js';
 import { ControlIntake } from './control-intake.js';
-import { forgetSessionRecord } from './control-records.js';
-import { MapTtls } from './map-ttls.js';
 import { OperationIntake } from './operation-intake.js';
-import { OutboundReader } from './outbound-reader.js';
-import { PartitionService } from './partition-service.js';
 import { Presence } from './presence.js';
 import { QueryDesk } from './query-desk.js';
 import type { ServerStart } from './resume.js';
@@ -32,7 +35,6 @@ import { StreamDesk } from './stream-desk.js';
 import { type SubscriptionCounts, SubscriptionService } from './subscription-service.js';
 import { type Connection, type HttpAnswer, Sent, type TransportHandlers } from './transport.js';
 import type { TurnTime } from './turn-time.js';
-import { WorkerRequests } from './worker-requests.js';
 
 /** How often a connection is looked at that had not read what was sent to it. */
 const WATCH_MS = 2;
@@ -46,6 +48,8 @@ export interface GatewayOptions {
   readonly version: string;
   /** Lifetime in milliseconds of what is put without one, by the name of the map. */
   readonly mapTtls?: ReadonlyMap<string, number>;
+  /** Names of the processors that clients may execute, in the order of their numbers. */
+  readonly processors?: readonly string[];
   /** So many random bytes, which nobody can guess. */
   readonly random: (count: number) => Uint8Array;
   readonly publish: (topic: number, bytes: Uint8Array) => void;
@@ -65,8 +69,6 @@ export class Gateway implements TransportHandlers<Session> {
   readonly #onWork: () => void;
   readonly #reader: FrameReader = new FrameReader();
   readonly #connections: ConnectionManager = new ConnectionManager();
-  readonly #mapTable: MapTable;
-  readonly #mapTtls: MapTtls;
   readonly #partitions: PartitionService;
   readonly #requests: WorkerRequests;
   readonly #answers: AnswerBatch;
@@ -90,10 +92,8 @@ export class Gateway implements TransportHandlers<Session> {
     this.#http = options.http;
     this.#onWork = options.onWork;
     const mapTable = new MapTable(memory.mapTable);
-    this.#mapTable = mapTable;
-    this.#mapTtls = new MapTtls(options.mapTtls ?? new Map());
     this.#control = new ControlFrames(options);
-    this.#partitions = new PartitionService(memory, mapTable, this.#mapTtls);
+    this.#partitions = new PartitionService(memory, mapTable, options.mapTtls);
     this.#requests = new WorkerRequests(this.#partitions.owners);
     this.#answers = new AnswerBatch({ clock, onDropped: (session) => this.onDropped(session) });
     let streams = 0;
@@ -130,19 +130,13 @@ export class Gateway implements TransportHandlers<Session> {
       reader: this.#reader,
       clock,
       node: options.node,
+      processors: options.processors ?? [],
       partitions: this.#partitions,
       answers: this.#answers,
       presence: this.#presence,
     });
-    this.#outbound = memory.workers.map(
-      (worker) =>
-        new OutboundReader(worker, {
-          answers: this.#answers,
-          subscriptions: this.#subscriptions,
-          queries: this.#queryStreams,
-          connections: this.#connections,
-        }),
-    );
+    const handlers = this.#outboundHandlers();
+    this.#outbound = memory.workers.map((worker) => new OutboundReader(worker, handlers));
   }
 
   get connections(): number {
@@ -171,8 +165,7 @@ export class Gateway implements TransportHandlers<Session> {
   /** Recovery has ended: lets connections in. */
   open(start: ServerStart): void {
     this.#controlIntake.open(start);
-    this.#partitions.epoch = start.epoch;
-    this.#mapTtls.open(this.#mapTable);
+    this.#partitions.open(start.epoch);
     this.#isStarted = true;
     this.#isOpen = true;
   }
@@ -304,6 +297,22 @@ export class Gateway implements TransportHandlers<Session> {
     if (clockMs === 0) return;
     if (this.#clock.receive(clockMs, clockCounter) === Receipt.DRIFT)
       this.#send(session, this.#control.error(Code.CLOCK_DRIFT));
+  }
+
+  #outboundHandlers(): OutboundHandlers {
+    const subscriptions = this.#subscriptions;
+    const queries = this.#queryStreams;
+    return {
+      onResult: (id, bytes, offset, length) => {
+        const session = this.#connections.answered(id);
+        if (session !== undefined) this.#answers.append(session, bytes, offset, length);
+      },
+      onEvent: (words, bytes, at) => subscriptions.onEvent(words, bytes, at),
+      onSlice: (words, bytes, at) => subscriptions.onSlice(words, bytes, at),
+      onRows: (words, bytes, at) => queries.onRecord(words, bytes, at),
+      onProgress: (worker, words, at) => subscriptions.onProgress(worker, words, at),
+      onSubscribed: (worker, topic) => subscriptions.onSubscribed(worker, topic),
+    };
   }
 
   #onControl(session: Session, bytes: Uint8Array): void {

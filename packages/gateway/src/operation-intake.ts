@@ -11,12 +11,16 @@ import {
   VALUE_BYTES_MAX,
 } from '@tidewire/core';
 import { type FrameReader, isCleanUtf8, OPERATION_READ } from '@tidewire/core/threads';
+import {
+  areUpdateFieldsSound,
+  type OperationTime,
+  type PartitionService,
+  ROUTED,
+} from '@tidewire/partition-worker/front';
 import { AckLevel, OperationKind, ValueKind } from '@tidewire/schemas';
 import type { AnswerBatch } from './answer-batch.js';
-import { type OperationTime, type PartitionService, ROUTED } from './partition-service.js';
 import type { Presence } from './presence.js';
 import type { Session } from './session.js';
-import { areUpdateFieldsSound } from './update-fields.js';
 
 /**
  * Takes the operations of a frame: checks each, stamps it if it has no stamp, and sends it to its
@@ -26,6 +30,7 @@ export class OperationIntake {
   readonly #reader: FrameReader;
   readonly #clock: HybridLogicalClock;
   readonly #node: number;
+  readonly #processors: ReadonlyMap<string, number>;
   readonly #partitions: PartitionService;
   readonly #answers: AnswerBatch;
   readonly #presence: Presence;
@@ -40,6 +45,8 @@ export class OperationIntake {
     reader: FrameReader;
     clock: HybridLogicalClock;
     node: number;
+    /** Names of the processors, in the order of their numbers. */
+    processors: readonly string[];
     partitions: PartitionService;
     answers: AnswerBatch;
     presence: Presence;
@@ -47,6 +54,7 @@ export class OperationIntake {
     this.#reader = options.reader;
     this.#clock = options.clock;
     this.#node = options.node;
+    this.#processors = new Map(options.processors.map((name, number) => [name, number]));
     this.#partitions = options.partitions;
     this.#answers = options.answers;
     this.#presence = options.presence;
@@ -84,14 +92,29 @@ export class OperationIntake {
     if (reader.mapLength > MAP_BYTES_MAX || reader.keyLength > KEY_BYTES_MAX) return Code.TOO_LARGE;
     if (reader.valueLength > VALUE_BYTES_MAX) return Code.TOO_LARGE;
     if (reader.mapLength === 0 || reader.keyLength === 0) return Code.INVALID;
-    if (reader.kind < OperationKind.PUT || reader.kind > OperationKind.APPEND) return Code.INVALID;
+    if (reader.kind < OperationKind.PUT || reader.kind > OperationKind.EXECUTE) return Code.INVALID;
     if (!hasValue(reader.kind) && (reader.valueLength > 0 || reader.ttlMs > 0)) return Code.INVALID;
     if (!areUpdateFieldsSound(reader)) return Code.INVALID;
+    if (reader.kind === OperationKind.EXECUTE) {
+      const fault = this.#name(bytes);
+      if (fault !== Code.UNSPECIFIED) return fault;
+    } else if (reader.processorLength > 0) return Code.INVALID;
     if (reader.valueKind < 0 || reader.valueKind > ValueKind.BYTES) return Code.INVALID;
     if (reader.ackLevel < 0 || reader.ackLevel > AckLevel.SAFE) return Code.INVALID;
     if (reader.node > NODE_MAX || reader.ttlMs > TTL_MS_MAX) return Code.INVALID;
     if (!isCleanUtf8(bytes, reader.keyOffset, reader.keyLength)) return Code.INVALID;
     if (!isCleanUtf8(bytes, reader.mapOffset, reader.mapLength)) return Code.INVALID;
+    return Code.UNSPECIFIED;
+  }
+
+  /** Turns the processor's name into its number. */
+  #name(bytes: Uint8Array): Code {
+    if (this.#processors.size === 0) return Code.FORBIDDEN;
+    const { processorOffset, processorLength } = this.#reader;
+    const name = bytes.subarray(processorOffset, processorOffset + processorLength);
+    const number = this.#processors.get(Buffer.from(name).toString());
+    if (number === undefined) return Code.INVALID;
+    this.#reader.keep = number;
     return Code.UNSPECIFIED;
   }
 

@@ -7,22 +7,15 @@ import {
   partitionOf,
 } from '@tidewire/core';
 import { type FrameReader, type MapTable, ownerOf } from '@tidewire/core/threads';
+import {
+  endPresenceRecord,
+  isUpdate,
+  type OperationTime,
+  type PresencePut,
+  type WorkerRequests,
+} from '@tidewire/partition-worker/front';
 import { OperationKind } from '@tidewire/schemas';
-import { endPresenceRecord } from './control-records.js';
-import type { OperationTime } from './partition-service.js';
 import type { Session } from './session.js';
-import { isUpdate } from './update-fields.js';
-import type { WorkerRequests } from './worker-requests.js';
-
-/** The newest put of a key that its client's connection keeps alive. */
-export interface PresencePut {
-  readonly mapId: number;
-  readonly hash: number;
-  readonly key: Uint8Array;
-  readonly ms: number;
-  readonly counter: number;
-  readonly node: number;
-}
 
 /** By map and key. */
 export type PresencePuts = Map<string, PresencePut>;

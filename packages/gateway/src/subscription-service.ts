@@ -1,20 +1,23 @@
 import type { HybridLogicalClock } from '@tidewire/core';
 import type { MapTable } from '@tidewire/core/threads';
+import {
+  type PartitionService,
+  TopicRegister,
+  type WorkerRequests,
+} from '@tidewire/partition-worker/front';
 import type { Subscribe, Unsubscribe } from '@tidewire/schemas';
 import { CatchUpDesk } from './catch-up-desk.js';
 import { Conflation } from './conflation.js';
 import type { ControlFrames } from './control-frames.js';
 import { EventBus } from './event-bus.js';
 import { LagDesk } from './lag.js';
-import type { PartitionService } from './partition-service.js';
 import { ProgressDesk } from './progress.js';
 import { Pulse } from './pulse.js';
 import type { Session } from './session.js';
 import { StreamDesk } from './stream-desk.js';
 import { SubscriptionDesk } from './subscription-desk.js';
-import { TopicRegister } from './topic-register.js';
+import { Topic } from './topic.js';
 import type { TurnTime } from './turn-time.js';
-import type { WorkerRequests } from './worker-requests.js';
 
 export interface SubscriptionServiceOptions {
   readonly mapTable: MapTable;
@@ -46,7 +49,7 @@ export interface SubscriptionCounts {
 
 /** What serves subscriptions, put together: what workers say goes in, frames to sessions come out. */
 export class SubscriptionService {
-  readonly #topics: TopicRegister;
+  readonly #topics: TopicRegister<Topic>;
   readonly #conflation: Conflation;
   readonly #bus: EventBus;
   readonly #streams: StreamDesk;
@@ -62,6 +65,7 @@ export class SubscriptionService {
     this.#topics = new TopicRegister({
       requests,
       ownersOf: (interest) => partitions.ownersOf(interest),
+      makeTopic: (id, interest, workers) => new Topic(id, interest, workers),
     });
     this.#conflation = new Conflation({
       nextId: () => this.#topics.nextId(),

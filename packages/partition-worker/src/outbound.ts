@@ -34,6 +34,8 @@ const MATCH_WORDS_MAX: number = RecordLayout.wordsOf(KEY_BYTES_MAX + 2 * VALUE_B
 /** ENTER; UPDATE and LEAVE, each with and without the value before. */
 const MATCH_KINDS = 5;
 const NO_LANE = 0;
+const NO_BYTES: Uint8Array = new Uint8Array(0);
+const encoder = new TextEncoder();
 const WAITS = 1;
 
 /**
@@ -58,6 +60,7 @@ export class Outbound {
     partition: 0,
     record: NO_RECORD,
     withValue: false,
+    detail: NO_BYTES,
   };
   #lanePosition = 0;
   #waits = NO_LANE;
@@ -147,6 +150,11 @@ export class Outbound {
     this.#write(request, at, position, words, new Uint8Array(words.buffer));
   }
 
+  /** The next answer says this too. */
+  explain(sentence: string): void {
+    this.#result.detail = encoder.encode(sentence);
+  }
+
   /** Says why nothing was executed; of an update with the record, or ABSENT, that stands. */
   refuse(
     request: Int32Array,
@@ -223,5 +231,6 @@ export class Outbound {
     const offset = (body + ResultMessage.BODY) * 4;
     writeResult(this.ringBytes, offset, result, records, recordBytes);
     this.#waits = NO_LANE;
+    result.detail = NO_BYTES;
   }
 }

@@ -20,6 +20,8 @@ import {
 } from '@tidewire/core/threads';
 import { ChangeEvents } from './change-events.js';
 import { Executor } from './execute/executor.js';
+import type { NamedProcessor } from './execute/processor.js';
+import { ProcessorRunner } from './execute/processor-runner.js';
 import { Collector } from './lifetime/collector.js';
 import { Sweeper } from './lifetime/sweeper.js';
 import { Outbound } from './outbound.js';
@@ -75,8 +77,16 @@ export class Worker {
   /** Every interest has been told; until then a change could miss its subscribers. */
   #isIntroduced = false;
 
-  /** `start`: how often a worker has been started on this memory, this time included. */
-  constructor(memory: WorkerMemory, doorbells: SharedArrayBuffer, start: number) {
+  /**
+   * `start`: how often a worker has been started on this memory, this time included.
+   * `processors`: as all threads number them.
+   */
+  constructor(
+    memory: WorkerMemory,
+    doorbells: SharedArrayBuffer,
+    start: number,
+    processors: readonly NamedProcessor[] = [],
+  ) {
     this.#start = start;
     this.#control = new Int32Array(memory.control);
     this.#isPoisoned = loadWord(this.#control, WorkerControl.POISONED) !== 0;
@@ -107,6 +117,7 @@ export class Worker {
       timers,
       control,
       effects: memory.effects,
+      runner: new ProcessorRunner(processors, () => performance.now()),
     });
     const { recoveryRing } = memory;
     this.#recovery = new Recovery({ ring: recoveryRing, store, control, onRecord: timers.meet });

@@ -20,6 +20,7 @@ import {
 import { OperationKind } from '@tidewire/schemas';
 import { ChangeEvents } from '#lib/change-events.js';
 import { Executor } from '#lib/execute/executor.js';
+import { ProcessorRunner } from '#lib/execute/processor-runner.js';
 import { Timers } from '#lib/lifetime/timers.js';
 import { Outbound } from '#lib/outbound.js';
 import { Streams } from '#lib/query/streams.js';
@@ -101,9 +102,15 @@ export class StreamBench {
     this.#interests = interests;
     this.#outbound = outbound;
     const events = new ChangeEvents({ outbound, interests, words: store.words });
-    const timers = new Timers(store, partitions);
-    const { effects } = memory;
-    this.#executor = new Executor({ store, outbound, events, timers, control, effects });
+    this.#executor = new Executor({
+      store,
+      outbound,
+      events,
+      timers: new Timers(store, partitions),
+      control,
+      effects: memory.effects,
+      runner: new ProcessorRunner([], () => 0),
+    });
     const collectedUpTo = (partition: number): number => this.collected.get(partition) ?? 0;
     this.streams = new Streams({ outbound, interests, store, control, partitions, collectedUpTo });
   }

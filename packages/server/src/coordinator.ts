@@ -25,7 +25,7 @@ import {
   type Transport,
   TurnTime,
 } from '@tidewire/gateway';
-import { PartitionPool, type WorkerDown } from '@tidewire/partition-worker';
+import { type WorkerDown, WorkerThreads } from '@tidewire/partition-worker';
 import {
   ClockBound,
   type DatabaseConnection,
@@ -70,7 +70,7 @@ export class Coordinator {
   readonly #onFatal: (reason: string) => void;
   #transport: Transport | undefined;
   #embedded: Promise<EmbeddedServer> | undefined;
-  #pool: PartitionPool | undefined;
+  #pool: WorkerThreads | undefined;
   #persistence: PersistenceThread | undefined;
   #onRecovered: () => void = () => {};
   #onEnded: (reason: Error) => void = () => {};
@@ -227,7 +227,7 @@ export class Coordinator {
   }
 
   #startPool(): void {
-    this.#pool = new PartitionPool({
+    this.#pool = new WorkerThreads({
       memory: this.#memory,
       onStart: (worker, start) => this.#gateway.onWorkerStart(worker, start),
       onDown: (down) => this.#onWorkerDown(down),

@@ -65,7 +65,7 @@ export const OperationExtension = {
   IF_MS_LOW: 6,
   IF_MS_HIGH_COUNTER: 7,
   IF_NODE: 8,
-  /** APPEND: elements that stay; 0: all. */
+  /** APPEND: elements that stay; 0: all. EXECUTE: the number of the processor. */
   KEEP: 9,
   WORDS: 10,
 } as const;

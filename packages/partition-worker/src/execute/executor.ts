@@ -15,6 +15,7 @@ import {
   isVisible,
   operationKindOf,
 } from './operation.js';
+import type { ProcessorRunner } from './processor-runner.js';
 import { SafeLane } from './safe-lane.js';
 import { UpdateExecutor } from './update-executor.js';
 
@@ -43,6 +44,7 @@ export class Executor {
     control: Int32Array;
     /** See effect-table.ts. */
     effects: SharedArrayBuffer;
+    runner: ProcessorRunner;
   }) {
     this.#store = options.store;
     this.#outbound = options.outbound;

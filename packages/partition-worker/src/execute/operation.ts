@@ -34,7 +34,8 @@ export function isClientStamped(request: Int32Array, at: number): boolean {
   return (request[at + Operation.MAP_KIND_FLAGS] & OPERATION_CLIENT_STAMP) !== 0;
 }
 
-function nowOf(request: Int32Array, at: number): number {
+/** The time by which it is decided what has expired. */
+export function nowOf(request: Int32Array, at: number): number {
   return RecordLayout.joinWords(request[at + Operation.NOW_LOW], request[at + Operation.NOW_HIGH]);
 }
 

@@ -10,9 +10,11 @@ import { Level } from '@tidewire/schemas';
 import type { Outbound } from '../outbound.js';
 import { ABSENT, FULL, type RecordStore } from '../store/record-store.js';
 import { ABSENT_EFFECT, type EffectTable, hasToken } from './effect-table.js';
-import { flagsOf, isSafe } from './operation.js';
+import { flagsOf, isSafe, isVisible } from './operation.js';
+import type { ProcessorRunner } from './processor-runner.js';
+import { extensionOf } from './request-fields.js';
 import type { SafeLane } from './safe-lane.js';
-import { extensionOf, isUncertain, meetsCondition, UpdateRequest } from './update-request.js';
+import { isUncertain, meetsCondition, UpdateRequest } from './update-request.js';
 
 interface UpdateExecutorOptions {
   readonly store: RecordStore;
@@ -20,6 +22,7 @@ interface UpdateExecutorOptions {
   readonly control: Int32Array;
   readonly effects: EffectTable;
   readonly lane: SafeLane;
+  readonly runner: ProcessorRunner;
   /** The update has been published as `record` over `old`: it is answered, and its events are told. */
   readonly onApplied: (
     request: Int32Array,
@@ -37,10 +40,11 @@ interface UpdateExecutorOptions {
  */
 export class UpdateExecutor {
   readonly #options: UpdateExecutorOptions;
-  readonly #write: UpdateRequest = new UpdateRequest();
+  readonly #write: UpdateRequest;
 
   constructor(options: UpdateExecutorOptions) {
     this.#options = options;
+    this.#write = new UpdateRequest(options.runner);
   }
 
   execute(
@@ -60,8 +64,12 @@ export class UpdateExecutor {
       return;
     }
     const refusal = this.#apply(request, at, position, partition, record);
-    if (refusal !== Code.UNSPECIFIED)
+    if (refusal === Code.UNSPECIFIED) return;
+    if (refusal === Code.FOUND) this.#answerAsItIs(request, at, position, partition, record);
+    else {
+      if (refusal === Code.FAILED) outbound.explain(this.#write.failure);
       outbound.refuse(request, at, position, partition, refusal, record);
+    }
   }
 
   /** After the publish, also when it is found out after a death. */
@@ -73,7 +81,20 @@ export class UpdateExecutor {
     effects.remember(request, extension, requestId, store.words, record);
   }
 
-  /** Returns 0, or why nothing was done. */
+  #answerAsItIs(
+    request: Int32Array,
+    at: number,
+    position: number,
+    partition: number,
+    record: number,
+  ): void {
+    const { outbound, store } = this.#options;
+    const isFound = record !== ABSENT && isVisible(request, at, store.words, record);
+    const outcome = isFound ? Code.FOUND : Code.ABSENT;
+    outbound.answer(request, at, position, partition, record, outcome, Level.MEMORY);
+  }
+
+  /** Returns 0, or why nothing was done; FOUND: since a processor wants it so. */
   #apply(
     request: Int32Array,
     at: number,

@@ -1,7 +1,6 @@
-import { Code, hashOf, partitionOf } from '@tidewire/core';
+import { Code, hashOf, MAPS_MAX, partitionOf } from '@tidewire/core';
 import {
   bytesToWords,
-  type FrameReader,
   MAPS_FULL,
   type MapTable,
   NO_MAP,
@@ -13,6 +12,7 @@ import {
   OPERATION_SAFE,
   Operation,
   OperationExtension,
+  type OperationFields,
   ownerOf,
   RecordLayout,
   RequestKind,
@@ -20,10 +20,8 @@ import {
 } from '@tidewire/core/threads';
 import { AckLevel, OperationKind, ValueKind } from '@tidewire/schemas';
 import type { Interest } from './interest.js';
-import { MapTtls } from './map-ttls.js';
 import { Owner } from './owner.js';
-import type { Session } from './session.js';
-import { isUpdate, writeExtension } from './update-fields.js';
+import { type Caller, isUpdate, type OperationSource, writeExtension } from './update-fields.js';
 
 /** `route` has sent the operation to its owner. */
 export const ROUTED = 0;
@@ -42,15 +40,32 @@ export interface OperationTime {
  */
 export class PartitionService {
   readonly #mapTable: MapTable;
-  readonly #ttls: MapTtls;
+  readonly #mapTtls: ReadonlyMap<string, number>;
+  /** By the id of the map; 0: for ever. */
+  readonly #ttls: Float64Array = new Float64Array(MAPS_MAX);
   readonly owners: readonly Owner[];
   /** The server's start number, once it is known. */
   epoch = 0;
 
-  constructor(memory: SharedMemory, mapTable: MapTable, ttls: MapTtls = new MapTtls(new Map())) {
+  /** `mapTtls`: lifetime in milliseconds of what is put without one, by the name of the map. */
+  constructor(
+    memory: SharedMemory,
+    mapTable: MapTable,
+    mapTtls: ReadonlyMap<string, number> = new Map(),
+  ) {
     this.#mapTable = mapTable;
-    this.#ttls = ttls;
+    this.#mapTtls = mapTtls;
     this.owners = memory.workers.map((worker) => new Owner(worker));
+  }
+
+  /** Recovery has ended: this thread gives the maps their ids from now on. */
+  open(epoch: number): void {
+    this.epoch = epoch;
+    for (const [name, ttlMs] of this.#mapTtls) {
+      const bytes = new TextEncoder().encode(name);
+      const mapId = this.#mapTable.register(bytes, 0, bytes.length);
+      if (mapId !== MAPS_FULL) this.#ttls[mapId] = ttlMs; // else nobody can put into that map
+    }
   }
 
   /** Workers that own changes of the whole map (all), or of one key. */
@@ -60,13 +75,13 @@ export class PartitionService {
   }
 
   /**
-   * Sends the operation that `reader` stands at, already checked and stamped. Returns ROUTED,
+   * Sends the operation that `reader` stands at in `bytes`, already checked and stamped. Returns ROUTED,
    * ABSENT for a get of a map that nobody has written, or a refusal.
    */
   route(
-    reader: FrameReader,
+    reader: OperationSource,
     bytes: Uint8Array,
-    session: Session,
+    caller: Caller,
     time: OperationTime,
   ): typeof ROUTED | Code {
     const mapId = this.#mapIdFor(reader, bytes);
@@ -83,7 +98,7 @@ export class PartitionService {
     );
     if (at === NO_ROOM) return Code.OVERLOADED;
     const { words } = owner.requests;
-    words[at + Operation.SESSION] = session.id;
+    words[at + Operation.SESSION] = caller.id;
     words[at + Operation.REQUEST_ID] = reader.requestId;
     words[at + Operation.HASH] = hash;
     words[at + Operation.MAP_KIND_FLAGS] = (mapId << 16) | (reader.kind << 8) | flagsOf(reader);
@@ -93,7 +108,7 @@ export class PartitionService {
     bytesToWords(bytes, reader.keyOffset, reader.keyLength, words, owner.requestBytes, key);
     const value = key + keyWords;
     bytesToWords(bytes, reader.valueOffset, reader.valueLength, words, owner.requestBytes, value);
-    if (isExtended) writeExtension(words, value + valueWords, reader, session, this.epoch);
+    if (isExtended) writeExtension(words, value + valueWords, reader, caller, this.epoch);
     owner.hasNews = true;
     return ROUTED;
   }
@@ -106,19 +121,19 @@ export class PartitionService {
   }
 
   /** A put without a lifetime gets that of its map. */
-  #ttlOf(reader: FrameReader, mapId: number): number {
+  #ttlOf(reader: OperationFields, mapId: number): number {
     const isOwn = reader.ttlMs > 0 || reader.kind !== OperationKind.PUT;
-    return isOwn ? reader.ttlMs : this.#ttls.of(mapId);
+    return isOwn ? reader.ttlMs : this.#ttls[mapId];
   }
 
-  #mapIdFor(reader: FrameReader, bytes: Uint8Array): number {
+  #mapIdFor(reader: OperationFields, bytes: Uint8Array): number {
     return reader.kind === OperationKind.GET
       ? this.#mapTable.idOf(bytes, reader.mapOffset, reader.mapLength)
       : this.#mapTable.register(bytes, reader.mapOffset, reader.mapLength);
   }
 }
 
-function flagsOf(reader: FrameReader): number {
+function flagsOf(reader: OperationFields): number {
   const safe = reader.ackLevel === AckLevel.SAFE ? OPERATION_SAFE : 0;
   const extended = isUpdate(reader) ? OPERATION_EXTENDED : 0;
   const winner = reader.returnWinner ? OPERATION_RETURN_WINNER : 0;
@@ -132,7 +147,7 @@ function writeTime(
   words: Int32Array,
   at: number,
   time: OperationTime,
-  reader: FrameReader,
+  reader: OperationFields,
   ttlMs: number,
 ): void {
   const kind = reader.valueKind === 0 ? ValueKind.JSON : reader.valueKind;

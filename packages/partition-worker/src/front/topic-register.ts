@@ -6,37 +6,40 @@ import {
   unsubscribeRecord,
 } from './control-records.js';
 import { type Interest, interestName } from './interest.js';
-import { Topic } from './topic.js';
+import type { KnownTopic } from './known-topic.js';
 import type { WorkerRequests } from './worker-requests.js';
 
 /** A worker's start that has not been told every interest yet. */
-interface Introduction {
+interface Introduction<T> {
   readonly worker: number;
   readonly start: number;
-  readonly topics: Iterator<Topic>;
-  next: Topic | undefined;
+  readonly topics: Iterator<T>;
+  next: T | undefined;
 }
 
 /**
  * The register of interests: one topic for each map, key or predicate that somebody watches. Workers
  * know only what they are told from here, and one that is started anew is told all of it again.
  */
-export class TopicRegister {
+export class TopicRegister<T extends KnownTopic> {
   readonly #requests: WorkerRequests;
   readonly #ownersOf: (interest: Interest) => readonly number[];
-  readonly #topics: Map<number, Topic> = new Map();
-  readonly #topicsByName: Map<string, Topic> = new Map();
+  readonly #makeTopic: (id: number, interest: Interest, workers: readonly number[]) => T;
+  readonly #topics: Map<number, T> = new Map();
+  readonly #topicsByName: Map<string, T> = new Map();
   /** Topics with a predicate, by map. */
   readonly #predicates: Map<number, number> = new Map();
-  #introductions: Introduction[] = [];
+  #introductions: Introduction<T>[] = [];
   #lastId = 0;
 
   constructor(options: {
     requests: WorkerRequests;
     ownersOf: (interest: Interest) => readonly number[];
+    makeTopic: (id: number, interest: Interest, workers: readonly number[]) => T;
   }) {
     this.#requests = options.requests;
     this.#ownersOf = options.ownersOf;
+    this.#makeTopic = options.makeTopic;
   }
 
   get count(): number {
@@ -47,11 +50,11 @@ export class TopicRegister {
     return this.#topics.size >= TOPICS_MAX;
   }
 
-  get(id: number): Topic | undefined {
+  get(id: number): T | undefined {
     return this.#topics.get(id);
   }
 
-  find(interest: Interest): Topic | undefined {
+  find(interest: Interest): T | undefined {
     return this.#topicsByName.get(interestName(interest));
   }
 
@@ -66,8 +69,8 @@ export class TopicRegister {
   }
 
   /** REQUIRES: `find` knows none. Its workers are told. */
-  add(interest: Interest): Topic {
-    const topic = new Topic(this.nextId(), interest, this.#ownersOf(interest));
+  add(interest: Interest): T {
+    const topic = this.#makeTopic(this.nextId(), interest, this.#ownersOf(interest));
     this.#topics.set(topic.id, topic);
     this.#topicsByName.set(interestName(interest), topic);
     this.#countPredicate(interest, 1);
@@ -77,7 +80,7 @@ export class TopicRegister {
   }
 
   /** Nobody watches it any more. */
-  retire(topic: Topic): void {
+  retire(topic: T): void {
     this.#topics.delete(topic.id);
     this.#topicsByName.delete(interestName(topic.interest));
     this.#countPredicate(topic.interest, -1);
@@ -85,7 +88,7 @@ export class TopicRegister {
   }
 
   /** A worker's marker has come. Returns the topic if this has made it live. */
-  onSubscribed(worker: number, topicId: number): Topic | undefined {
+  onSubscribed(worker: number, topicId: number): T | undefined {
     const topic = this.#topics.get(topicId); // undefined: retired before it was live
     return topic?.awaited.delete(worker) && topic.isLive ? topic : undefined;
   }

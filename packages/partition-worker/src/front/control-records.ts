@@ -18,7 +18,6 @@ import {
 } from '@tidewire/core/threads';
 import type { Interest } from './interest.js';
 import type { Owner } from './owner.js';
-import type { PresencePut } from './presence.js';
 import { writeToken } from './update-fields.js';
 
 /** Writes one control record to a worker's ring; false: no room now, nothing was written. */
@@ -195,6 +194,16 @@ export function forgetSessionRecord(token: Uint8Array): ControlRecord {
     writeToken(requests.words, at + ForgetSessionRequest.TOKEN, token);
     return true;
   };
+}
+
+/** The newest put of a key that its client's connection keeps alive. */
+export interface PresencePut {
+  readonly mapId: number;
+  readonly hash: number;
+  readonly key: Uint8Array;
+  readonly ms: number;
+  readonly counter: number;
+  readonly node: number;
 }
 
 /** The client of this put has gone. */
