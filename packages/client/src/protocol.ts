@@ -41,6 +41,8 @@ export interface OperationFields {
   readonly safe: boolean;
   /** Makes a put or remove an update. */
   readonly guard?: Guard | undefined;
+  /** `execute`: name of the processor. */
+  readonly processor?: string;
 }
 
 /** An operation as it is sent. */
@@ -92,6 +94,7 @@ const KINDS = {
   maximum: OperationKind.MAXIMUM,
   merge: OperationKind.MERGE,
   append: OperationKind.APPEND,
+  execute: OperationKind.EXECUTE,
 } as const;
 
 const STARTS = {
@@ -229,6 +232,7 @@ function operationMessage(fields: SentOperation) {
     ifStamp: guard?.ifStamp ? packStamp(guard.ifStamp.ms, guard.ifStamp.counter) : 0n,
     ifNode: guard?.ifStamp?.node ?? 0,
     keep: guard?.keep ?? 0,
+    processor: fields.processor ?? '',
     firstEpoch: isUpdate(fields) ? fields.firstEpoch : 0n,
   };
 }

@@ -10,6 +10,9 @@ const OUTCOMES: ReadonlyMap<Code, Outcome> = new Map([
   [Code.DUPLICATE, 'DUPLICATE'],
 ]);
 
+/** A processor may leave what it finds. */
+const UPDATED: ReadonlySet<Code> = new Set([Code.APPLIED, Code.FOUND, Code.ABSENT]);
+
 const LEVELS: ReadonlyMap<Level, ReachedLevel> = new Map([
   [Level.MEMORY, 'MEMORY'],
   [Level.JOURNAL, 'JOURNAL'],
@@ -55,7 +58,7 @@ export function entryOf<T>(key: string, result: Result): Entry<T> | undefined {
  * @throws TidewireError INVALID if this answers no update.
  */
 export function updatedEntryOf<T>(key: string, result: Result): Entry<T> | undefined {
-  if (result.outcome !== Code.APPLIED) throw unexpected('an update', result);
+  if (!UPDATED.has(result.outcome)) throw unexpected('an update', result);
   return hasValue(result) ? entryIn<T>(key, result) : undefined;
 }
 

@@ -61,6 +61,9 @@ interface MapParts {
   readonly subscriber: Subscriber;
 }
 
+/** The part of an operation that its kind makes. */
+type Write = Pick<OperationDraft, 'kind' | 'key' | 'value' | 'storedAs' | 'processor'>;
+
 const NO_BYTES: Uint8Array = new Uint8Array(0);
 
 /**
@@ -139,6 +142,24 @@ export class TypedMap<T> {
   /** Adds `element` to the end of the array that stands, and keeps the last `keep` of them. */
   async append(key: string, element: unknown, options: AppendOptions = {}): Promise<Entry<T>> {
     return this.#update('append', key, element, options);
+  }
+
+  /**
+   * Runs a processor that the server was started with on the record, in the thread that owns it.
+   * Resolves with what it left; undefined: no record.
+   * @throws TidewireError FAILED for what it throws: nothing has changed.
+   */
+  async execute(
+    key: string,
+    processor: string,
+    argument?: unknown,
+    options: UpdateOptions = {},
+  ): Promise<Entry<T> | undefined> {
+    const value = argument === undefined ? NO_BYTES : argumentBytes(argument);
+    return this.#submitUpdate(
+      { kind: 'execute', key, value, storedAs: 'json', processor },
+      options,
+    );
   }
 
   /** The record under `key`, or undefined. */
@@ -233,10 +254,7 @@ export class TypedMap<T> {
     return collection.whole;
   }
 
-  #write(
-    write: Pick<OperationDraft, 'kind' | 'key' | 'value' | 'storedAs'>,
-    options: PutOptions,
-  ): Promise<WriteResult> {
+  #write(write: Write, options: PutOptions): Promise<WriteResult> {
     const { stamp } = options;
     const draft = this.#draft(write, options);
     const own = stamp === undefined ? this.#parts.clock.tick() : checkedStamp(stamp);
@@ -251,17 +269,21 @@ export class TypedMap<T> {
     options: AppendOptions,
   ): Promise<Entry<T>> {
     const value = argumentBytes(argument);
-    const draft = this.#draft({ kind, key, value, storedAs: 'json' }, options);
-    const read = (result: Result): Entry<T> | undefined => updatedEntryOf<T>(key, result);
-    const updated = (await this.#parts.sender.submit(draft, read)) ?? (await this.get(key));
+    const update = { kind, key, value, storedAs: 'json' } as const;
+    const updated = await this.#submitUpdate(update, options);
     if (updated) return updated;
     throw new TidewireError(Code.ABSENT, 'The update was applied; the record is gone by now.');
   }
 
-  #draft(
-    write: Pick<OperationDraft, 'kind' | 'key' | 'value' | 'storedAs'>,
-    options: PutOptions & AppendOptions,
-  ): OperationDraft {
+  /** An answer without a value is completed by a get. */
+  async #submitUpdate(update: Write, options: AppendOptions): Promise<Entry<T> | undefined> {
+    const { key } = update;
+    const read = (result: Result): Entry<T> | undefined => updatedEntryOf<T>(key, result);
+    const updated = await this.#parts.sender.submit(this.#draft(update, options), read);
+    return updated ?? this.get(key);
+  }
+
+  #draft(write: Write, options: PutOptions & AppendOptions): OperationDraft {
     const target = this.#target(write.key);
     checkValue(write.value, this.#parts.connection.server.limits.valueBytesMax);
     if (options.ifStamp !== undefined) checkedStamp(options.ifStamp);

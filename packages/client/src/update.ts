@@ -4,7 +4,7 @@ import { utf8Of } from './name.js';
 import type { Stamp } from './stamp.js';
 
 /** What the server does to the record that stands, whatever it is by then. */
-export type UpdateKind = 'increment' | 'minimum' | 'maximum' | 'merge' | 'append';
+export type UpdateKind = 'increment' | 'minimum' | 'maximum' | 'merge' | 'append' | 'execute';
 
 /** What a write demands of the record that stands, and what else only updates have. */
 export interface Guard {

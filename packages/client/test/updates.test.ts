@@ -113,6 +113,26 @@ test('CLIENT-155: an answer that does not repeat a long value is completed by a 
   t.match(await call, { value: { x: 1 } });
 });
 
+test('CLIENT-157: execute names a processor and resolves with what it left', async (t) => {
+  const { client, environment } = await connected();
+  const map = client.map('m');
+  const calls = [map.execute('a', 'withdraw', { amount: 2 }), map.execute('b', 'drop')];
+  await settled();
+  const [a, b] = environment.socket.operations;
+  t.match(a, { kind: OperationKind.EXECUTE, processor: 'withdraw', value: utf8('{"amount":2}') });
+  t.match(b, { processor: 'drop', value: new Uint8Array(0) });
+  const standing = { value: utf8('5'), valueKind: ValueKind.JSON };
+  environment.socket.answer(
+    { requestId: a.requestId, refusal: Code.FAILED, detail: 'RangeError: less', ...standing },
+    { requestId: b.requestId, outcome: Code.ABSENT },
+  );
+  t.match(await rejectionOf(calls[0]), { name: 'FAILED', detail: 'RangeError: less' });
+  await settled();
+  const { requestId } = environment.socket.operations[2];
+  environment.socket.answer({ requestId, outcome: Code.ABSENT });
+  t.equal(await calls[1], undefined);
+});
+
 function epochs(operations: readonly { firstEpoch: bigint }[]): bigint[] {
   return operations.map(({ firstEpoch }) => firstEpoch);
 }

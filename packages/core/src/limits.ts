@@ -170,6 +170,8 @@ export const DATABASE_STATEMENT_MS = 30_000;
 export const DATABASE_CONNECTIONS = 2;
 /** Whoever holds the fence for longer while another process takes over is disconnected. */
 export const FENCE_HOLDER_MS = 10_000;
+/** Batches of as many records go to the database by COPY. */
+export const COPY_RECORDS_MIN = 512;
 /** The clock's bound is written this far ahead of the clock. */
 export const CLOCK_BOUND_AHEAD_MS = 3000;
 

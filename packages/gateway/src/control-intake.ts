@@ -79,7 +79,8 @@ export class ControlIntake {
     const tokenBytes = hello.resumeToken.length;
     if (tokenBytes !== 0 && tokenBytes !== RESUME_TOKEN_BYTES)
       return invalid(`A resume token has ${RESUME_TOKEN_BYTES} bytes.`);
-    const holdsPresence = tokenBytes > 0 && this.#resume(session, hello.resumeToken);
+    // A copy: the frame is the transport's, and gone after this call.
+    const holdsPresence = tokenBytes > 0 && this.#resume(session, hello.resumeToken.slice());
     session.node = hello.node;
     session.salt = this.#random(SALT_BYTES);
     session.resumption = resumptionOf(hello.cursor, this.#start);

@@ -48,8 +48,6 @@ export interface GatewayOptions {
   readonly version: string;
   /** Lifetime in milliseconds of what is put without one, by the name of the map. */
   readonly mapTtls?: ReadonlyMap<string, number>;
-  /** Names of the processors that clients may execute, in the order of their numbers. */
-  readonly processors?: readonly string[];
   /** So many random bytes, which nobody can guess. */
   readonly random: (count: number) => Uint8Array;
   readonly publish: (topic: number, bytes: Uint8Array) => void;
@@ -130,7 +128,6 @@ export class Gateway implements TransportHandlers<Session> {
       reader: this.#reader,
       clock,
       node: options.node,
-      processors: options.processors ?? [],
       partitions: this.#partitions,
       answers: this.#answers,
       presence: this.#presence,
@@ -160,6 +157,11 @@ export class Gateway implements TransportHandlers<Session> {
   /** SAFE results that wait for the database. */
   get waiting(): number {
     return this.#outbound.reduce((sum, reader) => sum + reader.pendingCount, 0);
+  }
+
+  /** Lets clients execute processors, named in the order of their numbers. */
+  allowProcessors(names: readonly string[]): void {
+    this.#intake.processors = new Map(names.map((name, number) => [name, number]));
   }
 
   /** Recovery has ended: lets connections in. */

@@ -30,11 +30,12 @@ export class OperationIntake {
   readonly #reader: FrameReader;
   readonly #clock: HybridLogicalClock;
   readonly #node: number;
-  readonly #processors: ReadonlyMap<string, number>;
   readonly #partitions: PartitionService;
   readonly #answers: AnswerBatch;
   readonly #presence: Presence;
   readonly #time: OperationTime = { ms: 0, counter: 0, node: 0, nowMs: 0 };
+  /** Numbers of the processors that clients may execute, by name. */
+  processors: ReadonlyMap<string, number> = new Map();
   /** Operations sent to workers and not answered by them. */
   outstanding = 0;
   /** The server stops: every operation is refused. */
@@ -45,8 +46,6 @@ export class OperationIntake {
     reader: FrameReader;
     clock: HybridLogicalClock;
     node: number;
-    /** Names of the processors, in the order of their numbers. */
-    processors: readonly string[];
     partitions: PartitionService;
     answers: AnswerBatch;
     presence: Presence;
@@ -54,7 +53,6 @@ export class OperationIntake {
     this.#reader = options.reader;
     this.#clock = options.clock;
     this.#node = options.node;
-    this.#processors = new Map(options.processors.map((name, number) => [name, number]));
     this.#partitions = options.partitions;
     this.#answers = options.answers;
     this.#presence = options.presence;
@@ -109,10 +107,10 @@ export class OperationIntake {
 
   /** Turns the processor's name into its number. */
   #name(bytes: Uint8Array): Code {
-    if (this.#processors.size === 0) return Code.FORBIDDEN;
+    if (this.processors.size === 0) return Code.FORBIDDEN;
     const { processorOffset, processorLength } = this.#reader;
     const name = bytes.subarray(processorOffset, processorOffset + processorLength);
-    const number = this.#processors.get(Buffer.from(name).toString());
+    const number = this.processors.get(Buffer.from(name).toString());
     if (number === undefined) return Code.INVALID;
     this.#reader.keep = number;
     return Code.UNSPECIFIED;

@@ -102,11 +102,12 @@ export class StreamBench {
     this.#interests = interests;
     this.#outbound = outbound;
     const events = new ChangeEvents({ outbound, interests, words: store.words });
+    const timers = new Timers(store, partitions);
     this.#executor = new Executor({
       store,
       outbound,
       events,
-      timers: new Timers(store, partitions),
+      timers,
       control,
       effects: memory.effects,
       runner: new ProcessorRunner([], () => 0),
