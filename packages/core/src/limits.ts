@@ -161,6 +161,10 @@ export const BACKOFF_MAX_MS = 2000;
 export const PROBE_INTERVAL_MS = 1000;
 /** Time between two writes of how far partitions have been flushed. */
 export const BASES_INTERVAL_MS = 1000;
+/** Between two attempts to have the database know what is collected. */
+export const COLLECTION_RETRY_MS = 1000;
+/** Rows of collected tombstones that one statement forgets. */
+export const FORGET_ROWS_MAX = 2000;
 export const RECOVERY_GROUP_RECORDS = 2000;
 
 // The database.
