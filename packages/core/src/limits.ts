@@ -117,6 +117,9 @@ export const TOMBSTONE_PASS_INTERVAL_MS = 60_000;
 export const ARENA_PRESSURE_DIVISOR = 8;
 /** How long presence records outlive their connection, for it to come back. */
 export const PRESENCE_GRACE_MS = 10_000;
+/** Presence records of one session, and of all. */
+export const PRESENCE_RECORDS_MAX = 256;
+export const PRESENCE_RECORDS_TOTAL_MAX = 131_072;
 
 // Shared memory.
 export const MAPS_MAX = 4096;
