@@ -33,7 +33,8 @@ export interface KillReport {
 const MAP = 'values';
 const COUNTERS = 'counters';
 const KEYS = 200;
-const HANG_MS = 400;
+/** More than a busy machine keeps a thread from running. */
+const HANG_MS = 2000;
 /** A thread's life from start to end takes longer than an operation by far. */
 const PAUSE_WRITES = 50;
 
