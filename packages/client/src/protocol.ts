@@ -130,7 +130,7 @@ export function encodeOperations(
 }
 
 /** It is executed on what stands, so that sending it again is not harmless by its stamp. */
-export function isUpdate({ kind, guard }: OperationFields): boolean {
+function isUpdate({ kind, guard }: OperationFields): boolean {
   return KINDS[kind] >= OperationKind.INCREMENT || guard !== undefined;
 }
 
