@@ -14,7 +14,11 @@ import { parseArgs } from 'node:util';
 
 const TARGETS = ['frame-reader', 'predicate'];
 const INPUT_BYTES_MAX = 2048;
-const KEPT_BYTES_MAX = 256;
+/** libFuzzer's alarm for slow inputs may ring when the process is ending already, and kills it then. */
+const NO_ALARM_MS = '1000000000';
+const KEPT_BYTES_MAX = 128;
+/** A run that goes on for so much longer hangs at an input. */
+const HANG_SECONDS = 120;
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const CORE = join(ROOT, 'packages/core');
@@ -48,14 +52,20 @@ function fuzz(target) {
   const args = [
     ...['--enable-source-maps', '--require', OLD_GLIBC, join(dirname(jazzer), 'cli.js')],
     ...[join(CORE, `dist-test/fuzz/${target}.fuzz.js`), folder],
-    ...['--sync', '--timeout', '10000', '-i', 'packages/core/dist/', '--'],
+    ...['--sync', '--timeout', NO_ALARM_MS, '-i', 'packages/core/dist/', '--'],
     ...[limit, `-max_len=${INPUT_BYTES_MAX}`, `-artifact_prefix=${folder}-`],
     '-print_final_stats=1',
   ];
-  const { status } = spawnSync(process.execPath, args, { cwd: CORE, stdio: 'inherit' });
+  const { status, signal } = spawnSync(process.execPath, args, {
+    cwd: CORE,
+    stdio: 'inherit',
+    timeout: flags.runs === undefined ? (seconds + HANG_SECONDS) * 1000 : undefined,
+  });
   if (flags.keep && status === 0) keep(folder, corpus);
   rmSync(folder, { recursive: true });
-  console.log(`${status === 0 ? 'ok    ' : 'FAILED'} ${target}`);
+  console.log(
+    `${status === 0 ? 'ok    ' : 'FAILED'} ${target}${signal === null ? '' : `, ended by ${signal}`}`,
+  );
   return status ?? 1;
 }
 

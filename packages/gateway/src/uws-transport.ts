@@ -85,6 +85,7 @@ class UwsTransport<C> implements Transport {
   /** Have dropped a message, which the handler has not been told. */
   #slow: uWS.WebSocket<UserData<C>>[] = [];
   #listening: Listening | undefined;
+  #isClosed = false;
 
   constructor(uws: UwsModule, handlers: TransportHandlers<C>, options: TransportOptions) {
     this.#uws = uws;
@@ -132,6 +133,7 @@ class UwsTransport<C> implements Transport {
     this.stopListening();
     for (const connection of [...this.#connections.values()])
       connection.close(1001, 'The server stops.');
+    this.#isClosed = true;
     for (const { app } of this.#apps) app.close();
   }
 
@@ -176,7 +178,7 @@ class UwsTransport<C> implements Transport {
 
   /** Ends an app that no longer listens once its last connection has gone. */
   #maybeRetire(own: UwsApp): void {
-    if (own === this.#apps[0] || own.connections > 0) return;
+    if (this.#isClosed || own === this.#apps[0] || own.connections > 0) return;
     const [newest, ...older] = this.#apps;
     this.#apps = [newest, ...older.filter((app) => app !== own)];
     setImmediate(() => own.app.close()); // the last connection is just being closed

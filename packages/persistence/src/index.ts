@@ -1,6 +1,6 @@
 export * from './clock-bound.js';
 export * from './embedded-postgres.js';
 export { PersistenceThread } from './persistence-thread.js';
+export type { DatabaseConnection } from './postgres-link.js';
 export { type PostgresStoreOptions, postgresStore } from './postgres-pool-store.js';
-export type { DatabaseConnection } from './postgres-store.js';
 export * from './status.js';

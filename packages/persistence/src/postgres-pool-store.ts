@@ -48,7 +48,9 @@ export class PostgresPoolStore {
         connection,
         takeOver,
         onStatus: (status) => this.#onStatus(status, resolve, fail),
-        onDown: (cause) => fail(cause instanceof Error ? cause.message : String(cause)),
+        onDown: (cause, isGivenUp) => {
+          if (isGivenUp) fail(cause instanceof Error ? cause.message : String(cause));
+        },
       });
     });
   }

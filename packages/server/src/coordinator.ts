@@ -30,12 +30,11 @@ import { loadProcessors, type WorkerDown, WorkerThreads } from '@tidewire/partit
 import {
   ClockBound,
   type DatabaseConnection,
-  type EmbeddedServer,
   type PersistenceStatus,
   PersistenceThread,
-  startEmbedded,
 } from '@tidewire/persistence';
 import type { Config } from './config.js';
+import { EmbeddedDatabase } from './embedded-database.js';
 import type { Log } from './log.js';
 import { Status } from './status.js';
 
@@ -70,7 +69,7 @@ export class Coordinator {
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #onFatal: (reason: string) => void;
   #transport: Transport | undefined;
-  #embedded: Promise<EmbeddedServer> | undefined;
+  #embedded: EmbeddedDatabase | undefined;
   #pool: WorkerThreads | undefined;
   #persistence: PersistenceThread | undefined;
   #onRecovered: () => void = () => {};
@@ -207,25 +206,24 @@ export class Coordinator {
 
   async #openDatabase(): Promise<DatabaseConnection> {
     if (this.#config.databaseUrl !== undefined) return { url: this.#config.databaseUrl };
-    this.#embedded = startEmbedded(join(this.#config.dataDir, 'postgres'));
-    const server = await this.#embedded;
-    void server.ended.then((text) => this.#onDatabaseEnd(text));
-    return server.connection;
+    this.#embedded = new EmbeddedDatabase({
+      dataDir: join(this.#config.dataDir, 'postgres'),
+      onEnd: (reason) => this.#onDatabaseEnd(reason),
+      onReturn: () => this.#log.info({}, 'the embedded database runs again'),
+    });
+    return await this.#embedded.connection();
   }
 
   /** FAST writes are in memory alone then: the server goes on, as in any outage. */
-  #onDatabaseEnd(text: string): void {
-    if (this.#status.phase === 'stopping') return;
-    const message = 'the embedded database has ended; only a restart of the server brings it back';
-    this.#log.error({ reason: text.trim().split('\n').at(-1) }, message);
+  #onDatabaseEnd(reason: string): void {
+    this.#log.error({ reason }, 'the embedded database has ended and is started again');
     if (this.#status.phase !== 'ready') this.#fail('The embedded database has ended.');
   }
 
   /** One that takes too long to start is ended with the process. */
   async #closeDatabase(): Promise<void> {
     const late = delay(DATABASE_MS_MAX, undefined, { ref: false });
-    const server = await Promise.race([this.#embedded?.catch(() => undefined), late]);
-    await server?.stop();
+    await Promise.race([this.#embedded?.stop(), late]);
   }
 
   /** URL of the module with the processors, once it has been read. */
@@ -269,8 +267,16 @@ export class Coordinator {
       connection,
       takeOver: this.#config.takeOver,
       onStatus: (status) => this.#onPersistence(status),
-      onDown: (cause) => this.#fail(cause instanceof Error ? cause.message : String(cause)),
+      onDown: (cause, isGivenUp) => this.#onPersistenceDown(cause, isGivenUp),
     });
+  }
+
+  /** Until another one flushes again, writes are in memory alone, as in any outage. */
+  #onPersistenceDown(cause: unknown, isGivenUp: boolean): void {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    if (isGivenUp) return this.#fail(reason);
+    this.#status.onDatabaseDown(reason);
+    this.#log.error({ reason }, 'the persistence thread has ended and is started again');
   }
 
   #onPersistence(status: PersistenceStatus): void {
@@ -278,7 +284,7 @@ export class Coordinator {
       case 'opened':
         this.#status.epoch = status.epoch;
         this.#store = status.store;
-        this.#status.database = 'up';
+        this.#status.onDatabaseUp();
         return;
       case 'recovering':
         this.#status.recovered = status.records;
@@ -291,11 +297,11 @@ export class Coordinator {
         this.#onRecovered();
         return;
       case 'down':
-        this.#status.database = 'down';
+        this.#status.onDatabaseDown(status.reason);
         this.#log.warn({ reason: status.reason }, 'the database is away; writes go on in memory');
         return;
       case 'up':
-        this.#status.database = 'up';
+        this.#status.onDatabaseUp();
         this.#log.info({}, 'the database is back');
         return;
       case 'buried':
