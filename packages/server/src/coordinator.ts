@@ -298,8 +298,9 @@ export class Coordinator {
         this.#onRecovered();
         return;
       case 'down':
+        if (this.#status.database !== 'down')
+          this.#log.warn({ reason: status.reason }, 'the database is away; writes go on in memory');
         this.#status.onDatabaseDown(status.reason);
-        this.#log.warn({ reason: status.reason }, 'the database is away; writes go on in memory');
         return;
       case 'up':
         this.#status.onDatabaseUp();
