@@ -78,6 +78,12 @@ export class PredicateIndex {
   readonly #entries: (Entry | undefined)[] = [];
   readonly #freeEntries: number[] = [];
   readonly #entryOf: Map<number, number> = new Map(); // by topic
+  readonly #onTry: () => void;
+
+  /** `onTry` is called before a predicate is tried on a record: that may take long. */
+  constructor(onTry: () => void = () => {}) {
+    this.#onTry = onTry;
+  }
 
   get size(): number {
     return this.#entryOf.size;
@@ -142,8 +148,8 @@ export class PredicateIndex {
   ): void {
     const entry = this.#entries[number]!;
     const sides = this.#found.takeSides(number);
-    const heldBefore = (sides & BEFORE) !== 0 && holdsFor(entry, before);
-    const holdsAfter = (sides & AFTER) !== 0 && holdsFor(entry, after);
+    const heldBefore = (sides & BEFORE) !== 0 && this.#holds(entry, before);
+    const holdsAfter = (sides & AFTER) !== 0 && this.#holds(entry, after);
     switch (eventKindOf(heldBefore, holdsAfter)) {
       case EventKind.ENTER:
         return this.entered.add(entry.topic);
@@ -152,6 +158,14 @@ export class PredicateIndex {
       case EventKind.LEAVE:
         return this.left.add(entry.topic);
     }
+  }
+
+  /** Whether an entry that was found by a record holds for it. */
+  #holds(entry: Entry, record: QueriedRecord | undefined): boolean {
+    if (record === undefined) return false;
+    if (entry.isExact) return true;
+    this.#onTry();
+    return entry.holds(record);
   }
 
   #addPlace(access: Access, entry: number): number[] {
@@ -182,9 +196,4 @@ export class PredicateIndex {
         return this.#values.claim(field.steps);
     }
   }
-}
-
-/** Whether an entry that was found by a record holds for it. */
-function holdsFor(entry: Entry, record: QueriedRecord | undefined): boolean {
-  return record !== undefined && (entry.isExact || entry.holds(record));
 }

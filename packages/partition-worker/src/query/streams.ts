@@ -7,6 +7,7 @@ import {
 } from '@tidewire/core/threads';
 import type { Outbound } from '../outbound.js';
 import type { RecordStore } from '../store/record-store.js';
+import type { TurnTime } from '../turn-time.js';
 import { CatchUp } from './catch-up.js';
 import { CatchUpPlan } from './catch-up-plan.js';
 import { KeyCatchUp } from './key-catch-up.js';
@@ -26,6 +27,7 @@ export class Streams {
   readonly #interests: SubscriptionIndex;
   readonly #store: RecordStore;
   readonly #control: Int32Array;
+  readonly #time: TurnTime;
   readonly #partitions: readonly number[];
   readonly #collectedUpTo: (partition: number) => number;
   readonly #draft: SliceDraft;
@@ -39,6 +41,7 @@ export class Streams {
     interests: SubscriptionIndex;
     store: RecordStore;
     control: Int32Array;
+    time: TurnTime;
     partitions: readonly number[];
     collectedUpTo: (partition: number) => number;
   }) {
@@ -46,6 +49,7 @@ export class Streams {
     this.#interests = options.interests;
     this.#store = options.store;
     this.#control = options.control;
+    this.#time = options.time;
     this.#partitions = options.partitions;
     this.#collectedUpTo = options.collectedUpTo;
     this.#draft = new SliceDraft(options.outbound, options.store.words);
@@ -62,6 +66,7 @@ export class Streams {
     if (!this.hasWork()) return 0;
     const [stream] = this.#ready;
     this.#ready.delete(stream);
+    this.#time.begin();
     const isEnded = stream.step();
     this.#outbound.commit();
     this.#outbound.ring();
@@ -86,6 +91,7 @@ export class Streams {
       salt: saltOf(words, at),
       store: this.#store,
       draft: this.#draft,
+      time: this.#time,
     };
     if (topic.kind === 'key') this.#begin(new KeyCatchUp({ ...options, topic }));
     else if (options.plan.isForged(this.#store)) this.#refuse(id);
@@ -98,6 +104,7 @@ export class Streams {
       new RecordQuery(readQueryPlan(words, at), {
         store: this.#store,
         draft: this.#rows,
+        time: this.#time,
         partitions: this.#partitions,
       }),
     );

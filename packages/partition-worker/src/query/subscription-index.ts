@@ -28,6 +28,7 @@ export class SubscriptionIndex {
   /** The most predicates that there are on one map. */
   predicatesMax = 0;
   readonly #control: Int32Array;
+  readonly #onTry: () => void;
   readonly #topics: Map<number, Topic> = new Map();
   readonly #mapTopics: Int32Array = new Int32Array(MAPS_MAX);
   readonly #keysOfMap: Int32Array = new Int32Array(MAPS_MAX);
@@ -35,8 +36,10 @@ export class SubscriptionIndex {
   readonly #predicates: Map<number, MapPredicates> = new Map(); // by map
   readonly #keyTopics: Map<number, KeyTopic[]> = new Map(); // by key hash
 
-  constructor(control: Int32Array) {
+  /** `onTry`: see PredicateIndex. */
+  constructor(control: Int32Array, onTry: () => void = () => {}) {
     this.#control = control;
+    this.#onTry = onTry;
     for (const counter of Object.values(COUNTERS)) storeWord(control, counter, 0);
   }
 
@@ -102,7 +105,7 @@ export class SubscriptionIndex {
   #addPredicate(topic: PredicateTopic): void {
     const { id, mapId, predicate, isWithOld } = topic;
     const predicates = this.#predicates.get(mapId) ?? {
-      index: new PredicateIndex(),
+      index: new PredicateIndex(this.#onTry),
       withOld: new Set(),
     };
     this.#predicates.set(mapId, predicates);
