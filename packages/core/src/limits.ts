@@ -38,6 +38,8 @@ export const QUERIES_MAX = 16;
 export const QUERY_ROWS_MAX = 10_000;
 /** Of sorted rows that one worker holds for a query. */
 export const QUERY_BYTES_MAX: number = 16 * 1024 * 1024;
+/** Of those that it holds for all queries together. */
+export const QUERIES_BYTES_MAX: number = 64 * 1024 * 1024;
 
 // Catching up.
 /** Slices and rows are cut at about this length. */

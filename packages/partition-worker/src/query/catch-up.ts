@@ -36,6 +36,7 @@ const VISITS_A_TURN = 256;
 export class CatchUp implements Stream {
   readonly id: number;
   credit: number;
+  readonly heldBytes = 0;
   readonly #mapId: number;
   /** Undefined: every record is in the subscription. */
   readonly #test: RecordTest | undefined;

@@ -16,7 +16,7 @@ import type { QueryPlan } from './query-plan.js';
 import type { RowsDraft } from './rows-draft.js';
 import { StoredRecord } from './stored-record.js';
 import type { Stream } from './stream.js';
-import { type Row, TopRows } from './top-rows.js';
+import { bytesOf, type Row, TopRows } from './top-rows.js';
 
 /** Records looked at in one turn: a third of a millisecond, unless a predicate takes longer. */
 const VISITS_A_TURN = 256;
@@ -47,9 +47,9 @@ export class RecordQuery implements Stream {
   #metEnd = 0;
   #visitsLeft = 0;
   #count = 0;
-  /** The rows in order, once all records have been seen, and how many of them have been sent. */
-  #sorted: readonly Row[] | undefined;
-  #sent = 0;
+  /** The rows in order, once all records have been seen, less those that have been sent. */
+  #sorted: Row[] | undefined;
+  #sortedBytes = 0;
 
   /** `partitions` are those of the worker. */
   constructor(
@@ -73,6 +73,10 @@ export class RecordQuery implements Stream {
     this.#time = options.time;
   }
 
+  get heldBytes(): number {
+    return this.#top.bytes + this.#sortedBytes;
+  }
+
   step(): boolean {
     this.#draft.open(this.credit);
     if (this.#sorted !== undefined) return this.#saySorted(this.#sorted);
@@ -81,6 +85,7 @@ export class RecordQuery implements Stream {
     if (this.#top.bytes > QUERY_BYTES_MAX) return this.#say(STREAM_TOO_LARGE);
     if (!isThrough) return this.#say(0);
     if (!this.#plan.isOrdered) return this.#say(STREAM_LAST);
+    this.#sortedBytes = this.#top.bytes;
     this.#sorted = this.#top.drain();
     return false;
   }
@@ -152,12 +157,12 @@ export class RecordQuery implements Stream {
     return flags !== 0;
   }
 
-  #saySorted(rows: readonly Row[]): boolean {
-    const end = this.#sent + this.#draft.countOf(rows, this.#sent);
-    const isLast = end === rows.length;
+  #saySorted(rows: Row[]): boolean {
+    const sent = rows.splice(0, this.#draft.countOf(rows));
+    const isLast = rows.length === 0;
     const head = { stream: this.id, flags: isLast ? STREAM_LAST : 0, count: this.#count };
-    this.credit -= this.#draft.saySorted(head, rows.slice(this.#sent, end));
-    this.#sent = end;
+    this.credit -= this.#draft.saySorted(head, sent);
+    for (const row of sent) this.#sortedBytes -= bytesOf(row);
     return isLast;
   }
 }

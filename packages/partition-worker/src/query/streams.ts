@@ -1,7 +1,10 @@
+import { QUERIES_BYTES_MAX } from '@tidewire/core';
 import {
   CatchUpRequest,
   RecordLayout,
   STREAM_FORGED,
+  STREAM_OVERLOADED,
+  STREAM_TOO_LARGE,
   storeWord,
   WorkerControl,
 } from '@tidewire/core/threads';
@@ -35,6 +38,8 @@ export class Streams {
   readonly #running: Map<number, Stream> = new Map();
   /** Of those, with credit, in the order in which they are served. */
   readonly #ready: Set<Stream> = new Set();
+  /** Bytes of the rows that all of them keep. */
+  #heldBytes = 0;
 
   constructor(options: {
     outbound: Outbound;
@@ -67,12 +72,25 @@ export class Streams {
     const [stream] = this.#ready;
     this.#ready.delete(stream);
     this.#time.begin();
-    const isEnded = stream.step();
+    const isEnded = this.#step(stream);
     this.#outbound.commit();
     this.#outbound.ring();
     if (isEnded) this.cancel(stream.id);
     else if (stream.credit > 0) this.#ready.add(stream);
     return 1;
+  }
+
+  /** True if the stream has ended: the one that grows ends if all keep too much together. */
+  #step(stream: Stream): boolean {
+    const { heldBytes } = stream;
+    const isEnded = stream.step();
+    const grown = stream.heldBytes - heldBytes;
+    this.#heldBytes += grown;
+    if (isEnded || grown <= 0 || this.#heldBytes <= QUERIES_BYTES_MAX) return isEnded;
+    const flags = STREAM_TOO_LARGE | STREAM_OVERLOADED;
+    this.#rows.open(0);
+    this.#rows.say({ stream: stream.id, flags, count: 0 });
+    return true;
   }
 
   /** Begins what a CATCH_UP record asks for. */
@@ -123,6 +141,7 @@ export class Streams {
     const stream = this.#running.get(id);
     if (stream === undefined) return;
     this.#running.delete(id);
+    this.#heldBytes -= stream.heldBytes;
     this.#ready.delete(stream);
     this.#report();
   }
