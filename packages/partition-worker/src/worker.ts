@@ -327,6 +327,7 @@ export class Worker {
     storeWord(this.#control, WorkerControl.CHANGES, changes);
     storeWord(this.#control, WorkerControl.RECORDS, this.#store.recordsLive);
     storeWord(this.#control, WorkerControl.SPANS, this.#store.spansUsed);
+    this.#interests.report();
     this.#beat();
     const wakeAt = loadWord(this.#control, WorkerControl.WAKE_AT_CHANGES);
     if (((changes - wakeAt) | 0) >= 0 || laneTail !== this.#laneSeen)

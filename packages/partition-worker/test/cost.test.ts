@@ -1,5 +1,5 @@
 import type { Predicate } from '@tidewire/core';
-import { RequestKind, STREAM_LAST, WorkerControl } from '@tidewire/core/threads';
+import { loadWatermark, RequestKind, STREAM_LAST, WorkerControl } from '@tidewire/core/threads';
 import { OperationKind } from '@tidewire/schemas';
 import t from 'tap';
 import { Worker } from '#lib/worker.js';
@@ -33,6 +33,7 @@ function start(predicates: number): {
   gateway: FakeGateway;
   worker: Worker;
   count: (word: number) => number;
+  total: (word: number) => number;
 } {
   const memory = smallMemory();
   const gateway = new FakeGateway(memory);
@@ -43,7 +44,9 @@ function start(predicates: number): {
     gateway.request(RequestKind.SUBSCRIBE, subscribeWords({ topic: i, where }));
   }
   while (worker.doWork() > 0) gateway.listen();
-  return { gateway, worker, count: (word) => new Int32Array(memory.control)[word] };
+  const control = new Int32Array(memory.control);
+  const total = (word: number): number => loadWatermark(control, word);
+  return { gateway, worker, count: (word) => control[word], total };
 }
 
 function put(gateway: FakeGateway, ms: number, mapId: number): void {
@@ -107,4 +110,15 @@ t.test('COST-3: a step of a query or a catch-up that has taken long ends', async
   t.ok(steps() >= keys.length, 'so does a catch-up');
   bench.query(STREAM, {});
   t.ok(steps() < keys.length, 'without a predicate a step is short');
+});
+
+t.test('INDEX-20: a worker publishes what its predicates cost', async (t) => {
+  const { gateway, worker, count, total } = start(3);
+  const linear: Predicate = { kind: 'not', predicate: tried(9) };
+  gateway.request(RequestKind.SUBSCRIBE, subscribeWords({ topic: 9, where: linear }));
+  for (const ms of [1, 2]) put(gateway, ms, MAP_ID);
+  while (worker.doWork() > 0);
+  t.equal(count(WorkerControl.PREDICATES_LINEAR), 1);
+  t.equal(total(WorkerControl.PREDICATES_FOUND), 8);
+  t.equal(total(WorkerControl.PREDICATES_CONCERNED), 2, 'the one that is linear');
 });

@@ -33,6 +33,12 @@ interface Entry {
   readonly places: readonly Place[];
 }
 
+/**
+ * Predicates by what finds them, the first access counting, those that never hold nowhere; since the
+ * start, predicates found by changes and those of them that a change concerned.
+ */
+export type PredicateCounts = Record<CountedKind | 'found' | 'concerned', number>;
+
 type CountedKind = 'equal' | 'range' | 'prefix' | 'linear';
 
 const COUNTED_AS: Readonly<Record<Access['kind'], CountedKind>> = {
@@ -42,6 +48,10 @@ const COUNTED_AS: Readonly<Record<Access['kind'], CountedKind>> = {
   prefix: 'prefix',
   linear: 'linear',
 };
+
+export function noPredicates(): PredicateCounts {
+  return { equal: 0, range: 0, prefix: 0, linear: 0, found: 0, concerned: 0 };
+}
 
 /**
  * Which of the predicates on one map a change concerns. Owned by one worker.
@@ -57,18 +67,8 @@ export class PredicateIndex {
   readonly entered: TopicList = new TopicList();
   readonly updated: TopicList = new TopicList();
   readonly left: TopicList = new TopicList();
-  /**
-   * Predicates by what finds them, the first access counting, those that never hold nowhere; since the
-   * start, predicates found by changes and those of them that a change concerned.
-   */
-  readonly counts: Record<CountedKind | 'found' | 'concerned', number> = {
-    equal: 0,
-    range: 0,
-    prefix: 0,
-    linear: 0,
-    found: 0,
-    concerned: 0,
-  };
+  /** Of all indexes that share them. */
+  readonly counts: PredicateCounts;
   readonly #chains: EntryChains = new EntryChains();
   readonly #found: Candidates = new Candidates(this.#chains);
   readonly #keys: FieldIndex = new FieldIndex(this.#chains);
@@ -81,8 +81,9 @@ export class PredicateIndex {
   readonly #onTry: () => void;
 
   /** `onTry` is called before a predicate is tried on a record: that may take long. */
-  constructor(onTry: () => void = () => {}) {
+  constructor(onTry: () => void = () => {}, counts: PredicateCounts = noPredicates()) {
     this.#onTry = onTry;
+    this.counts = counts;
   }
 
   get size(): number {
