@@ -78,12 +78,7 @@ const follow: fc.Arbitrary<Follow> = fc.record({
   of: fc.constantFrom('map', 'key', 'over', 'upTo'),
   key,
   limit: fc.constantFrom(20, 50, 80),
-  start: fc.constantFrom(
-    StartFrom.SNAPSHOT,
-    StartFrom.SNAPSHOT,
-    StartFrom.SNAPSHOT,
-    StartFrom.NOW,
-  ),
+  start: fc.constantFrom(StartFrom.SNAPSHOT, StartFrom.SNAPSHOT, StartFrom.SNAPSHOT, StartFrom.NOW),
   withOld: fc.boolean(),
   maxHz: fc.constantFrom(0, 0, 0, 1, 5, 50),
 });

@@ -42,12 +42,12 @@ export class SimulatedHistory {
     return this.#byKey.get(key)?.at(-1);
   }
 
-  /** The change before the one of that sequence. */
-  before(key: string, sequence: bigint): Change | undefined {
+  /** The change of that sequence, and the one of the same key before it. */
+  around(key: string, sequence: bigint): { before: Change | undefined; after: Change } {
     const changes = this.#byKey.get(key) ?? [];
     const index = changes.findIndex((change) => change.sequence === sequence);
     assert.notEqual(index, -1, `${key}: ${sequence} is no change`);
-    return changes[index - 1];
+    return { before: changes[index - 1], after: changes[index] };
   }
 
   /** Loses what lies above these sequences. */

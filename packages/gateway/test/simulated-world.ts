@@ -66,7 +66,7 @@ export class SimulatedWorld {
     this.clients = Array.from({ length: CLIENTS }, (_, i) => {
       const client = new ReferenceClient(this.bench, i + 2);
       client.onProgress = (delivered) => this.#check(client, delivered);
-      client.onEvent = (one, event) => this.#checkOld(one, event);
+      client.onEvent = (one, event) => this.#checkEvent(one, event);
       this.#connected.add(client);
       return client;
     });
@@ -161,12 +161,18 @@ export class SimulatedWorld {
     }
   }
 
-  /** The value before, where it was asked for. */
-  #checkOld({ id, wish }: Followed, { kind, key, sequence, oldValue }: Event): void {
-    const before = this.history.before(key, sequence);
-    if (!wish.withOld || wish.maxHz !== 0 || kind === EventKind.ENTER) return;
-    const old = Buffer.from(oldValue).toString();
-    assert.equal(old, before?.value, `subscription ${id}: before ${sequence} of ${key}`);
+  /** Of a predicate: whether it held before and holds after, and the value before if that was asked for. */
+  #checkEvent(one: Followed, { kind, key, sequence, oldValue }: Event): void {
+    const { before, after } = this.history.around(key, sequence);
+    const { where, withOld, maxHz } = one.wish;
+    if (where === undefined || maxHz !== 0) return;
+    const matches = this.#matchesOf(one);
+    const holds = (value: string | undefined): boolean =>
+      value !== undefined && matches(key, value);
+    const name = `subscription ${one.id}: ${sequence} of ${key}`;
+    assert.equal(kind, kindOf(holds(before?.value), holds(after.value)), name);
+    if (!withOld || kind === EventKind.ENTER) return;
+    assert.equal(Buffer.from(oldValue).toString(), before?.value, `${name}, the value before`);
     this.seen.olds++;
   }
 
@@ -225,9 +231,7 @@ export class SimulatedWorld {
     const fields = { n: ++this.#values, age, pad: 'x'.repeat(padding) };
     const value = age === undefined ? undefined : JSON.stringify(fields);
     const operation =
-      value === undefined
-        ? remove(key, MAP)
-        : put(key, value, { map: MAP, ttlMs: BigInt(ttlMs) });
+      value === undefined ? remove(key, MAP) : put(key, value, { map: MAP, ttlMs: BigInt(ttlMs) });
     this.#pending.set((operation as { requestId: number }).requestId, { key, value });
     return operation;
   }
@@ -281,8 +285,7 @@ export class SimulatedWorld {
   }
 
   #flush(share: number, keeps: boolean): void {
-    const isWanted = (partition: number): boolean =>
-      (partition * PARTITION_FACTOR) % 100 <= share;
+    const isWanted = (partition: number): boolean => (partition * PARTITION_FACTOR) % 100 <= share;
     this.database.flush(this.bench, this.history.changes, isWanted);
     this.database.collect(this.bench, keeps);
     if (keeps) this.database.keepBases(this.#epoch);
@@ -334,6 +337,12 @@ export class SimulatedWorld {
     this.seen.lags += lags;
     this.seen.catchUps += catchUps;
   }
+}
+
+/** What a change is to whom it concerns; undefined: it concerns nobody. */
+function kindOf(heldBefore: boolean, holdsAfter: boolean): EventKind | undefined {
+  if (holdsAfter) return heldBefore ? EventKind.UPDATE : EventKind.ENTER;
+  return heldBefore ? EventKind.LEAVE : undefined;
 }
 
 /** Every fifth removes its key. */

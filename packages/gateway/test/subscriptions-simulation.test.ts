@@ -14,12 +14,22 @@ t.setTimeout(0); // the runner's own limit is enough
 t.test(
   `SUB-47: clients that come, go, stall and resume hold what stands, whatever dies meanwhile (seed ${SEED})`,
   async (t) => {
-    const seen = { runs: 0, kills: 0, stops: 0, expiries: 0, olds: 0, lags: 0, catchUps: 0, forgotten: 0 };
+    const seen = {
+      runs: 0,
+      kills: 0,
+      stops: 0,
+      expiries: 0,
+      olds: 0,
+      lags: 0,
+      catchUps: 0,
+      forgotten: 0,
+    };
     const property = fc.property(anyHistory, (history) => {
       const world = play(history);
       seen.runs++;
       seen.forgotten += world.database.forgotten;
-      for (const [what, count] of Object.entries(world.seen)) seen[what as keyof typeof seen] += count;
+      for (const [what, count] of Object.entries(world.seen))
+        seen[what as keyof typeof seen] += count;
     });
     const isLong = RUNS > 100;
     const details = fc.check(property, {
