@@ -37,20 +37,22 @@ export class SimulatedDatabase {
     this.#map = map;
   }
 
-  /** Takes in all changes of the partitions that are `wanted`. */
+  /** Takes in the changes of the partitions that are `wanted`. Returns the others. */
   flush(
     bench: TestBench,
     changes: readonly Change[],
     isWanted: (partition: number) => boolean,
-  ): void {
+  ): Change[] {
+    const others: Change[] = [];
     for (const change of changes) {
-      const { key, partition } = change;
-      const sequence = Number(change.sequence);
-      if (sequence <= this.flushed[partition] || !isWanted(partition)) continue;
-      this.#rows.set(key, change);
-      this.flushed[partition] = sequence;
+      const { key, partition, sequence } = change;
+      if (isWanted(partition)) {
+        this.#rows.set(key, change);
+        this.flushed[partition] = Number(sequence);
+      } else others.push(change);
     }
     this.#tellFlushed(bench);
+    return others;
   }
 
   keepBases(epoch: number): void {
@@ -75,16 +77,33 @@ export class SimulatedDatabase {
   /** Fills the workers of a bench that has done nothing yet. */
   recoverInto(bench: TestBench): void {
     const { memory } = bench;
+    const sequences = this.#sequences();
     const name = text.encode(this.#map);
     const mapId = new MapTable(memory.mapTable).register(name, 0, name.length);
     const rings = memory.workers.map(({ recoveryRing }) => new RingProducer(recoveryRing));
     for (const row of this.#rows.values())
       claimRow(rings[ownerOf(row.partition, rings.length)], row, mapId);
     for (let partition = 0; partition < PARTITIONS; partition++)
-      this.#claimPartition(rings[ownerOf(partition, rings.length)], partition);
+      this.#claimPartition(
+        rings[ownerOf(partition, rings.length)],
+        partition,
+        sequences[partition],
+      );
     for (const ring of rings) ring.commit();
     this.#tellFlushed(bench);
     for (const worker of bench.workers) while (worker.doWork() > 0);
+  }
+
+  /** What partitions go on from, as far as the database can tell. */
+  #sequences(): Float64Array {
+    const sequences = new Float64Array(PARTITIONS);
+    const raise = (partition: number, sequence: number): void => {
+      sequences[partition] = Math.max(sequences[partition], sequence);
+    };
+    for (const { partition, sequence } of this.#rows.values()) raise(partition, Number(sequence));
+    for (const { partition, sequence } of this.#marks.values()) raise(partition, sequence);
+    for (const kept of this.bases.values()) for (const [p, base] of kept.entries()) raise(p, base);
+    return sequences;
   }
 
   #tellFlushed({ memory }: TestBench): void {
@@ -95,13 +114,13 @@ export class SimulatedDatabase {
     }
   }
 
-  #claimPartition(ring: RingProducer, partition: number): void {
+  #claimPartition(ring: RingProducer, partition: number, reached: number): void {
     const at = ring.claim(RecoveryKind.PARTITION, RecoveryPartition.WORDS);
     const { words } = ring;
     const mark = this.#marks.get(partition);
     const { sequence, ms, counter, node } = mark ?? { sequence: 0, ms: 0, counter: 0, node: 0 };
     words[at + RecoveryPartition.PARTITION] = partition;
-    words[at + RecoveryPartition.SEQUENCE_LOW] = this.flushed[partition];
+    words[at + RecoveryPartition.SEQUENCE_LOW] = reached;
     words[at + RecoveryPartition.SEQUENCE_HIGH] = 0;
     words[at + RecoveryPartition.GC_SEQUENCE_LOW] = sequence;
     words[at + RecoveryPartition.GC_SEQUENCE_HIGH] = 0;

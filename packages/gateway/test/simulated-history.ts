@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { type Event, EventKind } from '@tidewire/schemas';
 import type { ReferenceView } from './reference-view.js';
 
 /** One change as the server has told it. */
@@ -12,6 +13,14 @@ export interface Change {
   readonly node: number;
   /** 0: never. */
   readonly expiresAtMs: number;
+}
+
+export function changeOf(event: Event): Change {
+  const { kind, key, partition, sequence, stamp, node } = event;
+  const isEnd = kind === EventKind.REMOVE;
+  const value = isEnd ? undefined : Buffer.from(event.value).toString();
+  const expiresAtMs = Number(event.expiresAtMs);
+  return { key, partition, sequence, value, stamp, node, expiresAtMs };
 }
 
 export type Matches = (key: string, value: string) => boolean;

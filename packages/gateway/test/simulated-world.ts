@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { Code } from '@tidewire/core';
 import { type Event, EventKind, type Result, StartFrom } from '@tidewire/schemas';
-import { TestBench } from './bench.js';
-import type { FakeClient } from './fake-transport.js';
+import type { TestBench } from './bench.js';
 import { put, remove, write } from './operations.js';
 import { type Followed, ReferenceClient } from './reference-client.js';
 import {
@@ -17,19 +16,13 @@ import {
   type Write,
   wishOf,
 } from './simulated-actions.js';
-import { SimulatedDatabase } from './simulated-database.js';
-import { type Matches, SimulatedHistory } from './simulated-history.js';
+import { changeOf, type Matches, SimulatedHistory } from './simulated-history.js';
+import { SimulatedServer } from './simulated-server.js';
 
-const FIRST_EPOCH = 42;
-/** Fewer than a server keeps, so that older cursors come up. */
-const EPOCHS_KEPT = 2;
 const PENDING_MAX = 400;
 const FOLLOWED_MAX = 6;
 const BULK = { writes: 120, padding: 6000 };
 const FLOOD = { frames: 12, writes: 200, padding: 0 };
-const HALF_HOUR_MS = 30 * 60 * 1000;
-const HALF_HOURS = 5;
-const RESTART_MS = 1000;
 const PARTITION_FACTOR = 37;
 
 /** A write that has been sent. */
@@ -44,13 +37,10 @@ interface Pending {
  * answered is the truth; that it hears of each change in turn, and of no other, is checked too.
  */
 export class SimulatedWorld {
-  bench: TestBench;
+  readonly server: SimulatedServer = new SimulatedServer(MAP, WORKERS);
   readonly clients: readonly ReferenceClient[];
   readonly history: SimulatedHistory = new SimulatedHistory();
-  readonly database: SimulatedDatabase = new SimulatedDatabase(MAP);
   readonly seen = { kills: 0, stops: 0, expiries: 0, olds: 0, lags: 0, catchUps: 0 };
-  #epoch: number = FIRST_EPOCH;
-  #writer: FakeClient;
   #taken = 0;
   #lastId = 0;
   #values = 0;
@@ -61,8 +51,6 @@ export class SimulatedWorld {
   readonly #matches: WeakMap<Followed, Matches> = new WeakMap();
 
   constructor() {
-    this.bench = new TestBench({ workers: WORKERS });
-    this.#writer = this.#openWriter();
     this.clients = Array.from({ length: CLIENTS }, (_, i) => {
       const client = new ReferenceClient(this.bench, i + 2);
       client.onProgress = (delivered) => this.#check(client, delivered);
@@ -72,9 +60,14 @@ export class SimulatedWorld {
     });
   }
 
-  step({ action, turns }: Step): void {
+  get bench(): TestBench {
+    return this.server.bench;
+  }
+
+  step({ action, turns, isUnsent }: Step): void {
     this.#do(action);
     for (let i = 0; i < turns; i++) this.#turn();
+    if (isUnsent) this.bench.turnUnsent();
   }
 
   /** Lets everybody read to the end, and compares every view with what stands. */
@@ -99,7 +92,7 @@ export class SimulatedWorld {
   /** Everybody leaves; nothing may be left behind. */
   close(): void {
     for (const client of this.clients) this.#disconnect(client);
-    this.#writer.close(1000);
+    this.server.writer.close(1000);
     this.bench.settle();
     const { topics, lagging, catchingUp } = this.bench.gateway.subscriptionCounts;
     assert.deepEqual({ topics, lagging, catchingUp }, { topics: 0, lagging: 0, catchingUp: 0 });
@@ -118,7 +111,7 @@ export class SimulatedWorld {
         this.bench.nowMs += action.ms;
         return;
       case 'hours':
-        return this.#passHours();
+        return this.server.passHours(() => this.#take());
       case 'follow':
         return this.#follow(this.clients[action.client], action.follow);
       case 'unfollow':
@@ -190,9 +183,10 @@ export class SimulatedWorld {
     for (const client of this.clients) client.take();
   }
 
-  /** Before anybody else takes an event: the writer, who hears everything at once. */
+  /** Before anybody else takes an event: the writer, whose topic may not have been flushed yet. */
   #listen(): void {
-    const { frames } = this.#writer;
+    this.bench.gateway.flush();
+    const { frames } = this.server.writer;
     while (this.#taken < frames.length) {
       const { body } = frames[this.#taken++];
       if (body.case === 'results') for (const result of body.value.results) this.#onResult(result);
@@ -207,9 +201,10 @@ export class SimulatedWorld {
   }
 
   /** What was answered, or the end of a lifetime. */
-  #onEvent({ kind, key, partition, sequence, stamp, node, expiresAtMs, ...event }: Event): void {
+  #onEvent(event: Event): void {
+    const change = changeOf(event);
+    const { key, value, partition, sequence } = change;
     const name = `${partition}/${sequence}`;
-    const value = kind === EventKind.REMOVE ? undefined : Buffer.from(event.value).toString();
     const written = this.#answered.get(name);
     if (written !== undefined) assert.deepEqual({ key, value }, written);
     else {
@@ -218,13 +213,12 @@ export class SimulatedWorld {
       this.seen.expiries++;
     }
     this.#answered.delete(name);
-    const change = { key, partition, sequence, value, stamp, node };
-    this.history.add({ ...change, expiresAtMs: Number(expiresAtMs) });
+    this.history.add(change);
   }
 
   #write(writes: readonly Write[], padding: number): void {
     while (this.#pending.size > PENDING_MAX) this.#turn();
-    write(this.#writer, ...writes.map((each) => this.#operationOf(each, padding)));
+    write(this.server.writer, ...writes.map((each) => this.#operationOf(each, padding)));
   }
 
   #operationOf({ key, age, ttlMs }: Write, padding: number): object {
@@ -240,16 +234,6 @@ export class SimulatedWorld {
     for (let i = 0; i < FLOOD.frames; i++) {
       this.#write(regularWrites(from + i, FLOOD.writes), FLOOD.padding);
       while (this.#pending.size > 0) this.#turn();
-    }
-  }
-
-  /** The database has kept up. */
-  #passHours(): void {
-    for (let i = 0; i < HALF_HOURS; i++) {
-      this.bench.nowMs += HALF_HOUR_MS;
-      this.bench.settle();
-      this.#take();
-      this.#flush(100, true);
     }
   }
 
@@ -286,9 +270,8 @@ export class SimulatedWorld {
 
   #flush(share: number, keeps: boolean): void {
     const isWanted = (partition: number): boolean => (partition * PARTITION_FACTOR) % 100 <= share;
-    this.database.flush(this.bench, this.history.changes, isWanted);
-    this.database.collect(this.bench, keeps);
-    if (keeps) this.database.keepBases(this.#epoch);
+    this.server.flush(isWanted, keeps);
+    this.server.database.collect(this.bench, keeps);
   }
 
   #stop(): void {
@@ -296,7 +279,7 @@ export class SimulatedWorld {
     while (this.#pending.size > 0) this.#turn();
     this.bench.settle();
     this.#listen();
-    this.#flush(100, true);
+    this.server.flush();
     this.#startAnew();
   }
 
@@ -311,25 +294,9 @@ export class SimulatedWorld {
     this.#count();
     this.#pending.clear();
     this.#answered.clear();
-    this.history.loseAbove(this.database.flushed);
-    const bases = new Map([...this.database.bases].slice(-EPOCHS_KEPT));
-    const nowMs = this.bench.nowMs + RESTART_MS;
-    this.bench = new TestBench({ workers: WORKERS, epoch: ++this.#epoch, bases });
-    this.bench.nowMs = nowMs;
-    this.database.recoverInto(this.bench);
-    this.#writer = this.#openWriter();
-  }
-
-  /** Hears of everything before anybody writes. */
-  #openWriter(): FakeClient {
-    const writer = this.bench.client(1);
-    writer.say({
-      case: 'subscribe',
-      value: { subscriptionId: 1, map: MAP, start: StartFrom.NOW },
-    });
-    while (writer.last('subscribed') === undefined) this.bench.turn();
-    this.#taken = writer.frames.length;
-    return writer;
+    this.history.loseAbove(this.server.database.flushed);
+    this.server.startAnew();
+    this.#taken = this.server.writer.frames.length;
   }
 
   #count(): void {
