@@ -1,12 +1,16 @@
 import { StartFrom } from '@tidewire/schemas';
 import fc from 'fast-check';
+import { keysIn } from './partition-keys.js';
 import type { Wish } from './reference-client.js';
 import type { Matches } from './simulated-history.js';
 
 /** What a history is made of: data alone, so that a failing one can be cut down and printed. */
 
 export const MAP = 'users';
-export const KEYS: readonly string[] = Array.from({ length: 24 }, (_, i) => `key${i}`);
+/** Several of one partition, so that they share its sequences and cursors. */
+export const KEYS: readonly string[] = [3, 10, 100, 201].flatMap((partition) =>
+  keysIn(partition, 5),
+);
 export const CLIENTS = 4;
 export const WORKERS = 2;
 const STEPS_MAX = 400;
