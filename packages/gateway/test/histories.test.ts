@@ -5,7 +5,7 @@ import t from 'tap';
 import type { FakeClient } from './fake-transport.js';
 import { put, remove, write } from './operations.js';
 import { keysIn } from './partition-keys.js';
-import { ReferenceClient } from './reference-client.js';
+import { ReferenceClient, type Wish } from './reference-client.js';
 import { MAP, wishOf } from './simulated-actions.js';
 import { SimulatedServer } from './simulated-server.js';
 import { sliceEventsOf, slicesOf, valuesOf } from './subscribers.js';
@@ -21,7 +21,7 @@ const aged = (age: number, padding = 0): string =>
   JSON.stringify({ age, pad: 'x'.repeat(padding) });
 
 /** A client of the whole map that holds what is there, and has been told so. */
-function followed(server: SimulatedServer, wish = SNAPSHOT): ReferenceClient {
+function followed(server: SimulatedServer, wish: Wish = SNAPSHOT): ReferenceClient {
   const client = new ReferenceClient(server.bench, 9);
   client.follow(1, wish);
   server.bench.settle();
@@ -92,6 +92,20 @@ t.test(
   },
 );
 
+t.test('SUB-55: so does one that holds a key by a sequence that has come again', async (t) => {
+  const server = new SimulatedServer(MAP, 2);
+  say(server, put(A, '1'));
+  server.flush();
+  const client = followed(server, { ...SNAPSHOT, key: A });
+  say(server, put(A, 'lost'));
+  t.same(valuesOf(client, 1), { [A]: 'lost' });
+  client.disconnect();
+  server.startAnew();
+  say(server, put(A, 'other'));
+  comeBack(client, server);
+  t.same(valuesOf(client, 1), { [A]: 'other' });
+});
+
 t.test(
   'SUB-56: sequences that come again after collected tombstones mean nothing to cursors from before',
   async (t) => {
@@ -126,7 +140,7 @@ t.test('SUB-57: a cursor older than a collected tombstone gets a SNAPSHOT', asyn
   const server = new SimulatedServer(MAP, 2);
   say(server, put(A, '1'), put(GHOST, '1'));
   const client = followed(server);
-  const other = followed(server, wishOf(overAge(18)).wish as typeof SNAPSHOT);
+  const other = followed(server, wishOf(overAge(18)).wish);
   client.disconnect();
   other.disconnect();
   say(server, remove(GHOST), put(B, aged(20)));
@@ -162,7 +176,7 @@ t.test(
   async (t) => {
     const server = new SimulatedServer(MAP, 2);
     say(server, put(A, 'quiet'));
-    const client = followed(server, { ...SNAPSHOT, key: A } as typeof SNAPSHOT);
+    const client = followed(server, { ...SNAPSHOT, key: A });
     const grown = (): object => ({
       cursor: client.cursor?.delivered?.length,
       seen: client.cursor?.seen?.length,
@@ -212,7 +226,7 @@ t.test(
   async (t) => {
     const server = new SimulatedServer(MAP, 2);
     say(server, put(A, aged(20)), put(GHOST, aged(20)));
-    const client = followed(server, wishOf(overAge(18)).wish as typeof SNAPSHOT);
+    const client = followed(server, wishOf(overAge(18)).wish);
     t.same(valuesOf(client, 1), { [A]: aged(20), [GHOST]: aged(20) });
     client.disconnect();
     say(server, ...MANY.map((key) => put(key, aged(30, 9000))), put(GHOST, aged(10)));

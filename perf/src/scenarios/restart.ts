@@ -79,7 +79,9 @@ class RestartBench implements Bench {
     const { port } = this.#target.plan;
     const opening = { port, start: StartFrom.SNAPSHOT };
     const places = Array.from({ length: SUBSCRIBERS }, () => undefined);
-    const fresh = await eachInTurn(places, () => MapSubscriber.open(opening));
+    const fresh = await eachInTurn(places, () =>
+      this.#patiently(() => MapSubscriber.open(opening)),
+    );
     const sample =
       side === 'ours'
         ? await this.#measureRestart(fresh)
@@ -100,9 +102,12 @@ class RestartBench implements Bench {
       writers.start(WRITES_A_SECOND);
       await sleep(SETTLE_MS);
       const cut = await this.#kill(writers);
+      this.#retries = 0;
       const startedAt = performance.now();
       await Promise.all(before.map((subscriber) => subscriber.ended()));
-      const after = await eachInTurn(before, (subscriber) => this.#comeBack(subscriber));
+      const after = await eachInTurn(before, (subscriber) =>
+        this.#patiently(() => MapSubscriber.resume(subscriber)),
+      );
       const seconds = (performance.now() - startedAt) / 1000;
       const faults = [...(await writers.stop()), ...(await this.#differences(after))];
       const notes = [
@@ -124,18 +129,18 @@ class RestartBench implements Bench {
     writers.burst(LAST_WRITES);
     await sleep(LAST_WRITES_MS);
     writers.burst(CUT_WRITES);
-    await sleep(0); // they are sent
+    await new Promise<void>((resolve) => process.nextTick(resolve)); // sent, and no answer is read yet
     const cut = writers.outstanding;
     await this.#target.server.respawnKilled();
     return cut;
   }
 
-  /** Tries until the server is there, and takes it. */
-  async #comeBack(earlier: MapSubscriber): Promise<MapSubscriber> {
+  /** Tries until the server is there and takes it, as a client does. */
+  async #patiently(open: () => Promise<MapSubscriber>): Promise<MapSubscriber> {
     const endAt = performance.now() + PATIENCE_MS;
     for (;;) {
       try {
-        return await MapSubscriber.resume(earlier);
+        return await open();
       } catch (error) {
         if (performance.now() > endAt) throw error;
         this.#retries++;
