@@ -23,6 +23,12 @@ export function changeOf(event: Event): Change {
   return { key, partition, sequence, value, stamp, node, expiresAtMs };
 }
 
+/** A Progress, and when it came. */
+export interface Told {
+  readonly delivered: ReadonlyMap<number, bigint>;
+  readonly nowMs: number;
+}
+
 export type Matches = (key: string, value: string) => boolean;
 
 /** All changes of one map that stand, and what views of it may hold. */
@@ -82,11 +88,7 @@ export class SimulatedHistory {
   }
 
   /** Of a view that was told this progress: it has heard everything up to it. Else what is wrong. */
-  faultOf(
-    view: ReferenceView,
-    matches: Matches,
-    told: { readonly delivered: ReadonlyMap<number, bigint>; readonly nowMs: number },
-  ): string | undefined {
+  faultOf(view: ReferenceView, matches: Matches, told: Told): string | undefined {
     for (const [key, changes] of this.#byKey) {
       const upTo = told.delivered.get(changes[0].partition) ?? 0n;
       const from = changes.findLastIndex(({ sequence }) => sequence <= upTo);

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { Code } from '@tidewire/core';
-import { type Event, EventKind, type Result, StartFrom } from '@tidewire/schemas';
+import type { Event, Result } from '@tidewire/schemas';
 import type { TestBench } from './bench.js';
 import { put, remove, write } from './operations.js';
-import { type Followed, ReferenceClient } from './reference-client.js';
+import { ReferenceClient } from './reference-client.js';
 import {
   type Action,
   CLIENTS,
@@ -16,8 +16,9 @@ import {
   type Write,
   wishOf,
 } from './simulated-actions.js';
-import { changeOf, type Matches, SimulatedHistory } from './simulated-history.js';
+import { changeOf, SimulatedHistory } from './simulated-history.js';
 import { SimulatedServer } from './simulated-server.js';
+import { ViewChecks } from './view-checks.js';
 
 const PENDING_MAX = 400;
 const FOLLOWED_MAX = 6;
@@ -40,7 +41,8 @@ export class SimulatedWorld {
   readonly server: SimulatedServer = new SimulatedServer(MAP, WORKERS);
   readonly clients: readonly ReferenceClient[];
   readonly history: SimulatedHistory = new SimulatedHistory();
-  readonly seen = { kills: 0, stops: 0, expiries: 0, olds: 0, lags: 0, catchUps: 0 };
+  /** What has happened, to know that it does. */
+  readonly seen = { kills: 0, stops: 0, expiries: 0, collected: 0, olds: 0, lags: 0, catchUps: 0 };
   #taken = 0;
   #lastId = 0;
   #values = 0;
@@ -48,13 +50,14 @@ export class SimulatedWorld {
   /** Answered, and not heard yet. */
   readonly #answered: Map<string, Pending> = new Map();
   readonly #connected: Set<ReferenceClient> = new Set();
-  readonly #matches: WeakMap<Followed, Matches> = new WeakMap();
+  readonly #checks: ViewChecks = new ViewChecks(this.history);
 
   constructor() {
     this.clients = Array.from({ length: CLIENTS }, (_, i) => {
       const client = new ReferenceClient(this.bench, i + 2);
-      client.onProgress = (delivered) => this.#check(client, delivered);
-      client.onEvent = (one, event) => this.#checkEvent(one, event);
+      client.onProgress = (delivered) =>
+        this.#checks.onProgress(client, { delivered, nowMs: this.bench.nowMs });
+      client.onEvent = (one, event) => this.#checks.onEvent(one, event);
       this.#connected.add(client);
       return client;
     });
@@ -85,7 +88,7 @@ export class SimulatedWorld {
     assert.equal(this.#answered.size, 0, 'a change was answered of which nobody was told');
     for (const client of this.clients) {
       assert.ok(!client.isLagging, 'a client lags that has read everything');
-      for (const one of client.followed.values()) this.#compare(one);
+      for (const one of client.followed.values()) this.#checks.atEnd(one, this.bench.nowMs);
     }
   }
 
@@ -97,6 +100,8 @@ export class SimulatedWorld {
     const { topics, lagging, catchingUp } = this.bench.gateway.subscriptionCounts;
     assert.deepEqual({ topics, lagging, catchingUp }, { topics: 0, lagging: 0, catchingUp: 0 });
     this.#count();
+    this.seen.collected = this.server.database.forgotten;
+    this.seen.olds = this.#checks.olds;
   }
 
   #do(action: Action): void {
@@ -134,43 +139,6 @@ export class SimulatedWorld {
       case 'kill':
         return this.#kill();
     }
-  }
-
-  #compare(one: Followed): void {
-    assert.ok(one.isDone, `subscription ${one.id} is not complete`);
-    const expected = this.history.standing(this.#matchesOf(one), this.bench.nowMs);
-    const held = new Map([...one.view.states].map(([key, { value }]) => [key, value]));
-    if (one.wish.start === StartFrom.NOW)
-      for (const key of expected.keys()) if (!held.has(key)) expected.delete(key);
-    assert.deepEqual(sorted(held), sorted(expected), `subscription ${one.id}`);
-  }
-
-  #check(client: ReferenceClient, delivered: ReadonlyMap<number, bigint>): void {
-    const told = { delivered, nowMs: this.bench.nowMs };
-    for (const one of client.followed.values()) {
-      if (!one.isDone || one.wish.start === StartFrom.NOW) continue;
-      const fault = this.history.faultOf(one.view, this.#matchesOf(one), told);
-      assert.equal(fault, undefined, `subscription ${one.id}: Progress before its events`);
-    }
-  }
-
-  /** Of a predicate: whether it held before and holds after, and the value before if that was asked for. */
-  #checkEvent(one: Followed, { kind, key, sequence, oldValue }: Event): void {
-    const { before, after } = this.history.around(key, sequence);
-    const { where, withOld, maxHz } = one.wish;
-    if (where === undefined || maxHz !== 0) return;
-    const matches = this.#matchesOf(one);
-    const holds = (value: string | undefined): boolean =>
-      value !== undefined && matches(key, value);
-    const name = `subscription ${one.id}: ${sequence} of ${key}`;
-    assert.equal(kind, kindOf(holds(before?.value), holds(after.value)), name);
-    if (!withOld || kind === EventKind.ENTER) return;
-    assert.equal(Buffer.from(oldValue).toString(), before?.value, `${name}, the value before`);
-    this.seen.olds++;
-  }
-
-  #matchesOf(one: Followed): Matches {
-    return this.#matches.get(one) as Matches;
   }
 
   #turn(): void {
@@ -240,7 +208,7 @@ export class SimulatedWorld {
   #follow(client: ReferenceClient, follow: Follow): void {
     if (!this.#connected.has(client) || client.followed.size >= FOLLOWED_MAX) return;
     const { wish, matches } = wishOf(follow);
-    this.#matches.set(client.follow(++this.#lastId, wish), matches);
+    this.#checks.matches.set(client.follow(++this.#lastId, wish), matches);
   }
 
   #unfollow(client: ReferenceClient, nth: number): void {
@@ -306,12 +274,6 @@ export class SimulatedWorld {
   }
 }
 
-/** What a change is to whom it concerns; undefined: it concerns nobody. */
-function kindOf(heldBefore: boolean, holdsAfter: boolean): EventKind | undefined {
-  if (holdsAfter) return heldBefore ? EventKind.UPDATE : EventKind.ENTER;
-  return heldBefore ? EventKind.LEAVE : undefined;
-}
-
 /** Every fifth removes its key. */
 function regularWrites(from: number, count: number): Write[] {
   return Array.from({ length: count }, (_, i) => ({
@@ -319,8 +281,4 @@ function regularWrites(from: number, count: number): Write[] {
     age: i % 5 === 4 ? undefined : (from + i * 37) % 100,
     ttlMs: 0,
   }));
-}
-
-function sorted(values: ReadonlyMap<string, string>): [string, string][] {
-  return [...values].sort(([left], [right]) => (left < right ? -1 : 1));
 }
