@@ -24,6 +24,8 @@ export const PREDICATE_NODES_MAX = 64;
 export const PREDICATE_DEPTH_MAX = 16;
 export const PREDICATE_LITERALS_MAX = 256;
 export const PATH_STEPS_MAX = 16;
+/** Of a `like`: trying it costs the length of the text times this, by 32. */
+export const LIKE_BYTES_MAX = 1024;
 /** Predicates of one map with different meaning. */
 export const PREDICATES_A_MAP_MAX = 100_000;
 /** Of one connection, those that no index serves: each is tried at every change of its map. */
