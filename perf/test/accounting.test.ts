@@ -22,6 +22,7 @@ const PLAN: Omit<LoadPlan, 'port'> = {
   safe: false,
   subscribers: 2,
   subscription: 'map',
+  predicates: 0,
   seed: 1,
 };
 

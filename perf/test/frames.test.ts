@@ -29,6 +29,7 @@ const PLAN: LoadPlan = {
   safe: true,
   subscribers: 0,
   subscription: 'map',
+  predicates: 0,
   seed: 1,
 };
 
@@ -85,4 +86,12 @@ t.test('PERF-18: gets carry no value, unstamped puts no stamp', async (t) => {
   const put = encode({ ...PLAN, stamped: false }, 5, 9);
   const [plain] = put.body.case === 'operations' ? put.body.value.operations : [];
   t.equal(plain.stamp, 0n);
+});
+
+t.test("PERF-81: the numbers in a value are its key's", async (t) => {
+  const frame = encode({ ...PLAN, predicates: 10, operationsPerFrame: 1 }, 5, 4321);
+  const [put] = frame.body.case === 'operations' ? frame.body.value.operations : [];
+  const text = Buffer.from(put.value).toString();
+  t.equal(text.length, 100);
+  t.match(JSON.parse(text), { n: 1_004_321, a: 1_000_000 + (4321 % 1), b: 1_000_000 + (4321 % 4) });
 });

@@ -1,10 +1,13 @@
 import { Code, unreachable } from '@tidewire/core';
+import type { Result } from '@tidewire/schemas';
 import { Connection, type ConnectionState } from './connection.js';
+import { Cursor } from './cursor.js';
 import { type Environment, platformEnvironment, type SocketConstructor } from './environment.js';
 import { TidewireError } from './error.js';
 import type { ServerInfo } from './link.js';
 import { OperationSender } from './operation-sender.js';
 import type { ServerBody } from './protocol.js';
+import { QuerySender } from './query-sender.js';
 import { ServerClock } from './server-clock.js';
 import type { Stamp } from './stamp.js';
 import { Subscriber } from './subscriber.js';
@@ -45,8 +48,10 @@ export async function connect(url: string, options: ClientOptions = {}): Promise
 export class Client {
   readonly #connection: Connection;
   readonly #clock: ServerClock;
+  readonly #cursor = new Cursor();
   readonly #environment: Environment;
   readonly #sender: OperationSender;
+  readonly #querySender: QuerySender;
   readonly #subscriber: Subscriber;
   readonly #onState: ClientOptions['onState'];
 
@@ -56,19 +61,22 @@ export class Client {
       node: environment.randomNode(),
       monotonicMs: () => environment.monotonicMs(),
     });
+    const cursor = this.#cursor;
     const connection = new Connection({
       url: checkedUrl(url),
       token: options.token ?? '',
       connectTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
       environment,
       clock,
+      cursor,
     });
     const timeoutMs = options.operationTimeoutMs ?? OPERATION_TIMEOUT_MS;
     this.#environment = environment;
     this.#clock = clock;
     this.#connection = connection;
     this.#sender = new OperationSender({ connection, clock, environment, timeoutMs });
-    this.#subscriber = new Subscriber({ connection, clock, environment, timeoutMs });
+    this.#querySender = new QuerySender({ connection, clock, environment, timeoutMs });
+    this.#subscriber = new Subscriber({ connection, clock, cursor, environment, timeoutMs });
     this.#onState = options.onState;
   }
 
@@ -79,16 +87,19 @@ export class Client {
         onReady: () => {
           this.#subscriber.onReady();
           this.#sender.onReady();
+          this.#querySender.onReady();
           resolve();
         },
         onBody: (body) => this.#onBody(body),
         onLost: () => {
           this.#subscriber.onLost();
           this.#sender.onLost();
+          this.#querySender.onLost();
         },
         onEnd: (error) => {
           this.#subscriber.onEnd(error);
           this.#sender.onEnd(error);
+          this.#querySender.onEnd(error);
           reject(error);
         },
         onState: (state, error) => this.#reportState(state, error),
@@ -98,9 +109,11 @@ export class Client {
 
   map<T = unknown>(name: string): TypedMap<T> {
     return new TypedMap<T>(name, {
+      environment: this.#environment,
       connection: this.#connection,
       clock: this.#clock,
       sender: this.#sender,
+      querySender: this.#querySender,
       subscriber: this.#subscriber,
     });
   }
@@ -132,28 +145,41 @@ export class Client {
   #onBody(body: ServerBody): void {
     switch (body.case) {
       case 'results':
-        this.#sender.onResults(body.value.results);
+        this.#onResults(body.value.results);
         break;
       case 'events':
         this.#subscriber.onEvents(body.value);
         break;
+      case 'catchUp':
+        this.#subscriber.onCatchUp(body.value);
+        break;
+      case 'progress':
+        this.#subscriber.onProgress(body.value);
+        break;
       case 'subscribed':
         this.#subscriber.onSubscribed(body.value);
+        break;
+      case 'lag':
+        this.#subscriber.onLag(body.value.isLagging);
         break;
       case 'error':
         this.#subscriber.onError(body.value);
         break;
-      case 'unsubscribed': // nothing waits for it
-      case 'progress': // cursors are not kept
-      case 'catchUp':
-      case 'lag':
       case 'rows':
+        this.#querySender.onRows(body.value);
+        break;
+      case 'unsubscribed': // nothing waits for it
       case 'pong':
       case 'welcome':
         break;
       default:
         unreachable(body);
     }
+  }
+
+  #onResults(results: readonly Result[]): void {
+    for (const { partition, sequence } of results) this.#cursor.see(partition, Number(sequence));
+    this.#sender.onResults(results);
   }
 
   #reportState(state: ConnectionState, error: TidewireError | undefined): void {

@@ -1,5 +1,5 @@
 import { Code, unpackStamp } from '@tidewire/core';
-import { type Event, EventKind, ValueKind } from '@tidewire/schemas';
+import { type Event, ValueKind } from '@tidewire/schemas';
 import { TidewireError } from './error.js';
 import type { Stamp } from './stamp.js';
 
@@ -47,39 +47,34 @@ export class Entry<T> {
    * @throws TidewireError INVALID if stored as JSON and no JSON (the server does not check).
    */
   get value(): T {
-    if (this.storedAs === 'bytes') return this.bytes as T;
-    if (this.storedAs === 'none') return undefined as T;
-    try {
-      return JSON.parse(decoder.decode(this.bytes)) as T;
-    } catch {
-      throw new TidewireError(Code.INVALID, `The value of key "${this.key}" is not valid JSON.`);
-    }
+    return parsedValue(this.key, this.bytes, this.storedAs) as T;
   }
 }
 
-/** A change, as subscribers hear of it. A removal has no value. */
-export class EntryEvent<T> extends Entry<T | undefined> {
-  readonly kind: 'put' | 'remove';
-
-  constructor(kind: 'put' | 'remove', fields: EntryFields) {
-    super(fields);
-    this.kind = kind;
+/** The value that `bytes` stand for; undefined for none. @throws as `Entry.value`. */
+export function parsedValue(key: string, bytes: Uint8Array, storedAs: StoredKind): unknown {
+  if (storedAs === 'bytes') return bytes;
+  if (storedAs === 'none') return undefined;
+  try {
+    return JSON.parse(decoder.decode(bytes));
+  } catch {
+    throw new TidewireError(Code.INVALID, `The value of key "${key}" is not valid JSON.`);
   }
 }
 
-/** @throws TidewireError INVALID if the kind of event is unknown. */
-export function entryEventOf(event: Event): EntryEvent<unknown> {
-  if (event.kind !== EventKind.PUT && event.kind !== EventKind.REMOVE)
-    throw new TidewireError(Code.INVALID, `The server sent an event of kind ${event.kind}.`);
-  const removed = event.kind === EventKind.REMOVE;
-  const storedAs = event.valueKind === ValueKind.BYTES ? 'bytes' : 'json';
-  return new EntryEvent(removed ? 'remove' : 'put', {
+/** A record as an event or a row carries it. */
+export function entryFieldsOf(event: Event): EntryFields {
+  return {
     key: event.key,
     bytes: event.value,
-    kind: removed ? 'none' : storedAs,
+    kind: storedKindOf(event.valueKind),
     stamp: { ...unpackStamp(event.stamp), node: event.node },
     partition: event.partition,
     sequence: Number(event.sequence),
     expiresAtMs: Number(event.expiresAtMs),
-  });
+  };
+}
+
+export function storedKindOf(kind: ValueKind): StoredKind {
+  return kind === ValueKind.BYTES ? 'bytes' : 'json';
 }

@@ -1,5 +1,6 @@
 import { Code, closeCodeOf, isRefusal, PROTOCOL_VERSION } from '@tidewire/core';
 import type { Error as ErrorFrame, Limits, Welcome } from '@tidewire/schemas';
+import type { Cursor } from './cursor.js';
 import type { Environment, Socket } from './environment.js';
 import { TidewireError } from './error.js';
 import { heartbeatAt } from './heartbeat.js';
@@ -17,6 +18,10 @@ export interface ServerInfo {
   readonly version: string;
   /** The server's start number: sequences are comparable within one epoch. */
   readonly epoch: bigint;
+  /** Names the database behind the server. */
+  readonly store: bigint;
+  /** 16 bytes of this connection, by which forgotten keys are hashed. */
+  readonly salt: Uint8Array;
   readonly limits: Readonly<Omit<Limits, '$typeName' | '$unknown'>>;
 }
 
@@ -34,7 +39,10 @@ export interface LinkOptions {
   readonly connectTimeoutMs: number;
   readonly environment: Environment;
   readonly clock: ServerClock;
+  readonly cursor: Cursor;
 }
+
+const SALT_BYTES = 16;
 
 /** The same credential would be refused again. */
 const FINAL: ReadonlySet<Code> = new Set([Code.UNAUTHENTICATED, Code.FORBIDDEN]);
@@ -90,7 +98,8 @@ export class Link {
 
   #onOpen(): void {
     this.#state = 'greeting';
-    this.send(encodeHello({ node: this.#options.clock.node, token: this.#options.token }));
+    const { clock, token, cursor } = this.#options;
+    this.send(encodeHello({ node: clock.node, token, cursor: cursor.fields }));
   }
 
   #onMessage(data: unknown): void {
@@ -117,9 +126,10 @@ export class Link {
 
   #onWelcome(clock: bigint, body: ServerBody): void {
     if (body.case !== 'welcome') throw badFrame('came before its Welcome');
-    const { protocolVersion, epoch, serverVersion } = body.value;
+    const { protocolVersion, epoch, serverVersion: version, store, salt } = body.value;
     if (protocolVersion !== PROTOCOL_VERSION)
       throw new TidewireError(Code.INVALID, `The server speaks protocol ${protocolVersion}.`);
+    if (salt.length !== SALT_BYTES) throw badFrame(`has a salt of ${salt.length} bytes`);
     const limits = limitsOf(body.value);
     this.#options.clock.restart(clock, {
       driftMs: limits.driftMsMax,
@@ -129,7 +139,7 @@ export class Link {
     this.#state = 'ready';
     this.#cancelTimer();
     this.#beat();
-    this.#handlers.onReady({ version: serverVersion, epoch, limits });
+    this.#handlers.onReady({ version, epoch, store, salt, limits });
   }
 
   #beat(): void {

@@ -1,5 +1,15 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { Code, PROTOCOL_VERSION, packStamp, STAMP_MS_MAX, unpackStamp } from '@tidewire/core';
+import {
+  Code,
+  type Field,
+  fieldMessageOf,
+  messageOf,
+  PROTOCOL_VERSION,
+  type Predicate,
+  packStamp,
+  STAMP_MS_MAX,
+  unpackStamp,
+} from '@tidewire/core';
 import {
   AckLevel,
   type ClientFrame,
@@ -7,8 +17,10 @@ import {
   OperationKind,
   type ServerFrame,
   ServerFrameSchema,
+  StartFrom,
   ValueKind,
 } from '@tidewire/schemas';
+import type { CursorFields } from './cursor.js';
 import { TidewireError } from './error.js';
 import type { Stamp } from './stamp.js';
 
@@ -28,6 +40,30 @@ export interface OperationFields {
   readonly safe: boolean;
 }
 
+export interface SubscribeFields {
+  readonly subscriptionId: number;
+  readonly map: string;
+  /** Empty: the whole map. */
+  readonly key: string;
+  readonly where: Predicate | undefined;
+  readonly start: 'now' | 'snapshot' | 'resume';
+  /** 0: none. */
+  readonly knownSequence: number;
+  readonly withOld: boolean;
+  /** 0: no bound. */
+  readonly maxHz: number;
+}
+
+export interface QueryFields {
+  readonly map: string;
+  readonly where: Predicate | undefined;
+  readonly orderBy: Field | undefined;
+  readonly descending: boolean;
+  /** 0: all of them. */
+  readonly limit: number;
+  readonly countOnly: boolean;
+}
+
 export type ServerBody = Exclude<ServerFrame['body'], { case: undefined }>;
 
 export interface ReceivedFrame {
@@ -44,9 +80,25 @@ const KINDS = {
   get: OperationKind.GET,
 } as const;
 
+const STARTS = {
+  now: StartFrom.NOW,
+  snapshot: StartFrom.SNAPSHOT,
+  resume: StartFrom.RESUME,
+} as const;
+
 /** Hello carries no clock: the client's runs only from Welcome on. */
-export function encodeHello(hello: { node: number; token: string }): Uint8Array<ArrayBuffer> {
-  return encode(0n, { case: 'hello', value: { protocolVersion: PROTOCOL_VERSION, ...hello } });
+export function encodeHello(hello: {
+  node: number;
+  token: string;
+  cursor: CursorFields | undefined;
+}): Uint8Array<ArrayBuffer> {
+  const value = {
+    protocolVersion: PROTOCOL_VERSION,
+    node: hello.node,
+    token: hello.token,
+    ...(hello.cursor && { cursor: cursorMessage(hello.cursor) }),
+  };
+  return encode(0n, { case: 'hello', value });
 }
 
 export function encodeOperations(
@@ -56,12 +108,40 @@ export function encodeOperations(
   return encode(clock, { case: 'operations', value: { operations: batch.map(operationMessage) } });
 }
 
-/** An empty key subscribes to the whole map. */
 export function encodeSubscribe(
   clock: bigint,
-  subscribe: { subscriptionId: number; map: string; key: string },
+  { where, start, knownSequence, ...fields }: SubscribeFields,
 ): Uint8Array<ArrayBuffer> {
-  return encode(clock, { case: 'subscribe', value: subscribe });
+  const { subscriptionId, map, key, withOld, maxHz } = fields;
+  const value = {
+    subscriptionId,
+    map,
+    key,
+    withOld,
+    maxHz,
+    ...(where && { where: messageOf(where) }),
+    start: STARTS[start],
+    knownSequence: BigInt(knownSequence),
+  };
+  return encode(clock, { case: 'subscribe', value });
+}
+
+export function encodeQuery(
+  clock: bigint,
+  requestId: number,
+  { where, orderBy, ...fields }: QueryFields,
+): Uint8Array<ArrayBuffer> {
+  const value = {
+    ...fields,
+    requestId,
+    ...(where && { where: messageOf(where) }),
+    ...(orderBy && { orderBy: fieldMessageOf(orderBy) }),
+  };
+  return encode(clock, { case: 'query', value });
+}
+
+export function encodeCancelQuery(clock: bigint, requestId: number): Uint8Array<ArrayBuffer> {
+  return encode(clock, { case: 'cancelQuery', value: { requestId } });
 }
 
 export function encodeUnsubscribe(clock: bigint, subscriptionId: number): Uint8Array<ArrayBuffer> {
@@ -99,6 +179,14 @@ function parse(bytes: Uint8Array): ServerFrame {
   } catch {
     throw badFrame('cannot be decoded');
   }
+}
+
+function cursorMessage({ store, epoch, delivered, seen }: CursorFields) {
+  return { store, epoch, delivered: sequenceMessages(delivered), seen: sequenceMessages(seen) };
+}
+
+function sequenceMessages(sequences: ReadonlyMap<number, number>) {
+  return [...sequences].map(([partition, sequence]) => ({ partition, sequence: BigInt(sequence) }));
 }
 
 function operationMessage(fields: OperationFields) {

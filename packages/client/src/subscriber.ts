@@ -1,20 +1,21 @@
 import { Code } from '@tidewire/core';
-import type { Error as ErrorFrame, Events, Subscribed } from '@tidewire/schemas';
+import type { CatchUp, Error as ErrorFrame, Events, Progress, Subscribed } from '@tidewire/schemas';
 import type { Connection } from './connection.js';
-import { type EntryEvent, entryEventOf } from './entry.js';
+import type { Cursor } from './cursor.js';
 import type { Environment } from './environment.js';
 import { TidewireError } from './error.js';
+import type { Change } from './held-records.js';
+import { Interest, type InterestFields } from './interest.js';
 import { encodeSubscribe, encodeUnsubscribe } from './protocol.js';
 import type { ServerClock } from './server-clock.js';
-import type { EventHandler, SubscribeOptions, Subscription } from './subscription.js';
+import type { QueryOptions, SubscribeOptions, Subscription } from './subscription.js';
 
-/** One subscription from the call to its end; its id is the same on every connection. */
-interface Interest {
-  readonly subscriptionId: number;
-  readonly map: string;
-  readonly key: string;
-  readonly handler: EventHandler<unknown>;
-  readonly options: SubscribeOptions;
+type Handlers = Pick<SubscribeOptions & QueryOptions, 'onReady' | 'onGap' | 'onLag' | 'onEnd'>;
+
+/** A subscription with what it needs of the present connection. */
+interface Standing {
+  readonly interest: Interest;
+  readonly handlers: Handlers;
   topics: readonly number[];
   /** Until the first answer: how to settle the call. */
   call: PendingCall | undefined;
@@ -29,16 +30,20 @@ interface PendingCall {
 interface SubscriberOptions {
   readonly connection: Connection;
   readonly clock: ServerClock;
+  readonly cursor: Cursor;
   readonly environment: Environment;
   readonly timeoutMs: number;
 }
 
-/** A handler awaits nothing: what it throws is reported and stops nobody else's events. */
+/**
+ * Knows which subscription a frame is for and asks for all of them again on every connection. A handler
+ * awaits nothing: what it throws is reported and stops nobody else's events.
+ */
 export class Subscriber {
   readonly #options: SubscriberOptions;
-  readonly #interests = new Map<number, Interest>();
+  readonly #standing = new Map<number, Standing>();
   /** Topics of the present connection. */
-  readonly #topics = new Map<number, Set<Interest>>();
+  readonly #topics = new Map<number, Set<Standing>>();
   #lastSubscriptionId = 0;
   #end: TidewireError | undefined;
 
@@ -46,38 +51,33 @@ export class Subscriber {
     this.#options = options;
   }
 
-  /** Resolves once the server delivers. An empty key means the whole map. */
+  /** Resolves once the server delivers. */
   subscribe(
-    target: { map: string; key: string },
-    handler: EventHandler<unknown>,
-    options: SubscribeOptions,
+    fields: InterestFields,
+    onChange: (change: Change) => void,
+    handlers: Handlers,
   ): Promise<Subscription> {
     return new Promise((resolve, reject) => {
       const { connection, environment, timeoutMs } = this.#options;
       if (this.#end) return reject(this.#end);
       const { subscriptionsMax } = connection.server.limits;
-      if (this.#interests.size >= subscriptionsMax)
+      if (this.#standing.size >= subscriptionsMax)
         return reject(
           new TidewireError(Code.TOO_LARGE, `There are ${subscriptionsMax} subscriptions already.`),
         );
-      const subscriptionId = ++this.#lastSubscriptionId;
-      const cancelTimer = environment.startTimer(() => this.#giveUp(interest), timeoutMs);
+      const interest = this.#newInterest(fields, onChange, handlers);
+      const cancelTimer = environment.startTimer(() => this.#giveUp(standing), timeoutMs);
       const call = { resolve, reject, cancelTimer };
-      const interest: Interest = {
-        subscriptionId,
-        ...target,
-        handler,
-        options,
-        topics: [],
-        call,
-      };
-      this.#interests.set(subscriptionId, interest);
-      if (connection.isReady) this.#ask(interest);
+      const standing: Standing = { interest, handlers, topics: [], call };
+      this.#standing.set(interest.subscriptionId, standing);
+      if (connection.isReady) this.#ask(standing, 'none');
     });
   }
 
   onReady(): void {
-    for (const interest of this.#interests.values()) this.#ask(interest);
+    const { connection, cursor } = this.#options;
+    const fate = cursor.welcome(connection.server);
+    for (const standing of [...this.#standing.values()]) this.#ask(standing, fate);
   }
 
   onLost(): void {
@@ -85,90 +85,131 @@ export class Subscriber {
   }
 
   onSubscribed({ subscriptionId, topics }: Subscribed): void {
-    const interest = this.#interests.get(subscriptionId);
-    if (interest === undefined) return; // closed meanwhile
-    interest.topics = topics;
-    for (const topic of topics) this.#join(topic, interest);
-    const call = takeCall(interest);
-    if (call) call.resolve(this.#subscriptionOf(interest));
-    else this.#guard(() => interest.options.onGap?.());
+    const standing = this.#standing.get(subscriptionId);
+    if (standing === undefined) return; // closed meanwhile
+    this.#leaveTopics(standing);
+    standing.topics = topics;
+    for (const topic of topics) this.#join(topic, standing);
+    takeCall(standing)?.resolve(this.#subscriptionOf(standing));
+    standing.interest.onSubscribed();
   }
 
   /** @throws TidewireError INVALID for an event of an unknown kind. */
   onEvents({ topic, events }: Events): void {
-    for (const message of events) {
-      const event = entryEventOf(message);
-      for (const interest of this.#topics.get(topic) ?? []) this.#deliver(interest, event);
+    for (const event of events) {
+      this.#options.cursor.see(event.partition, Number(event.sequence));
+      for (const { interest } of this.#topics.get(topic) ?? []) interest.onEvent(event);
     }
+  }
+
+  /** @throws TidewireError INVALID for slices that break their rules. */
+  onCatchUp(catchUp: CatchUp): void {
+    const { connection, cursor } = this.#options;
+    for (const { partition, sequence, events } of catchUp.slices) {
+      cursor.see(partition, Number(sequence));
+      for (const event of events) cursor.see(partition, Number(event.sequence));
+    }
+    const standing = this.#standing.get(catchUp.subscriptionId);
+    standing?.interest.onCatchUp(catchUp, connection.server.salt);
+  }
+
+  /** @throws TidewireError INVALID for a Progress of another epoch. */
+  onProgress(progress: Progress): void {
+    this.#options.cursor.move(progress);
+    for (const { interest } of this.#standing.values())
+      for (const { partition, sequence } of progress.delivered)
+        interest.onProgress(partition, Number(sequence));
+  }
+
+  onLag(isLagging: boolean): void {
+    for (const { handlers } of [...this.#standing.values()])
+      this.#guard(() => handlers.onLag?.(isLagging));
   }
 
   /** The server refused a subscription. */
   onError(frame: ErrorFrame): void {
-    const interest = this.#interests.get(frame.subscriptionId);
-    if (interest === undefined) return;
+    const standing = this.#standing.get(frame.subscriptionId);
+    if (standing === undefined) return;
     const { code, detail, retryAfterMs } = frame;
     const error = new TidewireError(code, detail, { retryAfterMs });
-    const renewal = interest.call === undefined;
+    const renewal = standing.call === undefined;
     if (renewal && isTransient(code)) this.#options.connection.fail(error);
-    else this.#finish(interest, error);
+    else this.#finish(standing, error);
   }
 
   onEnd(error: TidewireError): void {
     this.#end = error;
-    for (const interest of [...this.#interests.values()]) this.#finish(interest, error);
+    for (const standing of [...this.#standing.values()]) this.#finish(standing, error);
   }
 
-  #ask({ subscriptionId, map, key }: Interest): void {
+  #newInterest(
+    fields: InterestFields,
+    onChange: (change: Change) => void,
+    { onReady, onGap }: Handlers,
+  ): Interest {
+    return new Interest(++this.#lastSubscriptionId, fields, {
+      onChange: (change) => this.#guard(() => onChange(change)),
+      onReady: () => this.#guard(() => onReady?.()),
+      onGap: (reason) => this.#guard(() => onGap?.(reason)),
+    });
+  }
+
+  #ask({ interest }: Standing, fate: Parameters<Interest['ask']>[0]): void {
     const { connection, clock } = this.#options;
-    connection.send(encodeSubscribe(clock.packed, { subscriptionId, map, key }));
+    const fields = interest.ask(fate);
+    if (!this.#standing.has(interest.subscriptionId)) return; // closed by its own onGap
+    connection.send(encodeSubscribe(clock.packed, fields));
   }
 
-  #join(topic: number, interest: Interest): void {
+  #join(topic: number, standing: Standing): void {
     const joined = this.#topics.get(topic);
-    if (joined) joined.add(interest);
-    else this.#topics.set(topic, new Set([interest]));
+    if (joined) joined.add(standing);
+    else this.#topics.set(topic, new Set([standing]));
   }
 
-  #subscriptionOf(interest: Interest): Subscription {
+  #leaveTopics(standing: Standing): void {
+    for (const topic of standing.topics) {
+      const joined = this.#topics.get(topic);
+      joined?.delete(standing);
+      if (joined?.size === 0) this.#topics.delete(topic);
+    }
+  }
+
+  #subscriptionOf(standing: Standing): Subscription {
+    const { map, key, where } = standing.interest.fields;
     return {
-      map: interest.map,
-      key: interest.key === '' ? undefined : interest.key,
-      close: () => this.#withdraw(interest),
+      map,
+      key: key === '' ? undefined : key,
+      where,
+      close: () => this.#withdraw(standing),
     };
   }
 
-  #deliver(interest: Interest, event: EntryEvent<unknown>): void {
-    this.#guard(() => interest.handler(event));
-  }
-
-  #giveUp(interest: Interest): void {
-    const call = takeCall(interest);
-    this.#withdraw(interest);
+  #giveUp(standing: Standing): void {
+    const call = takeCall(standing);
+    this.#withdraw(standing);
     call?.reject(
       new TidewireError(Code.UNAVAILABLE, 'The subscription was not confirmed in time.'),
     );
   }
 
-  #withdraw(interest: Interest): void {
+  #withdraw(standing: Standing): void {
     const { connection, clock } = this.#options;
-    if (!this.#forget(interest) || !connection.isReady) return;
-    connection.send(encodeUnsubscribe(clock.packed, interest.subscriptionId));
+    if (!this.#forget(standing) || !connection.isReady) return;
+    connection.send(encodeUnsubscribe(clock.packed, standing.interest.subscriptionId));
   }
 
-  #finish(interest: Interest, error: TidewireError): void {
-    this.#forget(interest);
-    const call = takeCall(interest);
+  #finish(standing: Standing, error: TidewireError): void {
+    this.#forget(standing);
+    const call = takeCall(standing);
     if (call) call.reject(error);
-    else this.#guard(() => interest.options.onEnd?.(error));
+    else this.#guard(() => standing.handlers.onEnd?.(error));
   }
 
-  #forget(interest: Interest): boolean {
-    for (const topic of interest.topics) {
-      const joined = this.#topics.get(topic);
-      joined?.delete(interest);
-      if (joined?.size === 0) this.#topics.delete(topic);
-    }
-    return this.#interests.delete(interest.subscriptionId);
+  #forget(standing: Standing): boolean {
+    standing.interest.close();
+    this.#leaveTopics(standing);
+    return this.#standing.delete(standing.interest.subscriptionId);
   }
 
   #guard(action: () => void): void {
@@ -180,9 +221,9 @@ export class Subscriber {
   }
 }
 
-function takeCall(interest: Interest): PendingCall | undefined {
-  const { call } = interest;
-  interest.call = undefined;
+function takeCall(standing: Standing): PendingCall | undefined {
+  const { call } = standing;
+  standing.call = undefined;
   call?.cancelTimer();
   return call;
 }

@@ -1,14 +1,31 @@
-import { COUNTER_MAX, Code, NODE_MAX, STAMP_MS_MAX, TTL_MS_MAX } from '@tidewire/core';
+import { COUNTER_MAX, Code, MAX_HZ_MAX, NODE_MAX, STAMP_MS_MAX, TTL_MS_MAX } from '@tidewire/core';
 import type { Connection } from './connection.js';
-import type { Entry } from './entry.js';
+import { Entry, entryFieldsOf } from './entry.js';
+import type { Environment } from './environment.js';
 import { TidewireError } from './error.js';
+import { type EntryEvent, entryEventOf, type QueryEvent, queryEventOf } from './event.js';
+import type { Change } from './held-records.js';
+import type { InterestFields } from './interest.js';
+import { type LiveOptions, type LiveView, openLiveView } from './live-view.js';
 import { nameBytes, utf8Of } from './name.js';
 import type { OperationDraft, OperationSender } from './operation-sender.js';
+import { checkedPredicate, type Where } from './predicate.js';
+import type { QueryFields } from './protocol.js';
+import { type FetchOptions, queryFieldsOf } from './query.js';
+import type { QuerySender } from './query-sender.js';
 import { entryOf, writeResultOf } from './result.js';
+import { RowCollection, RowQueue } from './row-sinks.js';
 import type { ServerClock } from './server-clock.js';
 import type { Stamp } from './stamp.js';
 import type { Subscriber } from './subscriber.js';
-import type { EventHandler, SubscribeOptions, Subscription } from './subscription.js';
+import type {
+  EventHandler,
+  From,
+  QueryHandler,
+  QueryOptions,
+  SubscribeOptions,
+  Subscription,
+} from './subscription.js';
 import type { WriteResult } from './write-result.js';
 
 export interface WriteOptions {
@@ -24,9 +41,11 @@ export interface PutOptions extends WriteOptions {
 }
 
 interface MapParts {
+  readonly environment: Environment;
   readonly connection: Connection;
   readonly clock: ServerClock;
   readonly sender: OperationSender;
+  readonly querySender: QuerySender;
   readonly subscriber: Subscriber;
 }
 
@@ -88,15 +107,96 @@ export class TypedMap<T> {
   }
 
   /**
-   * Hears of every change from now on, in order for each key; resolves when that has begun. After a
-   * lost connection the subscription is renewed by itself, without what changed in between.
+   * Hears of every change, in order for each key; resolves when that has begun. After a lost connection
+   * the subscription goes on where it was: of a key that changed meanwhile its latest state is told.
    */
   async subscribe(handler: EventHandler<T>, options: SubscribeOptions = {}): Promise<Subscription> {
+    const onChange = (change: Change): void => handler(entryEventOf(change) as EntryEvent<T>);
+    const fields = this.#interestFields({ from: 'now', ...options });
+    return this.#parts.subscriber.subscribe(fields, onChange, options);
+  }
+
+  /**
+   * A continuous query: hears of the records for which `where` holds, first those that stand, then of
+   * each that comes to match, changes, or matches no longer.
+   */
+  async query(
+    where: Where<T>,
+    handler: QueryHandler<T>,
+    options: QueryOptions = {},
+  ): Promise<Subscription> {
+    const onChange = (change: Change): void => handler(queryEventOf(change) as QueryEvent<T>);
+    const fields = this.#interestFields({ from: 'snapshot', ...options, where });
+    return this.#parts.subscriber.subscribe(fields, onChange, options);
+  }
+
+  /** The records as they stand, kept up to date; resolves when all are there. */
+  async live(options: LiveOptions<T> = {}): Promise<LiveView<T>> {
+    const { environment, subscriber } = this.#parts;
+    const reportError = (error: unknown): void => environment.reportError(error);
+    const fields = this.#interestFields({ ...options, from: 'snapshot' });
+    return openLiveView({ subscriber, reportError }, fields, options);
+  }
+
+  /**
+   * The records as they stand.
+   * @throws TidewireError TOO_LARGE if they are more than this client holds: `list` them.
+   */
+  async fetch(options: FetchOptions<T> = {}): Promise<Entry<T>[]> {
+    const { rows } = await this.#collect(this.#queryFields(options));
+    return rows.map((row) => new Entry<T>(entryFieldsOf(row)));
+  }
+
+  /**
+   * The records as they stand, one after the other: for more of them than should be held at once.
+   * Leaving the loop ends the query. A connection lost after the first record ends it too: UNAVAILABLE.
+   */
+  async *list(options: FetchOptions<T> = {}): AsyncGenerator<Entry<T>, void, undefined> {
+    const queue = new RowQueue();
+    const callOff = this.#parts.querySender.submit(this.#queryFields(options), queue);
+    try {
+      for (let rows = await queue.take(); rows; rows = await queue.take())
+        for (const row of rows) yield new Entry<T>(entryFieldsOf(row));
+    } finally {
+      callOff();
+    }
+  }
+
+  /** How many records there are. */
+  async count({ where }: Pick<FetchOptions<T>, 'where'> = {}): Promise<number> {
+    const fields = { ...this.#queryFields({ where }), countOnly: true };
+    return (await this.#collect(fields)).count;
+  }
+
+  #interestFields(
+    options: SubscribeOptions & QueryOptions & LiveOptions<T> & { readonly from: From },
+  ): InterestFields {
+    const { limits } = this.#parts.connection.server;
+    const { key, where } = options;
+    nameBytes('map', this.name, limits.mapBytesMax);
+    if (key !== undefined) nameBytes('key', key, limits.keyBytesMax);
+    if (key !== undefined && where !== undefined)
+      throw new TidewireError(Code.INVALID, 'A key and a predicate do not go together.');
+    return {
+      map: this.name,
+      key: key ?? '',
+      where: where && checkedPredicate(where, limits.predicateBytesMax),
+      withOld: options.withOld ?? false,
+      maxHz: checkedMaxHz(options.maxHz),
+      from: options.from,
+    };
+  }
+
+  #queryFields(options: FetchOptions<T>): QueryFields {
     const { limits } = this.#parts.connection.server;
     nameBytes('map', this.name, limits.mapBytesMax);
-    if (options.key !== undefined) nameBytes('key', options.key, limits.keyBytesMax);
-    const target = { map: this.name, key: options.key ?? '' };
-    return this.#parts.subscriber.subscribe(target, handler as EventHandler<unknown>, options);
+    return queryFieldsOf(this.name, options, limits);
+  }
+
+  #collect(fields: QueryFields): RowCollection['whole'] {
+    const collection = new RowCollection();
+    this.#parts.querySender.submit(fields, collection);
+    return collection.whole;
   }
 
   #write(
@@ -129,6 +229,12 @@ function checkValue(value: Uint8Array, bytesMax: number): void {
     Code.TOO_LARGE,
     `The value has ${value.length} bytes, limit ${bytesMax}.`,
   );
+}
+
+function checkedMaxHz(maxHz: number | undefined): number {
+  if (maxHz === undefined) return 0;
+  if (Number.isInteger(maxHz) && maxHz >= 1 && maxHz <= MAX_HZ_MAX) return maxHz;
+  throw new TidewireError(Code.INVALID, `A maxHz of ${maxHz} is not 1 to ${MAX_HZ_MAX}, whole.`);
 }
 
 function checkedTtl(ttlMs: number): number {

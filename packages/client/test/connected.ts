@@ -3,6 +3,7 @@ import { Code, packStamp } from '@tidewire/core';
 import { Level, type LimitsSchema, type Operation, type ResultSchema } from '@tidewire/schemas';
 import { type Client, type ClientOptions, connect } from '#lib/client.js';
 import { FakeEnvironment, settled } from './fake-environment.js';
+import type { FakeSocket } from './fake-socket.js';
 
 export interface Connected {
   readonly client: Client;
@@ -21,10 +22,13 @@ export async function connected(
 }
 
 /** The connection is lost and a new one welcomed. */
-export function reconnect(environment: FakeEnvironment): void {
+export function reconnect(
+  environment: FakeEnvironment,
+  welcome: Parameters<FakeSocket['welcome']>[1] = {},
+): void {
   environment.socket.drop();
   environment.pass(10_000);
-  environment.socket.welcome();
+  environment.socket.welcome({}, welcome);
 }
 
 /** A server's answer that the write was applied. */

@@ -7,6 +7,7 @@ import {
   type Operation,
   type ResultSchema,
   ServerFrameSchema,
+  type Welcome,
 } from '@tidewire/schemas';
 import type { Socket } from '#lib/environment.js';
 
@@ -24,7 +25,16 @@ export const LIMITS = {
   heartbeatIntervalMs: 15_000,
   heartbeatTimeoutMs: 40_000,
   driftMsMax: 5000,
+  predicateBytesMax: 8192,
+  predicateNodesMax: 64,
+  predicateDepthMax: 16,
+  queriesMax: 16,
+  queryRowsMax: 10_000,
 } as const;
+
+export const STORE = 99n;
+export const EPOCH = 7n;
+export const SALT: Uint8Array<ArrayBuffer> = Uint8Array.from({ length: 16 }, (_, i) => i);
 
 /** The server's end of a connection, played by a test. */
 export class FakeSocket implements Socket {
@@ -69,15 +79,21 @@ export class FakeSocket implements Socket {
     (this.onopen as ((event: object) => void) | null)?.({});
   }
 
-  welcome(limits: MessageInitShape<typeof LimitsSchema> = {}): void {
+  welcome(
+    limits: MessageInitShape<typeof LimitsSchema> = {},
+    more: Partial<Pick<Welcome, 'epoch' | 'store' | 'salt'>> = {},
+  ): void {
     this.open();
     this.push({
       case: 'welcome',
       value: {
         protocolVersion: 1,
-        epoch: 7n,
+        epoch: EPOCH,
         serverVersion: '9.9.9',
+        store: STORE,
+        salt: SALT,
         limits: { ...LIMITS, ...limits } as MessageInitShape<typeof LimitsSchema>,
+        ...more,
       },
     });
   }

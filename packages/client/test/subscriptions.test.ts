@@ -1,31 +1,10 @@
-import { Code, packStamp } from '@tidewire/core';
-import { EventKind, ValueKind } from '@tidewire/schemas';
+import { Code } from '@tidewire/core';
 import { test } from 'tap';
-import type { EntryEvent } from '#lib/entry.js';
+import type { EntryEvent } from '#lib/event.js';
 import type { Subscription } from '#lib/subscription.js';
 import { connected, reconnect, rejectionOf } from './connected.js';
-import { type FakeEnvironment, settled } from './fake-environment.js';
-
-const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
-
-const PUT = {
-  kind: EventKind.PUT,
-  partition: 85,
-  sequence: 4n,
-  key: 'foo',
-  value: utf8('{"n":1}'),
-  valueKind: ValueKind.JSON,
-  stamp: packStamp(5_000_000, 3),
-  node: 9,
-};
-
-function live(environment: FakeEnvironment, subscriptionId: number, ...topics: number[]): void {
-  environment.socket.push({ case: 'subscribed', value: { subscriptionId, topics } });
-}
-
-function events(environment: FakeEnvironment, topic: number, ...list: object[]): void {
-  environment.socket.push({ case: 'events', value: { topic, events: list } });
-}
+import { settled } from './fake-environment.js';
+import { asked, events, gone, live, progress, put } from './frames.js';
 
 test('CLIENT-40: a subscriber hears puts and removes of its topics, others’ not', async (t) => {
   const { client, environment } = await connected();
@@ -37,14 +16,14 @@ test('CLIENT-40: a subscriber hears puts and removes of its topics, others’ no
   live(environment, 1, 77);
   const subscription = await opening;
   t.match(subscription, { map: 'scores', key: undefined });
-  events(environment, 77, PUT, { ...PUT, kind: EventKind.REMOVE, value: new Uint8Array(0) });
-  events(environment, 78, PUT);
+  events(environment, 77, put('foo', 4), gone('foo', 5));
+  events(environment, 78, put('foo', 6));
   t.equal(heard.length, 2);
   t.match(heard[0], {
     kind: 'put',
     key: 'foo',
-    value: { n: 1 },
-    stamp: { ms: 5_000_000, counter: 3, node: 9 },
+    value: { n: 4 },
+    stamp: { ms: 5_000_000, counter: 4, node: 9 },
     sequence: 4,
     partition: 85,
   });
@@ -65,34 +44,35 @@ test('CLIENT-41: subscriptions may share a topic; after close nothing is deliver
   live(environment, 2, 5, 6);
   const [whole, key] = (await Promise.all(opening)) as [Subscription, Subscription];
   t.equal(key.key, 'foo');
-  events(environment, 5, PUT);
-  events(environment, 6, PUT);
+  events(environment, 5, put('foo', 1));
+  events(environment, 6, put('foo', 2));
   t.same(heard, ['map', 'key', 'key']);
   key.close();
   key.close();
   t.match(environment.socket.bodies('unsubscribe'), [{ value: { subscriptionId: 2 } }]);
   t.equal(environment.socket.bodies('unsubscribe').length, 1);
-  events(environment, 5, PUT);
+  events(environment, 5, put('foo', 3));
   whole.close();
-  events(environment, 5, PUT);
+  events(environment, 5, put('foo', 4));
   t.same(heard, ['map', 'key', 'key', 'map']);
 });
 
-test('CLIENT-42: after a lost connection subscriptions are renewed and their gap is told', async (t) => {
+test('CLIENT-42: after a lost connection subscriptions are asked for again, with new topics', async (t) => {
   const { client, environment } = await connected();
   const heard: string[] = [];
   const onGap = (): number => heard.push('gap');
-  const opening = client.map('m').subscribe(() => heard.push('event'), { onGap });
+  const opening = client.map('m').subscribe(({ key }) => heard.push(key), { onGap });
   await settled();
   live(environment, 1, 5);
   await opening;
+  progress(environment, { 85: 3 });
   reconnect(environment);
-  t.match(environment.socket.bodies('subscribe'), [{ value: { subscriptionId: 1, map: 'm' } }]);
-  events(environment, 5, PUT);
+  t.match(asked(environment), [{ subscriptionId: 1, map: 'm' }]);
+  events(environment, 5, put('old topic', 4));
   t.same(heard, [], 'the topics of the earlier connection mean nothing');
   live(environment, 1, 9);
-  events(environment, 9, PUT);
-  t.same(heard, ['gap', 'event']);
+  events(environment, 9, put('new topic', 4));
+  t.same(heard, ['new topic']);
 });
 
 test('CLIENT-43: a refused subscription rejects; a refused renewal ends it or is tried again', async (t) => {
@@ -150,7 +130,7 @@ test('CLIENT-45: what a handler throws is reported, and the others still hear th
   live(environment, 1, 5);
   live(environment, 2, 5);
   await Promise.all(opening);
-  events(environment, 5, PUT);
+  events(environment, 5, put('foo', 1));
   t.same([environment.reported, heard], [[trouble], ['foo']]);
   client.close();
   t.match(ends, [{ code: Code.UNAVAILABLE }]);

@@ -20,6 +20,8 @@ export const MAX_HZ_MAX = 1000;
 
 // Predicates and queries.
 export const PREDICATE_BYTES_MAX: number = 8 * 1024;
+/** Of its text form, in UTF-16 units: more than any predicate within the other limits takes. */
+export const PREDICATE_TEXT_MAX: number = 4 * PREDICATE_BYTES_MAX;
 export const PREDICATE_NODES_MAX = 64;
 export const PREDICATE_DEPTH_MAX = 16;
 export const PREDICATE_LITERALS_MAX = 256;
@@ -38,8 +40,12 @@ export const QUERY_BYTES_MAX: number = 16 * 1024 * 1024;
 // Catching up.
 /** Slices and rows are cut at about this length. */
 export const SLICE_BYTES: number = 32 * 1024;
-/** What a stream may send before its connection has taken some of it. */
-export const STREAM_CREDIT_BYTES: number = 128 * 1024;
+/** What a worker may send of a stream before its connection has taken some of it. */
+export const STREAM_CREDIT_BYTES: number = 32 * 1024;
+/** Streams of one connection that run at one time, of catch-ups and of queries each. */
+export const SESSION_STREAMS_MAX = 2;
+/** Connections whose streams run at one time; one that does not read is not counted. */
+export const STREAMING_SESSIONS_MAX = 512;
 /** Time between two TICKs, and between two Progress frames. */
 export const TICK_INTERVAL_MS = 100;
 export const PROGRESS_INTERVAL_MS = 1000;
@@ -53,8 +59,19 @@ export const HEARTBEAT_INTERVAL_MS = 15_000;
 export const HEARTBEAT_TIMEOUT_MS = 40_000;
 export const SESSION_SOFT_BYTES: number = 256 * 1024;
 export const SESSION_HARD_BYTES: number = 4 * 1024 * 1024;
+/** Streams go on, and a slow consumer catches up, when no more than this is unsent. */
+export const SESSION_DRAINED_BYTES: number = SESSION_SOFT_BYTES / 4;
+/** Every subscriber is looked at while so much is published. */
+export const LAG_LOOK_BYTES: number = 1024 * 1024;
 /** A slow consumer may read this long what was sent before it is closed. */
 export const SLOW_CLOSE_MS = 5000;
+/** For the HTTP request of a newcomer, and for its headers. */
+export const HANDSHAKE_MS_MAX = 10_000;
+export const HANDSHAKE_BYTES_MAX: number = 16 * 1024;
+/** Fragments of a message, and pieces in which a frame may arrive. */
+export const MESSAGE_PARTS_MAX = 4096;
+/** Bytes written to a socket in one turn before they are handed to the system. */
+export const GATHER_BYTES: number = 64 * 1024;
 /** Beyond this much unsent, a result with a value is OVERLOADED instead. */
 export const SESSION_ANSWER_BYTES_MAX: number = 2 * 1024 * 1024;
 /** Results up to this length always fit; longer ones carry a value. */
@@ -64,14 +81,20 @@ export const RETRY_AFTER_MS = 50;
 // What a client library keeps while the connection is away or its window is full.
 export const CLIENT_QUEUE_OPERATIONS_MAX = 16_384;
 export const CLIENT_QUEUE_BYTES_MAX: number = 64 * 1024 * 1024;
+export const CLIENT_QUEUE_QUERIES_MAX = 1024;
+/** Rows that have come and were not taken yet. */
+export const CLIENT_ROWS_BYTES_MAX: number = 64 * 1024 * 1024;
 
 // Turns of the gateway.
 /** Records taken from one outbound ring before the others get their turn. */
 export const OUTBOUND_RECORDS_A_TURN = 4096;
 /** Frames put together at one time, each in a buffer of FRAME_BUFFER_BYTES. */
 export const FRAME_BUFFERS_MAX = 256;
-export const FRAME_BUFFER_BYTES: number = 64 * 1024;
-/** Interests not yet told to a worker. */
+export const FRAME_BUFFER_BYTES: number = 72 * 1024;
+/** Latest events held back of one topic, and of all; what is beyond goes out early. */
+export const CONFLATED_TOPIC_BYTES_MAX: number = 1024 * 1024;
+export const CONFLATED_BYTES_MAX: number = 64 * 1024 * 1024;
+/** Control records not yet told to a worker. */
 export const CONTROL_BACKLOG_MAX = 65_536;
 
 // Time.
@@ -92,6 +115,25 @@ export const JOURNAL_ENTRIES = 2048;
 export const ARENA_BYTES_MAX: number = 4 * 1024 ** 3 - 64 * 1024;
 export const ARENA_BYTES_MIN: number = 16 * 1024 * 1024;
 
+// Updates that may be sent again.
+/** Effects that one worker remembers. */
+export const EFFECTS_MAX = 65_536;
+/** Of an effect's value; a longer one is not repeated, only that it was applied. */
+export const EFFECT_VALUE_BYTES_MAX = 64;
+/** How long the effects of a closed session are remembered. */
+export const EFFECTS_KEPT_MS = 60_000;
+export const RESUME_TOKEN_BYTES = 16;
+/** Remembered at one time, of sessions that have closed too. */
+export const RESUME_TOKENS_MAX = 131_072;
+
+// Workers that die.
+/** A worker that takes no turn for so long is ended; every turn is bounded far below. */
+export const WORKER_HANG_MS = 5000;
+/** Starts of one worker without a request done in between, after which it is given up. */
+export const RESTARTS_FRUITLESS_MAX = 8;
+export const RESTART_BACKOFF_MIN_MS = 10;
+export const RESTART_BACKOFF_MAX_MS = 1000;
+
 // Write-behind.
 export const FLUSH_INTERVAL_MS = 100;
 export const FLUSH_RECORDS = 1000;
@@ -100,6 +142,8 @@ export const BATCH_BYTES_MAX: number = 16 * 1024 * 1024;
 export const BACKOFF_MIN_MS = 50;
 export const BACKOFF_MAX_MS = 2000;
 export const PROBE_INTERVAL_MS = 1000;
+/** Time between two writes of how far partitions have been flushed. */
+export const BASES_INTERVAL_MS = 1000;
 export const RECOVERY_GROUP_RECORDS = 2000;
 
 // The database.
@@ -119,12 +163,24 @@ assert(
   'the largest operation fits a ring record',
 );
 assert(
+  8 * PREDICATES_A_MAP_MAX + 10 * (KEY_BYTES_MAX + 2 * VALUE_BYTES_MAX + 4096) <= RING_BYTES / 2,
+  'what one change is to all predicates, each with and without the value before, fits a ring',
+);
+assert(
   FRAME_BYTES_MAX >= VALUE_BYTES_MAX + KEY_BYTES_MAX + MAP_BYTES_MAX + 64,
   'a put fits a frame',
 );
 assert(FRAME_BYTES_MAX < TRANSPORT_FRAME_BYTES_MAX, 'a frame too long is refused by name');
-assert(KEY_BYTES_MAX + VALUE_BYTES_MAX + 512 <= FRAME_BUFFER_BYTES, 'an event fits a frame');
-assert(SESSION_SOFT_BYTES < SESSION_HARD_BYTES, 'events stop before the connection is closed');
+assert(KEY_BYTES_MAX + 2 * VALUE_BYTES_MAX + 512 <= FRAME_BUFFER_BYTES, 'an event fits a frame');
+assert(
+  SESSION_SOFT_BYTES + 2 * LAG_LOOK_BYTES + FRAME_BUFFER_BYTES < SESSION_HARD_BYTES,
+  'events stop before the connection is closed',
+);
+assert(
+  SESSION_DRAINED_BYTES + SESSION_STREAMS_MAX * (STREAM_CREDIT_BYTES + SLICE_BYTES) <=
+    SESSION_SOFT_BYTES,
+  'catching up alone makes nobody lag',
+);
 assert(
   SESSION_ANSWER_BYTES_MAX + IN_FLIGHT_MAX * RESULT_SHORT_BYTES + SESSION_SOFT_BYTES <
     SESSION_HARD_BYTES,

@@ -1,3 +1,4 @@
+export * as EffectLayout from './memory/effect.js';
 export * from './memory/lanes.js';
 export * from './memory/map-table.js';
 export * from './memory/messages.js';
@@ -10,8 +11,12 @@ export * from './ring/doorbell.js';
 export * from './ring/ring-consumer.js';
 export * from './ring/ring-layout.js';
 export * from './ring/ring-producer.js';
+export * from './wire/event-writer.js';
 export * from './wire/frame-fault.js';
+export * from './wire/frame-head.js';
 export * from './wire/frame-reader.js';
 export * from './wire/frame-writer.js';
+export { NO_RECORD } from './wire/record-fields.js';
+export * from './wire/slice-writer.js';
 export * from './wire/utf8.js';
 export * from './wire/wire-bytes.js';

@@ -4,6 +4,7 @@ import {
   AckLevel,
   ClientFrameSchema,
   Code,
+  EventKind,
   Level,
   OperationKind,
   ServerFrameSchema,
@@ -14,15 +15,19 @@ import { bytesToWords } from '#lib/memory/lanes.js';
 import { Operation, RequestKind } from '#lib/memory/messages.js';
 import * as Layout from '#lib/memory/record-layout.js';
 import { hashOf, partitionOf } from '#lib/partition-hash.js';
+import { canonicalPredicate } from '#lib/query/canonical.js';
+import { encodePredicate } from '#lib/query/predicate-codec.js';
+import { parsePredicate } from '#lib/query/predicate-text.js';
 import { DATA, ringBufferBytes, TAIL } from '#lib/ring/ring-layout.js';
 import { RingProducer } from '#lib/ring/ring-producer.js';
+import { writeEvent } from '#lib/wire/event-writer.js';
 import {
   FRAME_HEAD_BYTES_MAX,
-  writeEvent,
   writeEventsHead,
   writeResult,
   writeResultsHead,
 } from '#lib/wire/frame-writer.js';
+import { NO_RECORD } from '#lib/wire/record-fields.js';
 import { readFrame } from './frame-oracle.js';
 import { type RecordFields, recordImage } from './record-image.js';
 
@@ -100,7 +105,8 @@ t.test('WIRE-21: the result of the page is the result on the wire', async (t) =>
 t.test('WIRE-21: the event of the page is the event on the wire', async (t) => {
   const { words, wordBytes, record: at } = recordImage(record);
   const buffer = new Uint8Array(200);
-  const end = writeEvent(buffer, FRAME_HEAD_BYTES_MAX, words, wordBytes, at);
+  const event = { kind: EventKind.PUT, record: at, old: NO_RECORD };
+  const end = writeEvent(buffer, FRAME_HEAD_BYTES_MAX, event, words, wordBytes);
   const start = writeEventsHead(buffer, FRAME_HEAD_BYTES_MAX, end, TOPIC, MS, 4);
   const bytes = buffer.subarray(start, end);
   t.equal(bytesUnder('wire-frame.md', 'Its event'), hexOf(bytes));
@@ -139,4 +145,10 @@ t.test('RING-12: the record image of the page is the one in memory', async (t) =
   image[Layout.MAP_COUNTER] = (1 << 16) | 2; // the page's map has id 1
   const inMemory = Array.from(image, (word) => (word >>> 0).toString(16).padStart(8, '0'));
   t.equal(bytesUnder('record-layout.md', 'A record'), inMemory.join(''));
+});
+
+t.test('PRED-33: the predicate of the page is the one on the wire', async (t) => {
+  const predicate = parsePredicate("population > 1000000 and tags contains 'sea'");
+  const bytes = encodePredicate(canonicalPredicate(predicate));
+  t.equal(bytesUnder('predicate.md', 'Worked example'), hexOf(bytes));
 });

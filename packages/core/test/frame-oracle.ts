@@ -45,6 +45,11 @@ function currentOperation(bytes: Uint8Array): FrameReading['operations'][number]
     ackLevel: reader.ackLevel,
     returnWinner: reader.returnWinner,
     whileConnected: reader.whileConnected,
+    ifAbsent: reader.ifAbsent,
+    ifStamp: (BigInt(reader.ifStampHigh >>> 0) << 32n) | BigInt(reader.ifStampLow >>> 0),
+    ifNode: reader.ifNode,
+    keep: reader.keep,
+    firstEpoch: reader.firstEpoch,
   };
 }
 
@@ -81,13 +86,18 @@ export function readingOf(frame: ClientFrame, text: BufferEncoding): FrameReadin
       ackLevel: operation.ackLevel,
       returnWinner: operation.returnWinner,
       whileConnected: operation.whileConnected,
+      ifAbsent: operation.ifAbsent,
+      ifStamp: operation.ifStamp,
+      ifNode: operation.ifNode,
+      keep: operation.keep,
+      firstEpoch: Number(operation.firstEpoch < MAX_SAFE ? operation.firstEpoch : MAX_SAFE),
     })),
   };
 }
 
-const OPERATION_WIRE_TYPES = wireTypes([0, 0, 2, 2, 2, 0, 1, 0, 0, 0, 0, 0]);
+const OPERATION_WIRE_TYPES = wireTypes([0, 0, 2, 2, 2, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1]);
 const FRAME_WIRE_TYPES = wireTypes([1, 2, 2, 2, 2, 2, 2, 2]);
-const OPERATIONS_WIRE_TYPES = wireTypes([2]);
+const OPERATIONS_WIRE_TYPES = wireTypes([2, 0]);
 
 function wireTypes(types: number[]): Map<number, number> {
   return new Map(types.map((type, index) => [index + 1, type]));
@@ -107,7 +117,8 @@ export function isStrictlyValid(bytes: Uint8Array): boolean {
       bodies++;
       if (field !== ClientBody.OPERATIONS) return;
       const start = source.pos;
-      walk(source, end, OPERATIONS_WIRE_TYPES, (_, operationEnd) => {
+      walk(source, end, OPERATIONS_WIRE_TYPES, (field, operationEnd) => {
+        if (field !== 1) return;
         operations++;
         const operationStart = source.pos;
         walk(source, operationEnd, OPERATION_WIRE_TYPES, () => {});

@@ -43,7 +43,7 @@ const REFUSED: readonly [string, string, FrameFault][] = [
   ['WIRE-6: a key beyond its operation', '1a060a0222020000', FrameFault.TRUNCATED],
   ['WIRE-6: a number beyond its operation', '1a050a02088000', FrameFault.TRUNCATED],
   ['WIRE-6: a stamp beyond its operation', '1a0b0a02390102030405060708', FrameFault.TRUNCATED],
-  ['WIRE-6: an unknown field beyond its operation', '1a070a026d00000000', FrameFault.TRUNCATED],
+  ['WIRE-6: an unknown field beyond its operation', '1a080a039501000000', FrameFault.TRUNCATED],
   ['WIRE-6: a length of more than 32 bits', '1a8180808010', FrameFault.TRUNCATED],
   ['WIRE-7: a number of 11 bytes', '1a0e0a0c088080808080808080808000', FrameFault.VARINT],
   ['WIRE-7: an unknown number of 11 bytes', '48808080808080808080800022', FrameFault.VARINT],

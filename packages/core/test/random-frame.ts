@@ -57,6 +57,11 @@ function randomOperation(random: SeededRandom): MessageInitShape<typeof Operatio
     ackLevel: random.below(3),
     returnWinner: random.chance(50),
     whileConnected: random.chance(50),
+    ifAbsent: random.chance(50),
+    ifStamp: randomLong(random),
+    ifNode: random.pick(WORDS),
+    keep: random.pick(WORDS),
+    firstEpoch: randomLong(random),
   };
 }
 
@@ -83,9 +88,10 @@ export function oddFrame(random: SeededRandom): Uint8Array {
 function oddOperation(random: SeededRandom): Uint8Array {
   const writer = new BinaryWriter();
   for (let count = random.below(16); count > 0; count--) {
-    const field = 1 + random.below(13);
-    if (field === 13) writeUnknown(writer, random);
-    else if (field === 7) writer.tag(field, WireType.Bit64).fixed64(randomLong(random));
+    const field = 1 + random.below(18);
+    if (field === 18) writeUnknown(writer, random);
+    else if (field === 7 || field === 14 || field === 17)
+      writer.tag(field, WireType.Bit64).fixed64(randomLong(random));
     else if (field >= 3 && field <= 5)
       writer.tag(field, WireType.LengthDelimited).string(random.pick(TEXTS));
     else writeOddVarint(writer.tag(field, WireType.Varint), random);
@@ -104,7 +110,7 @@ function writeOddVarint(writer: BinaryWriter, random: SeededRandom): void {
 }
 
 function writeUnknown(writer: BinaryWriter, random: SeededRandom): void {
-  const field = random.pick([13, 16, 500, 2 ** 29 - 1]);
+  const field = random.pick([18, 32, 500, 2 ** 29 - 1]);
   switch (random.below(4)) {
     case 0:
       writeOddVarint(writer.tag(field, WireType.Varint), random);

@@ -1,4 +1,6 @@
 import { assert, CONNECTIONS_MAX, HELLO_DEADLINE_MS } from '@tidewire/core';
+import { NO_BYTES } from './interest.js';
+import { NO_CURSOR } from './resume.js';
 import type { Session } from './session.js';
 import type { Connection } from './transport.js';
 
@@ -28,9 +30,16 @@ export class ConnectionManager {
       connection,
       helloDeadlineMs: elapsedMs + HELLO_DEADLINE_MS,
       node: 0,
+      salt: NO_BYTES,
+      token: NO_BYTES,
+      isResumed: false,
+      resumption: NO_CURSOR,
       inFlight: 0,
       subscriptions: new Map(),
-      joining: new Map(),
+      queries: new Map(),
+      isLagging: false,
+      isOnProgress: false,
+      told: undefined,
       isClosing: false,
       isClosed: false,
       answers: undefined,

@@ -12,8 +12,13 @@ import {
   IN_FLIGHT_MAX,
   KEY_BYTES_MAX,
   MAP_BYTES_MAX,
+  PREDICATE_BYTES_MAX,
+  PREDICATE_DEPTH_MAX,
+  PREDICATE_NODES_MAX,
   PROTOCOL_VERSION,
   packStamp,
+  QUERIES_MAX,
+  QUERY_ROWS_MAX,
   SUBSCRIPTIONS_MAX,
   VALUE_BYTES_MAX,
 } from '@tidewire/core';
@@ -24,6 +29,7 @@ import {
   type ServerFrame,
   ServerFrameSchema,
 } from '@tidewire/schemas';
+import type { Refusal } from './refusal.js';
 
 const LIMITS: MessageInitShape<typeof LimitsSchema> = {
   frameBytesMax: FRAME_BYTES_MAX,
@@ -36,6 +42,11 @@ const LIMITS: MessageInitShape<typeof LimitsSchema> = {
   heartbeatIntervalMs: HEARTBEAT_INTERVAL_MS,
   heartbeatTimeoutMs: HEARTBEAT_TIMEOUT_MS,
   driftMsMax: DRIFT_MS_MAX,
+  predicateBytesMax: PREDICATE_BYTES_MAX,
+  predicateNodesMax: PREDICATE_NODES_MAX,
+  predicateDepthMax: PREDICATE_DEPTH_MAX,
+  queriesMax: QUERIES_MAX,
+  queryRowsMax: QUERY_ROWS_MAX,
 };
 
 /**
@@ -43,8 +54,9 @@ const LIMITS: MessageInitShape<typeof LimitsSchema> = {
  */
 export class ControlFrames {
   readonly #clock: HybridLogicalClock;
-  /** The server's start number, once it is known. */
+  /** The server's start number, and the number of its database, once they are known. */
   epoch = 0;
+  store = 0n;
   readonly #version: string;
 
   constructor(options: { clock: HybridLogicalClock; version: string }) {
@@ -61,7 +73,8 @@ export class ControlFrames {
     }
   }
 
-  welcome(): Uint8Array {
+  /** `salt`: random, of this session alone. */
+  welcome(salt: Uint8Array): Uint8Array {
     return this.#frame({
       case: 'welcome',
       value: {
@@ -69,6 +82,8 @@ export class ControlFrames {
         epoch: BigInt(this.epoch),
         serverVersion: this.#version,
         limits: LIMITS,
+        store: this.store,
+        salt,
       },
     });
   }
@@ -79,6 +94,30 @@ export class ControlFrames {
 
   unsubscribed(subscriptionId: number): Uint8Array {
     return this.#frame({ case: 'unsubscribed', value: { subscriptionId } });
+  }
+
+  lag(isLagging: boolean): Uint8Array {
+    return this.#frame({ case: 'lag', value: { isLagging } });
+  }
+
+  /** Of these partitions; `sequences` has all. */
+  progress(partitions: readonly number[], sequences: Float64Array): Uint8Array {
+    const delivered = partitions.map((partition) => ({
+      partition,
+      sequence: BigInt(sequences[partition]),
+    }));
+    return this.#frame({ case: 'progress', value: { epoch: BigInt(this.epoch), delivered } });
+  }
+
+  /** The last of a query's answer. */
+  rowsDone(requestId: number, count: number): Uint8Array {
+    const value = { requestId, isDone: true, count: BigInt(count) };
+    return this.#frame({ case: 'rows', value });
+  }
+
+  rowsRefused(requestId: number, { code, detail, retryAfterMs }: Refusal): Uint8Array {
+    const value = { requestId, isDone: true, refusal: code, detail, retryAfterMs };
+    return this.#frame({ case: 'rows', value });
   }
 
   pong(token: bigint): Uint8Array {

@@ -20,6 +20,10 @@ export class FrameBuffer {
     this.end = copyBytes(source, offset, length, this.bytes, at);
     return at;
   }
+
+  clear(): void {
+    this.end = this.start;
+  }
 }
 
 /** The frame buffers of one purpose: FRAME_BUFFERS_MAX of them, made when first needed. */
@@ -41,7 +45,7 @@ export class FrameBufferPool {
   }
 
   give(buffer: FrameBuffer): void {
-    buffer.end = buffer.start;
+    buffer.clear();
     this.#free.push(buffer);
   }
 }

@@ -8,7 +8,7 @@ const POLL_US = 50;
  * ten answers costs hardly more than one with a single answer.
  */
 const HOLD_US = 50;
-/** Deadlines are checked at least this often. */
+/** A turn is due at least this often. */
 const SLEEP_MS_MAX = 100;
 
 /**
@@ -71,7 +71,8 @@ export class GatewayLoop {
   async #rest(): Promise<void> {
     const sleep = ++this.#sleep;
     this.#isAsleep = true;
-    await this.#doorbell.sleepAsync(() => this.#gateway.hasWork(), SLEEP_MS_MAX);
+    const sleepMs = Math.min(SLEEP_MS_MAX, Math.ceil(this.#gateway.msLeft()));
+    await this.#doorbell.sleepAsync(() => this.#gateway.hasWork(), sleepMs);
     if (sleep !== this.#sleep) return;
     this.#isAsleep = false;
     this.wake();

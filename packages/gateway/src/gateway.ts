@@ -4,11 +4,6 @@ import {
   closeCodeOf,
   FRAME_BYTES_MAX,
   type HybridLogicalClock,
-  KEY_BYTES_MAX,
-  MAP_BYTES_MAX,
-  NODE_MAX,
-  PROTOCOL_VERSION,
-  RETRY_AFTER_MS,
   Receipt,
 } from '@tidewire/core';
 import {
@@ -16,23 +11,29 @@ import {
   FRAME_FAULT_SENTENCES,
   FrameFault,
   FrameReader,
-  isCleanUtf8,
-  MAPS_FULL,
   MapTable,
   type SharedMemory,
 } from '@tidewire/core/threads';
-import type { Hello, Subscribe, Unsubscribe } from '@tidewire/schemas';
 import { AnswerBatch } from './answer-batch.js';
 import { ConnectionManager } from './connection-manager.js';
 import { ControlFrames } from './control-frames.js';
-import { EventBus } from './event-bus.js';
-import { interestIn } from './interest.js';
+import { ControlIntake } from './control-intake.js';
+import { forgetSessionRecord } from './control-records.js';
 import { OperationIntake } from './operation-intake.js';
 import { OutboundReader } from './outbound-reader.js';
 import { PartitionService } from './partition-service.js';
+import { QueryDesk } from './query-desk.js';
+import type { ServerStart } from './resume.js';
+import { ResumeTokens } from './resume-tokens.js';
 import type { Session } from './session.js';
+import { StreamDesk } from './stream-desk.js';
+import { type SubscriptionCounts, SubscriptionService } from './subscription-service.js';
 import { type Connection, type HttpAnswer, Sent, type TransportHandlers } from './transport.js';
 import type { TurnTime } from './turn-time.js';
+import { WorkerRequests } from './worker-requests.js';
+
+/** How often a connection is looked at that had not read what was sent to it. */
+const WATCH_MS = 2;
 
 export interface GatewayOptions {
   readonly memory: SharedMemory;
@@ -41,6 +42,8 @@ export interface GatewayOptions {
   /** Of the stamps that the server gives to operations without one. */
   readonly node: number;
   readonly version: string;
+  /** So many random bytes, which nobody can guess. */
+  readonly random: (count: number) => Uint8Array;
   readonly publish: (topic: number, bytes: Uint8Array) => void;
   readonly http: (path: string, isLocal: boolean) => HttpAnswer;
   /** A frame has been taken: a turn is due. */
@@ -56,15 +59,21 @@ export class Gateway implements TransportHandlers<Session> {
   readonly #time: TurnTime;
   readonly #http: GatewayOptions['http'];
   readonly #onWork: () => void;
-  readonly #mapTable: MapTable;
   readonly #reader: FrameReader = new FrameReader();
   readonly #connections: ConnectionManager = new ConnectionManager();
   readonly #partitions: PartitionService;
+  readonly #requests: WorkerRequests;
   readonly #answers: AnswerBatch;
-  readonly #events: EventBus;
+  readonly #subscriptions: SubscriptionService;
+  readonly #queryStreams: StreamDesk;
+  readonly #queries: QueryDesk;
+  readonly #tokens: ResumeTokens = new ResumeTokens();
   readonly #intake: OperationIntake;
   readonly #control: ControlFrames;
   readonly #outbound: readonly OutboundReader[];
+  readonly #controlIntake: ControlIntake;
+  /** Recovery has ended. */
+  #isStarted = false;
   #isOpen = false;
 
   constructor(options: GatewayOptions) {
@@ -73,17 +82,39 @@ export class Gateway implements TransportHandlers<Session> {
     this.#time = options.time;
     this.#http = options.http;
     this.#onWork = options.onWork;
-    this.#mapTable = new MapTable(memory.mapTable);
+    const mapTable = new MapTable(memory.mapTable);
     this.#control = new ControlFrames(options);
-    this.#partitions = new PartitionService(memory, this.#mapTable);
+    this.#partitions = new PartitionService(memory, mapTable);
+    this.#requests = new WorkerRequests(this.#partitions.owners);
     this.#answers = new AnswerBatch({ clock, onDropped: (session) => this.onDropped(session) });
-    this.#events = new EventBus({
+    let streams = 0;
+    const nextStream = (): number => (streams = (streams + 1) | 0);
+    const parts = {
+      mapTable,
       partitions: this.#partitions,
-      clock,
+      requests: this.#requests,
+      control: this.#control,
+      send: (session: Session, bytes: Uint8Array) => this.#send(session, bytes),
+    };
+    this.#subscriptions = new SubscriptionService({
+      ...options,
+      ...parts,
+      nextStream,
       beforePublish: () => this.#answers.flush(),
-      publish: options.publish,
-      onLive: (session, subscriptionId, topic) =>
-        this.#send(session, this.#control.subscribed(subscriptionId, topic)),
+    });
+    this.#queryStreams = new StreamDesk({ requests: this.#requests, nextNumber: nextStream });
+    this.#queries = new QueryDesk({
+      ...parts,
+      streams: this.#queryStreams,
+      clock,
+      time: options.time,
+    });
+    this.#controlIntake = new ControlIntake({
+      ...parts,
+      subscriptions: this.#subscriptions,
+      queries: this.#queries,
+      random: options.random,
+      resume: (session, token) => this.#resume(session, token),
     });
     this.#intake = new OperationIntake({
       reader: this.#reader,
@@ -96,7 +127,8 @@ export class Gateway implements TransportHandlers<Session> {
       (worker) =>
         new OutboundReader(worker, {
           answers: this.#answers,
-          events: this.#events,
+          subscriptions: this.#subscriptions,
+          queries: this.#queryStreams,
           connections: this.#connections,
         }),
     );
@@ -106,8 +138,13 @@ export class Gateway implements TransportHandlers<Session> {
     return this.#connections.count;
   }
 
-  get subscribedTopics(): number {
-    return this.#events.topicCount;
+  /** Sessions with a query under way. */
+  get querying(): number {
+    return this.#queryStreams.sessions;
+  }
+
+  get subscriptionCounts(): SubscriptionCounts {
+    return this.#subscriptions.counts;
   }
 
   /** Operations that workers have not answered yet. */
@@ -121,8 +158,10 @@ export class Gateway implements TransportHandlers<Session> {
   }
 
   /** Recovery has ended: lets connections in. */
-  open(epoch: number): void {
-    this.#control.epoch = epoch;
+  open(start: ServerStart): void {
+    this.#controlIntake.open(start);
+    this.#partitions.epoch = start.epoch;
+    this.#isStarted = true;
     this.#isOpen = true;
   }
 
@@ -130,6 +169,7 @@ export class Gateway implements TransportHandlers<Session> {
   drain(): void {
     this.#isOpen = false;
     this.#intake.isDraining = true;
+    this.#queries.isDraining = true;
   }
 
   /** Closes every session and says why. */
@@ -140,7 +180,8 @@ export class Gateway implements TransportHandlers<Session> {
 
   /** A worker has been started for the `start`-th time. Call before it runs, the first time too. */
   onWorkerStart(worker: number, start: number): void {
-    this.#events.onWorkerStart(worker, start);
+    this.#subscriptions.onWorkerStart(worker, start);
+    this.#queryStreams.onWorkerStart(worker);
     this.#onWork();
   }
 
@@ -148,19 +189,21 @@ export class Gateway implements TransportHandlers<Session> {
   doWork(): number {
     this.#time.refresh();
     const elapsedMs = this.#time.elapsedMs();
-    let work = this.#events.sendInterests() + this.#partitions.publish();
+    let work = this.#requests.sendOwed() + this.#subscriptions.introduce();
+    work += this.#partitions.publish();
     for (const reader of this.#outbound) {
       const answered = reader.drain(elapsedMs);
       this.#intake.outstanding -= answered;
       work += answered + reader.releasePending(elapsedMs);
     }
-    return work;
+    if (!this.#isStarted) return work;
+    return work + this.#subscriptions.doWork() + this.#queryStreams.doWork();
   }
 
   /** Sends the answers and events of the turns since the last call. */
   flush(): void {
     if (this.#clock.ms < this.#time.nowMs) this.#clock.tick();
-    this.#events.flush();
+    this.#subscriptions.flush();
     this.#answers.flush();
   }
 
@@ -168,10 +211,19 @@ export class Gateway implements TransportHandlers<Session> {
     return this.#outbound.some((reader) => reader.hasWork());
   }
 
+  /** Milliseconds until a turn may be due that nobody asks for. */
+  msLeft(): number {
+    const isWatching = this.#subscriptions.isWatching || this.#queryStreams.isWatching;
+    return Math.min(this.#subscriptions.msLeft(), isWatching ? WATCH_MS : Number.POSITIVE_INFINITY);
+  }
+
   /** Closes sessions that have not said Hello in time; call several times a second. */
   checkDeadlines(): void {
     for (const session of this.#connections.takeOverdue(this.#time.elapsedMs()))
       this.#refuseSession(session, Code.UNAUTHENTICATED, 'No Hello came in time.');
+    for (const token of this.#tokens.takeExpired(this.#time.elapsedMs()))
+      for (let worker = 0; worker < this.#requests.workers; worker++)
+        this.#requests.send(worker, forgetSessionRecord(token));
   }
 
   onUpgrade(): boolean {
@@ -214,14 +266,17 @@ export class Gateway implements TransportHandlers<Session> {
   onDropped(session: Session): void {
     if (session.isClosing) return;
     session.isClosing = true;
-    this.#events.forget(session);
+    this.#subscriptions.forget(session);
+    this.#queries.forget(session);
     session.connection.close(closeCodeOf(Code.SLOW_CONSUMER), CODE_SENTENCES[Code.SLOW_CONSUMER]);
   }
 
   onClose(session: Session): void {
     session.isClosing = true;
-    this.#events.forget(session);
+    this.#subscriptions.forget(session);
+    this.#queries.forget(session);
     this.#connections.close(session);
+    this.#tokens.release(session, this.#time.elapsedMs());
     this.#onWork();
   }
 
@@ -238,56 +293,15 @@ export class Gateway implements TransportHandlers<Session> {
   }
 
   #onControl(session: Session, bytes: Uint8Array): void {
-    const body = this.#control.read(bytes);
-    switch (body?.case) {
-      case 'hello':
-        return this.#onHello(session, body.value);
-      case 'subscribe':
-        return this.#onSubscribe(session, body.value);
-      case 'unsubscribe':
-        return this.#onUnsubscribe(session, body.value);
-      case 'ping':
-        return this.#send(session, this.#control.pong(body.value.token));
-      default:
-        return this.#refuseSession(session, Code.INVALID);
-    }
+    const refusal = this.#controlIntake.take(session, bytes);
+    if (refusal !== undefined) this.#refuseSession(session, refusal.code, refusal.detail);
   }
 
-  #onHello(session: Session, hello: Hello): void {
-    if (session.node !== 0) return this.#refuseSession(session, Code.INVALID, 'Hello came twice.');
-    if (hello.protocolVersion !== PROTOCOL_VERSION) {
-      const detail = `This server speaks protocol version ${PROTOCOL_VERSION}.`;
-      return this.#refuseSession(session, Code.INVALID, detail);
-    }
-    if (hello.node < 1 || hello.node > NODE_MAX)
-      return this.#refuseSession(session, Code.INVALID, `A node is from 1 to ${NODE_MAX}.`);
-    session.node = hello.node;
-    this.#send(session, this.#control.welcome());
-  }
-
-  #onSubscribe(session: Session, subscribe: Subscribe): void {
-    const code = this.#subscribe(session, subscribe);
-    if (code === Code.UNSPECIFIED) return;
-    const { subscriptionId } = subscribe;
-    const retryAfterMs = code === Code.OVERLOADED ? RETRY_AFTER_MS : 0;
-    this.#send(session, this.#control.error(code, { subscriptionId, retryAfterMs }));
-  }
-
-  #subscribe(session: Session, subscribe: Subscribe): Code {
-    const map = new TextEncoder().encode(subscribe.map);
-    const key = new TextEncoder().encode(subscribe.key);
-    if (map.length > MAP_BYTES_MAX || key.length > KEY_BYTES_MAX) return Code.TOO_LARGE;
-    if (map.length === 0 || subscribe.subscriptionId === 0) return Code.INVALID;
-    if (!isCleanUtf8(map, 0, map.length) || !isCleanUtf8(key, 0, key.length)) return Code.INVALID;
-    const mapId = this.#mapTable.register(map, 0, map.length);
-    if (mapId === MAPS_FULL) return Code.TOO_LARGE;
-    return this.#events.subscribe(session, subscribe.subscriptionId, interestIn(mapId, key));
-  }
-
-  #onUnsubscribe(session: Session, { subscriptionId }: Unsubscribe): void {
-    if (this.#events.unsubscribe(session, subscriptionId))
-      this.#send(session, this.#control.unsubscribed(subscriptionId));
-    else this.#send(session, this.#control.error(Code.INVALID, { subscriptionId }));
+  /** What the earlier connection still sends is not taken: it may have been sent again. */
+  #resume(session: Session, token: Uint8Array): void {
+    const earlier = this.#tokens.adopt(session, token);
+    if (earlier !== undefined && !earlier.isClosing)
+      this.#refuseSession(earlier, Code.UNAVAILABLE, 'A later connection continues this session.');
   }
 
   #refuseSession(session: Session, code: Code, detail: string = CODE_SENTENCES[code]): void {

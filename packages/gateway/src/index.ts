@@ -1,5 +1,7 @@
+export * from './create-transport.js';
 export * from './gateway.js';
 export * from './gateway-loop.js';
+export { originRule } from './origin.js';
 export * from './transport.js';
 export * from './turn-time.js';
-export * from './uws-transport.js';
+export { uwsMissing } from './uws-transport.js';

@@ -15,6 +15,7 @@ import { AckLevel, OperationKind, ValueKind } from '@tidewire/schemas';
 import type { AnswerBatch } from './answer-batch.js';
 import { type OperationTime, type PartitionService, ROUTED } from './partition-service.js';
 import type { Session } from './session.js';
+import { areUpdateFieldsSound } from './update-fields.js';
 
 /**
  * Takes the operations of a frame: checks each, stamps it if it has no stamp, and sends it to its
@@ -62,7 +63,7 @@ export class OperationIntake {
     if (session.inFlight >= IN_FLIGHT_MAX) return Code.OVERLOADED;
     const fault = this.#check(bytes) || this.#stamp(session);
     if (fault !== Code.UNSPECIFIED) return fault;
-    const code = this.#partitions.route(this.#reader, bytes, session.id, this.#time);
+    const code = this.#partitions.route(this.#reader, bytes, session, this.#time);
     if (code === ROUTED) {
       session.inFlight++;
       this.outstanding++;
@@ -75,9 +76,9 @@ export class OperationIntake {
     if (reader.mapLength > MAP_BYTES_MAX || reader.keyLength > KEY_BYTES_MAX) return Code.TOO_LARGE;
     if (reader.valueLength > VALUE_BYTES_MAX) return Code.TOO_LARGE;
     if (reader.mapLength === 0 || reader.keyLength === 0) return Code.INVALID;
-    if (reader.kind < OperationKind.PUT || reader.kind > OperationKind.GET) return Code.INVALID;
-    if (reader.kind !== OperationKind.PUT && (reader.valueLength > 0 || reader.ttlMs > 0))
-      return Code.INVALID;
+    if (reader.kind < OperationKind.PUT || reader.kind > OperationKind.APPEND) return Code.INVALID;
+    if (!hasValue(reader.kind) && (reader.valueLength > 0 || reader.ttlMs > 0)) return Code.INVALID;
+    if (!areUpdateFieldsSound(reader)) return Code.INVALID;
     if (reader.valueKind < 0 || reader.valueKind > ValueKind.BYTES) return Code.INVALID;
     if (reader.ackLevel < 0 || reader.ackLevel > AckLevel.SAFE) return Code.INVALID;
     if (reader.node > NODE_MAX || reader.ttlMs > TTL_MS_MAX) return Code.INVALID;
@@ -105,4 +106,8 @@ export class OperationIntake {
     time.node = node === 0 ? session.node : node;
     return Code.UNSPECIFIED;
   }
+}
+
+function hasValue(kind: number): boolean {
+  return kind !== OperationKind.REMOVE && kind !== OperationKind.GET;
 }

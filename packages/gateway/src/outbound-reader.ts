@@ -10,8 +10,9 @@ import {
 } from '@tidewire/core/threads';
 import type { AnswerBatch } from './answer-batch.js';
 import type { ConnectionManager } from './connection-manager.js';
-import type { EventBus } from './event-bus.js';
 import { PendingAcks } from './pending-acks.js';
+import type { StreamDesk } from './stream-desk.js';
+import type { SubscriptionService } from './subscription-service.js';
 
 /** The gateway's end of one worker's outbound ring, and the SAFE results that wait for it. */
 export class OutboundReader {
@@ -21,21 +22,28 @@ export class OutboundReader {
   readonly #control: Int32Array;
   readonly #pending: PendingAcks = new PendingAcks();
   readonly #answers: AnswerBatch;
-  readonly #events: EventBus;
+  readonly #subscriptions: SubscriptionService;
+  readonly #queries: StreamDesk;
   readonly #connections: ConnectionManager;
   /** Request ring position answered last: after a worker's death it is answered again. */
   #answered = 0;
 
   constructor(
     memory: WorkerMemory,
-    options: { answers: AnswerBatch; events: EventBus; connections: ConnectionManager },
+    options: {
+      answers: AnswerBatch;
+      subscriptions: SubscriptionService;
+      queries: StreamDesk;
+      connections: ConnectionManager;
+    },
   ) {
     this.#worker = memory.worker;
     this.#ring = new RingConsumer(memory.outboundRing);
     this.#ringBytes = new Uint8Array(memory.outboundRing);
     this.#control = new Int32Array(memory.control);
     this.#answers = options.answers;
-    this.#events = options.events;
+    this.#subscriptions = options.subscriptions;
+    this.#queries = options.queries;
     this.#connections = options.connections;
   }
 
@@ -70,11 +78,20 @@ export class OutboundReader {
       case OutboundKind.RESULT:
         return this.#onResult(words, index, elapsedMs);
       case OutboundKind.EVENT:
-        this.#events.onEvent(words, this.#ringBytes, index);
+        this.#subscriptions.onEvent(words, this.#ringBytes, index);
+        return 0;
+      case OutboundKind.SLICE:
+        this.#subscriptions.onSlice(words, this.#ringBytes, index);
+        return 0;
+      case OutboundKind.ROWS:
+        this.#queries.onRecord(words, this.#ringBytes, index);
+        return 0;
+      case OutboundKind.PROGRESS:
+        this.#subscriptions.onProgress(this.#worker, words, index);
         return 0;
       case OutboundKind.SUBSCRIBED:
         if (this.#isNew(words[index + SubscribedMessage.REQUEST_POSITION]))
-          this.#events.onSubscribed(this.#worker, words[index + SubscribedMessage.TOPIC]);
+          this.#subscriptions.onSubscribed(this.#worker, words[index + SubscribedMessage.TOPIC]);
         return 0;
       default:
         throw new InvariantError(`outbound record of unknown kind ${kind}`);

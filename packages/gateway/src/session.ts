@@ -1,4 +1,8 @@
 import type { FrameBuffer } from './frame-buffer.js';
+import type { Published } from './progress.js';
+import type { Query } from './query.js';
+import type { Resumption } from './resume.js';
+import type { Subscription } from './subscription.js';
 import type { Connection } from './transport.js';
 
 /**
@@ -12,12 +16,26 @@ export interface Session {
   readonly helloDeadlineMs: number;
   /** Node of Hello; 0 until then: nothing but Hello is accepted. */
   node: number;
+  /** Random 16 bytes, from Hello on: keys that it may not see are hashed under them. */
+  salt: Uint8Array;
+  /** By which a later connection continues this session; empty: none can. */
+  token: Uint8Array;
+  /** It continues an earlier one. */
+  isResumed: boolean;
+  /** What the cursor of Hello is worth. */
+  resumption: Resumption;
   /** Operations sent to workers and not answered. */
   inFlight: number;
-  /** Subscription id → topic. */
-  readonly subscriptions: Map<number, number>;
-  /** Of those, the ones that are not live yet. */
-  readonly joining: Map<number, { isEnded: boolean }>;
+  /** By their ids. */
+  readonly subscriptions: Map<number, Subscription>;
+  /** Queries under way, by their request ids. */
+  readonly queries: Map<number, Query>;
+  /** Reads too slowly: hears nothing of its subscriptions until it has read. */
+  isLagging: boolean;
+  /** Hears Progress. */
+  isOnProgress: boolean;
+  /** While it does not: what it was told last on this connection. */
+  told: Published | undefined;
   isClosing: boolean;
   /** The connection has ended; the slot is kept until no answer is under way. */
   isClosed: boolean;

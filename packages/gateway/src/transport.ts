@@ -7,6 +7,16 @@ export const Sent = {
 } as const;
 export type Sent = (typeof Sent)[keyof typeof Sent];
 
+/** Bodies of the answers to upgrades that may not proceed. */
+export const NO_UPGRADE = 'This is no handshake of a WebSocket of version 13.\n';
+export const UPGRADE_REFUSED = 'The server takes no connection now; try again.\n';
+export const ORIGIN_REFUSED =
+  'Pages of this origin may not connect here; the server is told which may by --allow-origin.\n';
+
+export function portRefused(host: string, port: number): string {
+  return `Port ${port} on ${host} is taken or not ours to use: choose others with --port and --host.`;
+}
+
 /** One WebSocket connection. */
 export interface Connection {
   /** Queues one binary message; the bytes are copied. */
@@ -52,6 +62,19 @@ export interface TransportLimits {
   readonly idleTimeoutMs: number;
 }
 
+/** Files in PEM; the first certificate is the server's own, those that vouch for it follow. */
+export interface TlsFiles {
+  readonly key: string;
+  readonly certificate: string;
+}
+
+export interface TransportOptions extends TransportLimits {
+  /** May pages of this origin connect? Else their upgrade is answered 403. Programs name none. */
+  readonly allowsOrigin: (origin: string) => boolean;
+  /** Speak TLS, and nothing else. */
+  readonly tls?: TlsFiles | undefined;
+}
+
 /**
  * A WebSocket server with topics. Messages that reach one connection through `send` and `publish`
  * keep the order of the calls, and joining or leaving a topic cuts exactly.
@@ -63,6 +86,11 @@ export interface Transport {
   publish(topic: number, bytes: Uint8Array): void;
   /** Stops accepting connections; those that stand go on. */
   stopListening(): void;
+  /**
+   * Reads key and certificate again, for connections from now on. Rejects with a sentence, and
+   * changes nothing, if they cannot be used.
+   */
+  reloadTls(): Promise<void>;
   /** Ends every connection. */
   close(): void;
 }

@@ -1,12 +1,20 @@
 import type uWS from 'uWebSockets.js';
 import { SLOW_CLOSE_MS } from '@tidewire/core';
+import { closeReason } from './close-reason.js';
+import { isLoopback } from './loopback.js';
+import { readTls } from './tls-files.js';
 import {
   type Connection,
   type HttpAnswer,
+  NO_UPGRADE,
+  ORIGIN_REFUSED,
+  portRefused,
   Sent,
+  type TlsFiles,
   type Transport,
   type TransportHandlers,
-  type TransportLimits,
+  type TransportOptions,
+  UPGRADE_REFUSED,
 } from './transport.js';
 
 /** The binary has these; its typings do not. */
@@ -28,6 +36,17 @@ interface UserData<C> {
   context: C | undefined;
 }
 
+interface UwsApp {
+  readonly app: uWS.TemplatedApp;
+  connections: number;
+}
+
+interface Listening {
+  readonly socket: uWS.us_listen_socket;
+  readonly host: string;
+  readonly port: number;
+}
+
 const DROPPED = 2; // what uWebSockets' send returns beyond maxBackpressure
 
 /**
@@ -37,9 +56,20 @@ const DROPPED = 2; // what uWebSockets' send returns beyond maxBackpressure
  */
 export async function createUwsTransport<C>(
   handlers: TransportHandlers<C>,
-  limits: TransportLimits,
+  options: TransportOptions,
 ): Promise<Transport> {
-  return new UwsTransport(await loadUws(), handlers, limits);
+  if (options.tls !== undefined) await readTls(options.tls); // uWebSockets does not say what is wrong
+  return new UwsTransport(await loadUws(), handlers, options);
+}
+
+/** Why uWebSockets cannot be used here, as a sentence; undefined: it can. */
+export async function uwsMissing(): Promise<string | undefined> {
+  try {
+    await loadUws();
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 async function loadUws(): Promise<UwsModule> {
@@ -97,10 +127,10 @@ class UwsConnection<C> implements Connection {
   close(code: number, reason: string): void {
     if (!this.#isOpen || this.#ending !== undefined) return;
     if (this.bufferedBytes() <= this.#bufferBytesMax) {
-      this.#socket.end(code, reason);
+      this.#socket.end(code, closeReason(reason));
       return;
     }
-    this.#ending = { code, reason };
+    this.#ending = { code, reason: closeReason(reason) };
     this.#endingTimer = setTimeout(() => this.#socket.close(), SLOW_CLOSE_MS);
   }
 
@@ -113,28 +143,78 @@ class UwsConnection<C> implements Connection {
 
 class UwsTransport<C> implements Transport {
   readonly #uws: UwsModule;
-  readonly #app: uWS.TemplatedApp;
   readonly #handlers: TransportHandlers<C>;
+  readonly #options: TransportOptions;
+  /** The newest listens; older ones keep the connections that were made under an older certificate. */
+  #apps: [UwsApp, ...UwsApp[]];
   readonly #connections: Map<uWS.WebSocket<UserData<C>>, UwsConnection<C>> = new Map();
   /** Have dropped a message, which the handler has not been told. */
   #slow: uWS.WebSocket<UserData<C>>[] = [];
-  readonly #bufferBytesMax: number;
-  #listenSocket: uWS.us_listen_socket | undefined;
+  #listening: Listening | undefined;
 
-  constructor(uws: UwsModule, handlers: TransportHandlers<C>, limits: TransportLimits) {
+  constructor(uws: UwsModule, handlers: TransportHandlers<C>, options: TransportOptions) {
     this.#uws = uws;
     this.#handlers = handlers;
-    this.#bufferBytesMax = limits.bufferBytesMax;
-    this.#app = uws.App();
-    this.#app.ws<UserData<C>>('/*', {
-      maxPayloadLength: limits.frameBytesMax,
-      maxBackpressure: limits.bufferBytesMax,
-      idleTimeout: limits.idleTimeoutMs / 1000,
+    this.#options = options;
+    this.#apps = [this.#createApp()];
+  }
+
+  async listen(host: string, port: number): Promise<number> {
+    this.#listening = this.#listen(host, port);
+    if (port !== 0 || this.#options.tls === undefined) return this.#listening.port;
+    // Only a port asked for by its number can be listened on again beside connections that stand.
+    const { port: free } = this.#listening;
+    this.stopListening();
+    this.#listening = this.#listen(host, free);
+    return free;
+  }
+
+  publish(topic: number, bytes: Uint8Array): void {
+    if (this.#slow.length > 0) this.#tellDropped();
+    for (const { app } of this.#apps) app.publish(String(topic), bytes, true);
+  }
+
+  stopListening(): void {
+    if (this.#listening !== undefined) this.#uws.us_listen_socket_close(this.#listening.socket);
+    this.#listening = undefined;
+  }
+
+  /**
+   * uWebSockets keeps the certificate that an app began with, so newcomers get a new app. Between the
+   * old listener and the new one nothing else runs, but the system resets who has just knocked.
+   */
+  async reloadTls(): Promise<void> {
+    if (this.#options.tls === undefined) return;
+    await readTls(this.#options.tls);
+    const listening = this.#listening;
+    if (listening === undefined) return;
+    this.#apps = [this.#createApp(), ...this.#apps];
+    this.stopListening();
+    this.#listening = this.#listen(listening.host, listening.port);
+    for (const old of this.#apps.slice(1)) this.#maybeRetire(old);
+  }
+
+  close(): void {
+    this.stopListening();
+    for (const connection of [...this.#connections.values()])
+      connection.close(1001, 'The server stops.');
+    for (const { app } of this.#apps) app.close();
+  }
+
+  #createApp(): UwsApp {
+    const handlers = this.#handlers;
+    const { tls, frameBytesMax, bufferBytesMax, idleTimeoutMs } = this.#options;
+    const app = tls === undefined ? this.#uws.App() : this.#uws.SSLApp(tlsOptions(tls));
+    const own = { app, connections: 0 };
+    app.ws<UserData<C>>('/*', {
+      maxPayloadLength: frameBytesMax,
+      maxBackpressure: bufferBytesMax,
+      idleTimeout: idleTimeoutMs / 1000,
       sendPingsAutomatically: true,
-      compression: uws.DISABLED,
+      compression: this.#uws.DISABLED,
       upgrade: (response, request, socketContext) =>
         this.#upgrade(response, request, socketContext),
-      open: (socket) => this.#open(socket),
+      open: (socket) => this.#open(socket, own),
       message: (socket, message, isBinary) => {
         const { context } = socket.getUserData();
         if (context === undefined) return;
@@ -143,45 +223,29 @@ class UwsTransport<C> implements Transport {
       },
       dropped: (socket) => this.#dropped(socket),
       drain: (socket) => this.#connections.get(socket)?.onDrain(),
-      close: (socket) => this.#close(socket),
+      close: (socket) => this.#close(socket, own),
     });
-    this.#app.get('/*', (response, request) => this.#http(response, request));
+    app.get('/*', (response, request) => this.#http(response, request));
+    return own;
   }
 
-  listen(host: string, port: number): Promise<number> {
-    return new Promise((resolve, reject) => {
-      // Without the exclusive flag a second process could listen on the same port unnoticed.
-      const exclusive = this.#uws.LIBUS_LISTEN_EXCLUSIVE_PORT;
-      this.#app.listen(host, port, exclusive, (socket) => {
-        if (!socket) {
-          reject(
-            new Error(
-              `Port ${port} on ${host} is taken or not ours to use: choose others with --port and --host.`,
-            ),
-          );
-          return;
-        }
-        this.#listenSocket = socket;
-        resolve(this.#uws.us_socket_local_port(socket));
-      });
+  /** Throws a sentence if the port cannot be had. */
+  #listen(host: string, port: number): Listening {
+    let socket = false as uWS.us_listen_socket | false;
+    // Without the exclusive flag a second process could listen on the same port unnoticed.
+    this.#apps[0].app.listen(host, port, this.#uws.LIBUS_LISTEN_EXCLUSIVE_PORT, (result) => {
+      socket = result; // at once
     });
+    if (!socket) throw new Error(portRefused(host, port));
+    return { socket, host, port: this.#uws.us_socket_local_port(socket) };
   }
 
-  publish(topic: number, bytes: Uint8Array): void {
-    if (this.#slow.length > 0) this.#tellDropped();
-    this.#app.publish(String(topic), bytes, true);
-  }
-
-  stopListening(): void {
-    if (this.#listenSocket) this.#uws.us_listen_socket_close(this.#listenSocket);
-    this.#listenSocket = undefined;
-  }
-
-  close(): void {
-    this.stopListening();
-    for (const connection of [...this.#connections.values()])
-      connection.close(1001, 'The server stops.');
-    this.#app.close();
+  /** Ends an app that no longer listens once its last connection has gone. */
+  #maybeRetire(own: UwsApp): void {
+    if (own === this.#apps[0] || own.connections > 0) return;
+    const [newest, ...older] = this.#apps;
+    this.#apps = [newest, ...older.filter((app) => app !== own)];
+    setImmediate(() => own.app.close()); // the last connection is just being closed
   }
 
   #upgrade(
@@ -189,10 +253,25 @@ class UwsTransport<C> implements Transport {
     request: uWS.HttpRequest,
     socketContext: uWS.us_socket_context_t,
   ): void {
-    if (!this.#handlers.onUpgrade()) {
+    // uWebSockets upgrades whoever brings a key of the right length.
+    if (request.getHeader('upgrade').toLowerCase() !== 'websocket') {
+      response.writeStatus('400 Bad Request').end(NO_UPGRADE);
+      return;
+    }
+    if (request.getHeader('sec-websocket-version') !== '13') {
       response
-        .writeStatus('503 Service Unavailable')
-        .end('The server takes no connection now; try again.\n');
+        .writeStatus('426 Upgrade Required')
+        .writeHeader('sec-websocket-version', '13')
+        .end(NO_UPGRADE);
+      return;
+    }
+    const origin = request.getHeader('origin');
+    if (origin !== '' && !this.#options.allowsOrigin(origin)) {
+      response.writeStatus('403 Forbidden').end(ORIGIN_REFUSED);
+      return;
+    }
+    if (!this.#handlers.onUpgrade()) {
+      response.writeStatus('503 Service Unavailable').end(UPGRADE_REFUSED);
       return;
     }
     response.upgrade<UserData<C>>(
@@ -204,8 +283,9 @@ class UwsTransport<C> implements Transport {
     );
   }
 
-  #open(socket: uWS.WebSocket<UserData<C>>): void {
-    const connection = new UwsConnection(socket, this.#bufferBytesMax);
+  #open(socket: uWS.WebSocket<UserData<C>>, own: UwsApp): void {
+    own.connections++;
+    const connection = new UwsConnection(socket, this.#options.bufferBytesMax);
     this.#connections.set(socket, connection);
     socket.getUserData().context = this.#handlers.onOpen(connection);
   }
@@ -232,7 +312,9 @@ class UwsTransport<C> implements Transport {
     }
   }
 
-  #close(socket: uWS.WebSocket<UserData<C>>): void {
+  #close(socket: uWS.WebSocket<UserData<C>>, own: UwsApp): void {
+    own.connections--;
+    this.#maybeRetire(own);
     this.#connections.get(socket)?.markClosed();
     this.#connections.delete(socket);
     const { context } = socket.getUserData();
@@ -240,6 +322,10 @@ class UwsTransport<C> implements Transport {
   }
 
   #http(response: uWS.HttpResponse, request: uWS.HttpRequest): void {
+    if (request.getHeader('upgrade').toLowerCase() === 'websocket') {
+      response.writeStatus('400 Bad Request').end(NO_UPGRADE); // its key is no key
+      return;
+    }
     const address = new TextDecoder().decode(response.getRemoteAddressAsText());
     const answer: HttpAnswer = this.#handlers.onHttp(request.getUrl(), isLoopback(address));
     response
@@ -249,10 +335,6 @@ class UwsTransport<C> implements Transport {
   }
 }
 
-function isLoopback(address: string): boolean {
-  return (
-    address.startsWith('127.') ||
-    address === '0000:0000:0000:0000:0000:0000:0000:0001' ||
-    address.startsWith('0000:0000:0000:0000:0000:ffff:7f')
-  );
+function tlsOptions({ key, certificate }: TlsFiles): uWS.AppOptions {
+  return { key_file_name: key, cert_file_name: certificate };
 }

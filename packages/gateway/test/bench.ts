@@ -1,4 +1,4 @@
-import { HybridLogicalClock } from '@tidewire/core';
+import { HybridLogicalClock, TICK_INTERVAL_MS } from '@tidewire/core';
 import { allocateSharedMemory, type SharedMemory } from '@tidewire/core/threads';
 import { Worker } from '@tidewire/partition-worker';
 import { Gateway } from '#lib/gateway.js';
@@ -6,6 +6,7 @@ import { TurnTime } from '#lib/turn-time.js';
 import { FakeClient, FakeTopics } from './fake-transport.js';
 
 const START_MS = 1_700_000_000_000;
+export const STORE = 4711n;
 
 /** A gateway and its workers in one thread, stepped by hand. */
 export class TestBench {
@@ -14,9 +15,18 @@ export class TestBench {
   readonly clock: HybridLogicalClock;
   readonly gateway: Gateway;
   readonly workers: Worker[];
-  readonly #topics = new FakeTopics();
+  readonly topics: FakeTopics;
+  readonly #starts: number[];
+  #salts = 0;
 
-  constructor(options: { workers?: number } = {}) {
+  constructor(
+    options: {
+      workers?: number;
+      epoch?: number;
+      store?: bigint;
+      bases?: ReadonlyMap<number, Float64Array>;
+    } = {},
+  ) {
     this.memory = allocateSharedMemory({
       workers: options.workers ?? 1,
       arenaBytes: 32 * 1024 * 1024,
@@ -29,35 +39,56 @@ export class TestBench {
       time: new TurnTime(now, now),
       node: 1,
       version: '0.0.0',
-      publish: this.#topics.publish,
+      random: (count) => new Uint8Array(count).fill(++this.#salts),
+      publish: (topic, bytes) => this.topics.publish(topic, bytes),
       http: () => ({ status: '200 OK', body: '{}' }),
       onWork: () => {},
     });
-    this.gateway.open(42);
-    this.workers = this.memory.workers.map(
-      (memory) => new Worker(memory, this.memory.doorbells, 1),
-    );
-    for (const { worker } of this.memory.workers) this.gateway.onWorkerStart(worker, 1);
+    this.topics = new FakeTopics(this.gateway);
+    const { epoch = 42, store = STORE, bases = new Map() } = options;
+    this.gateway.open({ epoch, store, bases });
+    this.#starts = this.memory.workers.map(() => 0);
+    this.workers = [];
+    for (const { worker } of this.memory.workers) this.startWorker(worker);
+  }
+
+  /** Puts a new worker in the place of one that has died, between two turns. */
+  startWorker(worker: number): void {
+    const start = ++this.#starts[worker];
+    this.gateway.onWorkerStart(worker, start);
+    const { workers, doorbells } = this.memory;
+    this.workers[worker] = new Worker(workers[worker], doorbells, start);
   }
 
   /** A client that has said Hello. */
   client(node = 7): FakeClient {
-    const client = new FakeClient(this.gateway, this.#topics);
+    const client = this.stranger();
     client.hello(node);
     return client;
   }
 
   stranger(): FakeClient {
-    return new FakeClient(this.gateway, this.#topics);
+    return new FakeClient(this.gateway, this.topics);
+  }
+
+  /** The next whole second: ticks, reports, and the Progress that follows. */
+  second(): void {
+    this.nowMs += 1000 - TICK_INTERVAL_MS - (this.nowMs % 1000);
+    this.settle();
+    this.nowMs += TICK_INTERVAL_MS;
+    this.settle();
+  }
+
+  /** One turn of everyone. Returns the work done. */
+  turn(): number {
+    let work = this.gateway.doWork();
+    for (const worker of this.workers) work += worker.doWork();
+    this.gateway.flush();
+    return work;
   }
 
   /** Steps everyone until nobody has anything to do. */
   settle(): void {
-    for (let idle = 0; idle < 2; ) {
-      let work = this.gateway.doWork();
-      for (const worker of this.workers) work += worker.doWork();
-      this.gateway.flush();
-      idle = work === 0 ? idle + 1 : 0;
-    }
+    for (let idle = 0; idle < 2; ) idle = this.turn() === 0 ? idle + 1 : 0;
   }
 }

@@ -1,4 +1,5 @@
 import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
+import { SESSION_HARD_BYTES } from '@tidewire/core';
 import {
   ClientFrameSchema,
   type Event,
@@ -18,19 +19,38 @@ export class FakeClient implements Connection {
   closedWith: number | undefined;
   buffered = 0;
   refusesSend = false;
+  /** Reads nothing: what is sent stays in the buffer. */
+  isStalled = false;
+  readonly #unread: Uint8Array[] = [];
+  readonly #topics: FakeTopics;
   readonly #gateway: Gateway;
 
   constructor(gateway: Gateway, topics: FakeTopics) {
     this.#gateway = gateway;
+    this.#topics = topics;
     topics.clients.add(this);
     this.session = gateway.onOpen(this);
   }
 
   send(bytes: Uint8Array): Sent {
-    if (this.refusesSend) return Sent.DROPPED;
-    if (this.closedWith === undefined)
-      this.frames.push(fromBinary(ServerFrameSchema, bytes.slice()));
+    if (this.refusesSend || this.buffered > SESSION_HARD_BYTES) return Sent.DROPPED;
+    if (this.closedWith !== undefined) return Sent.OK;
+    if (this.isStalled) {
+      this.#unread.push(bytes.slice());
+      this.buffered += bytes.length;
+    } else this.frames.push(fromBinary(ServerFrameSchema, bytes.slice()));
     return Sent.OK;
+  }
+
+  /** Reads the oldest of what lies in the buffer, at most so much. */
+  read(bytes: number = Number.POSITIVE_INFINITY): void {
+    let left = bytes;
+    for (let next = this.#unread[0]; next !== undefined && left > 0; next = this.#unread[0]) {
+      this.#unread.shift();
+      this.buffered -= next.length;
+      left -= next.length;
+      this.frames.push(fromBinary(ServerFrameSchema, next));
+    }
   }
 
   bufferedBytes(): number {
@@ -48,6 +68,7 @@ export class FakeClient implements Connection {
   close(code: number): void {
     if (this.closedWith !== undefined) return;
     this.closedWith = code;
+    this.#topics.clients.delete(this);
     this.#gateway.onClose(this.session);
   }
 
@@ -83,8 +104,15 @@ type BodyOf<C extends string> = Extract<ServerFrame['body'], { case: C; value: u
 /** What native publish does: hands a frame to every client that has joined the topic. */
 export class FakeTopics {
   readonly clients = new Set<FakeClient>();
+  readonly #gateway: Gateway;
 
-  readonly publish = (topic: number, bytes: Uint8Array): void => {
-    for (const client of this.clients) if (client.topics.has(topic)) client.send(bytes);
-  };
+  constructor(gateway: Gateway) {
+    this.#gateway = gateway;
+  }
+
+  publish(topic: number, bytes: Uint8Array): void {
+    for (const client of [...this.clients])
+      if (client.topics.has(topic) && client.send(bytes) === Sent.DROPPED)
+        this.#gateway.onDropped(client.session);
+  }
 }

@@ -235,6 +235,7 @@ t.test(
         value: { operations: [put(requestId, 'k', `${requestId}`)] },
       });
     write(1);
+    bench.settle();
     watcher.say({ case: 'subscribe', value: { subscriptionId: 1, map: 'users' } });
     bench.settle();
     const before = watcher.events.length;
@@ -264,7 +265,7 @@ t.test(
     writer.say({ case: 'operations', value: { operations: [put(1, 'k', '1')] } });
     bench.settle();
     t.equal(standing.events.length, 1);
-    t.equal(bench.gateway.subscribedTopics, 1);
+    t.equal(bench.gateway.subscriptionCounts.topics, 1);
   },
 );
 
@@ -277,7 +278,7 @@ t.test(
     slow.refusesSend = true;
     bench.settle();
     t.equal(slow.closedWith, closeCodeOf(Code.SLOW_CONSUMER));
-    t.equal(bench.gateway.subscribedTopics, 0);
+    t.equal(bench.gateway.subscriptionCounts.topics, 0);
     const next = bench.client(3);
     next.say({ case: 'subscribe', value: { subscriptionId: 1, map: 'users' } });
     next.say({ case: 'operations', value: { operations: [put(1, 'a', '1')] } });
@@ -304,7 +305,7 @@ t.test(
     t.match(other.events, [{ key: 'a' }]);
     other.say({ case: 'unsubscribe', value: { subscriptionId: 1 } });
     bench.settle();
-    t.equal(bench.gateway.subscribedTopics, 0);
+    t.equal(bench.gateway.subscriptionCounts.topics, 0);
   },
 );
 

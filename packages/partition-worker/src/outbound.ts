@@ -1,13 +1,14 @@
 import { assert, Code, KEY_BYTES_MAX, VALUE_BYTES_MAX } from '@tidewire/core';
 import {
+  copyWords,
   Doorbell,
-  EventMessage,
-  eventBytes,
   GATEWAY_DOORBELL,
+  HEADER_WORDS,
   NO_RECORD,
   NO_ROOM,
   Operation,
   OutboundKind,
+  ProgressMessage,
   RecordLayout,
   type ResultFields,
   ResultMessage,
@@ -16,31 +17,39 @@ import {
   SubscribedMessage,
   SubscribeRequest,
   type WorkerMemory,
-  writeEvent,
   writeResult,
 } from '@tidewire/core/threads';
 import type { Level } from '@tidewire/schemas';
-import { isVisible, returnsWinner } from './execute/operation.js';
+import { isUpdate, isVisible, returnsWinner } from './execute/operation.js';
 import type { SubscriptionIndex } from './query/subscription-index.js';
 import { ABSENT, type RecordStore } from './store/record-store.js';
 
 /** A result and an event of the largest record, each with its header and padding before it. */
 const ANSWER_WORDS_MAX: number = 4 * RecordLayout.wordsOf(KEY_BYTES_MAX + VALUE_BYTES_MAX + 256);
+/** What a stream says in one turn: SLICE_BYTES, or one row that is larger with its sort key. */
+const SLICE_WORDS_MAX: number =
+  2 * RecordLayout.wordsOf(KEY_BYTES_MAX + 2 * VALUE_BYTES_MAX + 4096);
+/** One event of a predicate with the value before, beside its topics. */
+const MATCH_WORDS_MAX: number = RecordLayout.wordsOf(KEY_BYTES_MAX + 2 * VALUE_BYTES_MAX + 512);
+/** ENTER; UPDATE and LEAVE, each with and without the value before. */
+const MATCH_KINDS = 5;
 const NO_LANE = 0;
 const WAITS = 1;
 
 /**
- * The worker's end of the outbound ring: results and events, encoded here once, so that the gateway
- * only copies bytes. Nothing is visible before `commit`; `hasRoom` is asked before an operation is
- * executed, so that its answer always fits.
+ * The worker's end of the outbound ring: whatever it says is encoded once, by the worker, so that the
+ * gateway only copies bytes. Nothing is visible before `commit`; `hasRoom` is asked before an
+ * operation is executed, so that its answer always fits.
  */
 export class Outbound {
+  /** The ring's buffer, for records that were claimed. */
+  readonly words: Int32Array;
+  readonly ringBytes: Uint8Array;
   readonly #ring: RingProducer;
-  readonly #ringBytes: Uint8Array;
   readonly #doorbell: Doorbell;
   readonly #interests: SubscriptionIndex;
-  readonly #words: Int32Array;
-  readonly #wordBytes: Uint8Array;
+  readonly #records: Int32Array;
+  readonly #recordBytes: Uint8Array;
   readonly #result: ResultFields = {
     requestId: 0,
     outcome: 0,
@@ -59,17 +68,32 @@ export class Outbound {
     interests: SubscriptionIndex;
     store: RecordStore;
   }) {
-    this.#ring = new RingProducer(options.memory.outboundRing);
-    this.#ringBytes = new Uint8Array(options.memory.outboundRing);
-    this.#doorbell = new Doorbell(new Int32Array(options.doorbells), GATEWAY_DOORBELL);
     this.#interests = options.interests;
-    this.#words = options.store.words;
-    this.#wordBytes = new Uint8Array(options.memory.arena);
+    this.#ring = new RingProducer(options.memory.outboundRing);
+    this.words = this.#ring.words;
+    this.ringBytes = new Uint8Array(options.memory.outboundRing);
+    this.#doorbell = new Doorbell(new Int32Array(options.doorbells), GATEWAY_DOORBELL);
+    this.#records = options.store.words;
+    this.#recordBytes = new Uint8Array(options.memory.arena);
   }
 
-  /** True if whatever one operation says fits. */
+  /** True if whatever one operation says fits, whomever it concerns. */
   hasRoom(): boolean {
-    return this.#ring.hasRoom(ANSWER_WORDS_MAX);
+    return this.#ring.hasRoom(ANSWER_WORDS_MAX + this.#matchWords());
+  }
+
+  /** True if the slice of a stream fits, and an operation's answer behind it. */
+  hasRoomForSlice(): boolean {
+    return this.#ring.hasRoom(ANSWER_WORDS_MAX + this.#matchWords() + SLICE_WORDS_MAX);
+  }
+
+  /** Most words of the events of one change to predicates, and of padding before one of them. */
+  #matchWords(): number {
+    const topics = this.#interests.predicatesMax;
+    if (topics === 0) return 0;
+    const { recordWordsMax } = this.#ring;
+    const records = MATCH_KINDS + Math.floor(topics / (recordWordsMax - MATCH_WORDS_MAX));
+    return topics + records * MATCH_WORDS_MAX + recordWordsMax;
   }
 
   /** The next answer goes out once the SAFE lane is flushed up to `lanePosition`. */
@@ -96,55 +120,77 @@ export class Outbound {
     result.record = record === ABSENT ? NO_RECORD : record;
     result.withValue =
       outcome === Code.FOUND ||
+      (outcome === Code.APPLIED && isUpdate(request, at)) ||
       (outcome === Code.SUPERSEDED &&
         returnsWinner(request, at) &&
-        isVisible(request, at, this.#words, record));
-    this.#write(request, at, position);
+        isVisible(request, at, this.#records, record));
+    this.#write(request, at, position, this.#records, this.#recordBytes);
   }
 
-  /** Says why nothing was executed. */
+  /** Says APPLIED of an update once more, with the image `record` in `words` that it had left. */
+  answerWith(
+    words: Int32Array,
+    record: number,
+    request: Int32Array,
+    at: number,
+    position: number,
+    partition: number,
+    level: Level,
+  ): void {
+    const result = this.#result;
+    result.outcome = Code.APPLIED;
+    result.refusal = 0;
+    result.level = level;
+    result.partition = partition;
+    result.record = record;
+    result.withValue = RecordLayout.valueLengthOf(words[record + RecordLayout.LENGTHS]) > 0;
+    this.#write(request, at, position, words, new Uint8Array(words.buffer));
+  }
+
+  /** Says why nothing was executed; of an update with the record, or ABSENT, that stands. */
   refuse(
     request: Int32Array,
     at: number,
     position: number,
     partition: number,
     refusal: Code,
+    record: number = ABSENT,
   ): void {
     const result = this.#result;
     result.outcome = 0;
     result.refusal = refusal;
     result.level = 0;
     result.partition = partition;
-    result.record = NO_RECORD;
-    result.withValue = false;
-    this.#write(request, at, position);
-  }
-
-  /** Tells the topics that the change which made `record` concerns; nothing if there are none. */
-  event(partition: number, record: number): void {
-    const count = this.#interests.lookUp(this.#words, record);
-    if (count === 0) return;
-    const bytes = eventBytes(this.#words, record);
-    const topics = EventMessage.TOPICS;
-    const body = this.#claim(OutboundKind.EVENT, topics + count + RecordLayout.wordsOf(bytes));
-    const { words } = this.#ring;
-    words[body + EventMessage.PARTITION] = partition;
-    words[body + EventMessage.SEQUENCE_LOW] = this.#words[record + RecordLayout.SEQUENCE_LOW];
-    words[body + EventMessage.SEQUENCE_HIGH] =
-      this.#words[record + RecordLayout.MS_HIGH_SEQUENCE_HIGH] & 0xffff;
-    words[body + EventMessage.BYTES] = bytes;
-    words[body + EventMessage.FIRST] = 1;
-    words[body + EventMessage.TOPIC_COUNT] = count;
-    for (let i = 0; i < count; i++) words[body + topics + i] = this.#interests.topics[i];
-    const offset = (body + topics + count) * 4;
-    writeEvent(this.#ringBytes, offset, this.#words, this.#wordBytes, record);
+    result.record = record === ABSENT ? NO_RECORD : record;
+    result.withValue = record !== ABSENT && isVisible(request, at, this.#records, record);
+    this.#write(request, at, position, this.#records, this.#recordBytes);
   }
 
   /** Answers a SUBSCRIBE record: from here on every change of the topic is in the ring. */
   subscribed(request: Int32Array, at: number, position: number): void {
-    const body = this.#claim(OutboundKind.SUBSCRIBED, SubscribedMessage.WORDS);
-    this.#ring.words[body + SubscribedMessage.REQUEST_POSITION] = position;
-    this.#ring.words[body + SubscribedMessage.TOPIC] = request[at + SubscribeRequest.TOPIC];
+    const body = this.claim(OutboundKind.SUBSCRIBED, SubscribedMessage.WORDS);
+    this.words[body + SubscribedMessage.REQUEST_POSITION] = position;
+    this.words[body + SubscribedMessage.TOPIC] = request[at + SubscribeRequest.TOPIC];
+  }
+
+  /** Says how far partitions have got: `count` entries as PROGRESS has them. */
+  progress(entries: Int32Array, count: number): void {
+    const length = count * ProgressMessage.ENTRY_WORDS;
+    const body = this.claim(OutboundKind.PROGRESS, ProgressMessage.ENTRIES + length);
+    this.words[body + ProgressMessage.COUNT] = count;
+    copyWords(entries, 0, this.words, body + ProgressMessage.ENTRIES, length);
+  }
+
+  /** Words of the longest record's body. */
+  get bodyWordsMax(): number {
+    return this.#ring.recordWordsMax - HEADER_WORDS;
+  }
+
+  /** Reserves a record of the ring; `hasRoom` or `hasRoomForSlice` has been asked. */
+  claim(kind: number, words: number): number {
+    const body = this.#ring.claim(kind, words);
+    assert(body !== NO_ROOM, 'room is asked for before anything is said');
+    return body;
   }
 
   /** Makes everything said visible. */
@@ -157,25 +203,25 @@ export class Outbound {
     this.#doorbell.ring();
   }
 
-  #write(request: Int32Array, at: number, position: number): void {
+  #write(
+    request: Int32Array,
+    at: number,
+    position: number,
+    records: Int32Array,
+    recordBytes: Uint8Array,
+  ): void {
     const result = this.#result;
     result.requestId = request[at + Operation.REQUEST_ID];
-    const bytes = resultBytes(result, this.#words);
-    const body = this.#claim(OutboundKind.RESULT, ResultMessage.BODY + RecordLayout.wordsOf(bytes));
-    const { words } = this.#ring;
+    const bytes = resultBytes(result, records);
+    const body = this.claim(OutboundKind.RESULT, ResultMessage.BODY + RecordLayout.wordsOf(bytes));
+    const { words } = this;
     words[body + ResultMessage.REQUEST_POSITION] = position;
     words[body + ResultMessage.SESSION] = request[at + Operation.SESSION];
     words[body + ResultMessage.WAITS] = this.#waits;
     words[body + ResultMessage.LANE_POSITION] = this.#lanePosition;
     words[body + ResultMessage.BYTES] = bytes;
     const offset = (body + ResultMessage.BODY) * 4;
-    writeResult(this.#ringBytes, offset, result, this.#words, this.#wordBytes);
+    writeResult(this.ringBytes, offset, result, records, recordBytes);
     this.#waits = NO_LANE;
-  }
-
-  #claim(kind: number, words: number): number {
-    const body = this.#ring.claim(kind, words);
-    assert(body !== NO_ROOM, 'hasRoom is asked before anything is said');
-    return body;
   }
 }

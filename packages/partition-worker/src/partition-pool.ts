@@ -1,40 +1,64 @@
+import { createHash } from 'node:crypto';
 import {
   Doorbell,
   HEAD,
   loadWord,
+  RingConsumer,
   type SharedMemory,
   storeWord,
   WorkerControl,
 } from '@tidewire/core/threads';
 import { Piscina } from 'piscina';
+import { HeartbeatWatch } from './heartbeat-watch.js';
+import { type Deaths, judge, NO_DEATHS, type Verdict } from './restart-policy.js';
 
 /** How long a worker may take to end its turn after it was told to stop. */
 const STOP_TIMEOUT_MS = 5000;
-/** Starts of one worker without a request answered in between, after which it is given up. */
-const FRUITLESS_STARTS_MAX = 3;
+
+/** What the owner of a pool hears of a death. */
+export interface WorkerDown {
+  readonly worker: number;
+  readonly cause: unknown;
+  /** It took no turn for too long and was ended. */
+  readonly isHung: boolean;
+  /** It is not started again. */
+  readonly isGivenUp: boolean;
+  /** SHA-256 of the operation that is answered POISON, since it has ended two workers. */
+  readonly poison: string | undefined;
+}
+
+export interface PartitionPoolOptions {
+  readonly memory: SharedMemory;
+  /** A worker is about to run for the `start`-th time: it waits to be told all interests. */
+  readonly onStart: (worker: number, start: number) => void;
+  /** A worker has ended without being told to. */
+  readonly onDown: (down: WorkerDown) => void;
+  /** Milliseconds of any clock that never falls. */
+  readonly nowMs: () => number;
+  readonly wait: (ms: number) => Promise<void>;
+}
+
+/** A worker thread that runs. */
+interface Run {
+  readonly abort: AbortController;
+  readonly watch: HeartbeatWatch;
+  isHung: boolean;
+}
 
 /**
- * The fixed pool of worker threads, one endless task each. A worker that dies is started again on
- * its memory and goes on where it was; one that keeps dying without getting anything done is not.
+ * The fixed pool of worker threads, one endless task each. A worker that dies, or hangs, is started
+ * again on its memory and goes on where it was; one that keeps dying without getting anything done
+ * is given up. An operation that ends two workers is skipped.
  */
 export class PartitionPool {
-  readonly #memory: SharedMemory;
-  readonly #onStart: (worker: number, start: number) => void;
-  readonly #onDown: (worker: number, cause: unknown, isGivenUp: boolean) => void;
+  readonly #options: PartitionPoolOptions;
   readonly #pool: Piscina;
   readonly #tasks: Promise<void>[];
+  readonly #runs: (Run | undefined)[];
   #isStopping = false;
 
-  constructor(options: {
-    memory: SharedMemory;
-    /** A worker is about to run for the `start`-th time: it waits to be told all interests. */
-    onStart: (worker: number, start: number) => void;
-    /** A worker has ended without being told to; unless given up, it is started again. */
-    onDown: (worker: number, cause: unknown, isGivenUp: boolean) => void;
-  }) {
-    this.#memory = options.memory;
-    this.#onStart = options.onStart;
-    this.#onDown = options.onDown;
+  constructor(options: PartitionPoolOptions) {
+    this.#options = options;
     const workers = options.memory.workers.length;
     this.#pool = new Piscina({
       filename: new URL('./worker-main.js', import.meta.url).href,
@@ -46,13 +70,24 @@ export class PartitionPool {
       closeTimeout: STOP_TIMEOUT_MS,
       execArgv: ['--enable-source-maps'],
     });
-    this.#tasks = options.memory.workers.map(({ worker }) => this.#run(worker));
+    this.#runs = options.memory.workers.map(() => undefined);
+    this.#tasks = options.memory.workers.map(({ worker }) => this.#keepRunning(worker));
+  }
+
+  /** Ends workers that take no turns any more, so that they are started again; call it regularly. */
+  checkHangs(): void {
+    const nowMs = this.#options.nowMs();
+    this.#runs.forEach((run, worker) => {
+      if (run === undefined || !run.watch.isHung(this.#heartbeat(worker), nowMs)) return;
+      run.isHung = true;
+      run.abort.abort();
+    });
   }
 
   /** Lets every worker finish its turn and ends the threads. */
   async stop(): Promise<void> {
     this.#isStopping = true;
-    for (const worker of this.#memory.workers) {
+    for (const worker of this.#options.memory.workers) {
       const control = new Int32Array(worker.control);
       storeWord(control, WorkerControl.STOP, 1);
       new Doorbell(control, WorkerControl.WORKER_DOORBELL).ring();
@@ -61,21 +96,78 @@ export class PartitionPool {
     await this.#pool.close();
   }
 
-  async #run(worker: number): Promise<void> {
-    const memory = this.#memory.workers[worker];
-    const requests = new Int32Array(memory.requestRing);
-    let fruitless = 0;
-    for (let start = 1; fruitless < FRUITLESS_STARTS_MAX; start++) {
-      const head = loadWord(requests, HEAD);
+  async #keepRunning(worker: number): Promise<void> {
+    let deaths = NO_DEATHS;
+    for (let start = 1; !this.#isStopping; start++) {
+      const head = this.#head(worker);
+      const run = this.#runOf(worker);
       try {
-        this.#onStart(worker, start);
-        await this.#pool.run({ memory, doorbells: this.#memory.doorbells, start });
+        await this.#run(worker, start, run);
         return;
       } catch (cause) {
         if (this.#isStopping) return;
-        fruitless = loadWord(requests, HEAD) === head ? fruitless + 1 : 0;
-        this.#onDown(worker, cause, fruitless === FRUITLESS_STARTS_MAX);
+        const after = this.#onDeath(worker, head, deaths, { cause, isHung: run.isHung });
+        if (after.verdict.kind === 'GIVE_UP') return;
+        deaths = after.deaths;
+        if (after.verdict.delayMs > 0) await this.#options.wait(after.verdict.delayMs);
       }
     }
+  }
+
+  async #run(worker: number, start: number, run: Run): Promise<void> {
+    const { memory, onStart } = this.#options;
+    onStart(worker, start);
+    this.#runs[worker] = run;
+    try {
+      const task = { memory: memory.workers[worker], doorbells: memory.doorbells, start };
+      await this.#pool.run(task, { signal: run.abort.signal });
+    } finally {
+      this.#runs[worker] = undefined;
+    }
+  }
+
+  #onDeath(
+    worker: number,
+    headBefore: number,
+    before: Deaths,
+    seen: Pick<WorkerDown, 'cause' | 'isHung'>,
+  ): { deaths: Deaths; verdict: Verdict } {
+    const control = this.#control(worker);
+    const head = this.#head(worker);
+    const isExecuting = loadWord(control, WorkerControl.IS_EXECUTING) !== 0;
+    const operationAt = isExecuting ? head : undefined;
+    const after = judge(before, { isFruitful: head !== headBefore, operationAt });
+    const { kind } = after.verdict;
+    // The new worker reads the mark when it attaches; the thread that dies has stored its last.
+    storeWord(control, WorkerControl.POISONED, kind === 'SKIP' ? 1 : 0);
+    const poison = kind === 'SKIP' ? this.#hashOfNext(worker) : undefined;
+    this.#options.onDown({ worker, ...seen, isGivenUp: kind === 'GIVE_UP', poison });
+    return after;
+  }
+
+  #runOf(worker: number): Run {
+    const watch = new HeartbeatWatch(this.#heartbeat(worker), this.#options.nowMs());
+    return { abort: new AbortController(), watch, isHung: false };
+  }
+
+  /** Names the operation at the head of the ring without showing anything of it. */
+  #hashOfNext(worker: number): string {
+    const ring = new RingConsumer(this.#options.memory.workers[worker].requestRing);
+    const start = ring.next() ? ring.index : 0;
+    const bytes = new Uint8Array(ring.words.buffer, start * 4, ring.bodyWords * 4);
+    return createHash('sha256').update(bytes).digest('hex');
+  }
+
+  #control(worker: number): Int32Array {
+    return new Int32Array(this.#options.memory.workers[worker].control);
+  }
+
+  #heartbeat(worker: number): number {
+    return loadWord(this.#control(worker), WorkerControl.HEARTBEAT);
+  }
+
+  /** Up to where the worker's requests are done. */
+  #head(worker: number): number {
+    return loadWord(new Int32Array(this.#options.memory.workers[worker].requestRing), HEAD);
   }
 }

@@ -1,31 +1,35 @@
 import { assert, PARTITIONS } from '@tidewire/core';
 import {
+  CancelRequest,
+  CreditRequest,
   Doorbell,
   InterestEnd,
   InterestKind,
   loadWord,
   ownerOf,
   PERSISTENCE_DOORBELL,
-  RecordLayout,
-  RecoveryKind,
-  RecoveryPartition,
   RequestKind,
   RingConsumer,
   storeWord,
+  TICK_REPORT,
+  TickRequest,
   UnsubscribeRequest,
   WorkerControl,
   type WorkerMemory,
 } from '@tidewire/core/threads';
+import { ChangeEvents } from './change-events.js';
 import { Executor } from './execute/executor.js';
 import { Outbound } from './outbound.js';
 import { PersistenceQueue } from './persistence-queue.js';
+import { ProgressReport } from './progress-report.js';
+import { Streams } from './query/streams.js';
 import { SubscriptionIndex } from './query/subscription-index.js';
-import { FULL, RecordStore } from './store/record-store.js';
+import { Recovery } from './recovery.js';
+import { RecordStore } from './store/record-store.js';
 
 /** Operations whose records are touched together before the first is executed. */
 const GROUP = 16;
 const GROUPS_A_TURN = 16;
-const RECOVERY_A_TURN = 1024;
 const INTERESTS_A_TURN = 1024;
 /** How long to sleep when what is lacking is room in another thread's ring. */
 const BLOCKED_SLEEP_MS = 1;
@@ -41,14 +45,16 @@ const SPINS = 200;
 export class Worker {
   readonly #control: Int32Array;
   readonly #requests: RingConsumer;
-  readonly #recovery: RingConsumer;
   readonly #interestRing: RingConsumer;
   readonly #start: number;
-  readonly #interests: SubscriptionIndex = new SubscriptionIndex();
+  readonly #interests: SubscriptionIndex;
   readonly #store: RecordStore;
   readonly #outbound: Outbound;
   readonly #executor: Executor;
+  readonly #recovery: Recovery;
   readonly #queue: PersistenceQueue;
+  readonly #streams: Streams;
+  readonly #progress: ProgressReport;
   readonly #doorbell: Doorbell;
   readonly #persistenceDoorbell: Doorbell;
   readonly #kinds: Int32Array = new Int32Array(new SharedArrayBuffer(GROUP * 4));
@@ -56,6 +62,8 @@ export class Worker {
   readonly #positions: Int32Array = new Int32Array(new SharedArrayBuffer(GROUP * 4));
   /** The operation at the head of the ring may have happened before this worker attached. */
   #isFirst = true;
+  /** Or has ended two workers, and is skipped. */
+  readonly #isPoisoned: boolean;
   #pending = 0; // records of the group not yet executed, for want of outbound room
   #group = 0;
 
@@ -66,35 +74,48 @@ export class Worker {
   constructor(memory: WorkerMemory, doorbells: SharedArrayBuffer, start: number) {
     this.#start = start;
     this.#control = new Int32Array(memory.control);
+    this.#isPoisoned = loadWord(this.#control, WorkerControl.POISONED) !== 0;
+    this.#control[WorkerControl.IS_EXECUTING] = 0;
     this.#requests = new RingConsumer(memory.requestRing);
-    this.#recovery = new RingConsumer(memory.recoveryRing);
     this.#interestRing = new RingConsumer(memory.interestRing);
-    this.#store = new RecordStore(memory.arena);
-    const doorbellWords = new Int32Array(doorbells);
     this.#doorbell = new Doorbell(this.#control, WorkerControl.WORKER_DOORBELL);
-    this.#persistenceDoorbell = new Doorbell(doorbellWords, PERSISTENCE_DOORBELL);
-    this.#outbound = new Outbound({
-      memory,
-      doorbells,
-      interests: this.#interests,
-      store: this.#store,
-    });
+    this.#persistenceDoorbell = new Doorbell(new Int32Array(doorbells), PERSISTENCE_DOORBELL);
+    const control = this.#control;
+    const store = new RecordStore(memory.arena);
+    const interests = new SubscriptionIndex(control);
+    const outbound = new Outbound({ memory, doorbells, interests, store });
+    const events = new ChangeEvents({ outbound, interests, words: store.words });
+    const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition).filter(
+      (partition) => ownerOf(partition, memory.workers) === memory.worker,
+    );
+    this.#store = store;
+    this.#outbound = outbound;
+    this.#interests = interests;
     this.#executor = new Executor({
-      store: this.#store,
-      outbound: this.#outbound,
-      control: this.#control,
+      store,
+      outbound,
+      events,
+      control,
+      effects: memory.effects,
     });
+    this.#recovery = new Recovery({ ring: memory.recoveryRing, store, control });
     this.#queue = new PersistenceQueue({
-      store: this.#store,
-      control: this.#control,
+      store,
+      control,
       batchRing: memory.batchRing,
       persistenceDoorbell: this.#persistenceDoorbell,
-      partitions: Array.from({ length: PARTITIONS }, (_, partition) => partition).filter(
-        (partition) => ownerOf(partition, memory.workers) === memory.worker,
-      ),
+      partitions,
     });
-    this.#executor.changes =
-      (this.#control[WorkerControl.CHANGES_HANDED] + this.#queue.dirtyCount()) | 0;
+    this.#streams = new Streams({
+      outbound,
+      interests,
+      store,
+      control,
+      partitions,
+      collectedUpTo: () => 0, // no tombstone is collected yet
+    });
+    this.#progress = new ProgressReport(store, partitions);
+    this.#executor.changes = (control[WorkerControl.CHANGES_HANDED] + this.#queue.dirtyCount()) | 0;
     this.#report();
   }
 
@@ -106,7 +127,8 @@ export class Worker {
   doWork(): number {
     const told = this.#isIntroduced ? 0 : this.#hearInterests();
     const requests = this.#isIntroduced ? this.#drainRequests() : 0;
-    const work = told + requests + this.#recover() + this.#queue.doWork();
+    const others = this.#recovery.doWork() + this.#queue.doWork() + this.#streams.doWork();
+    const work = told + requests + others;
     if (work > 0) this.#report();
     return work;
   }
@@ -116,14 +138,15 @@ export class Worker {
     for (let i = 0; i < SPINS; i++) if (this.#hasWork()) return;
     this.#doorbell.sleep(
       () => this.#hasWork(),
-      this.#outbound.hasRoom() ? IDLE_SLEEP_MS : BLOCKED_SLEEP_MS,
+      this.#outbound.hasRoomForSlice() ? IDLE_SLEEP_MS : BLOCKED_SLEEP_MS,
     );
     storeWord(this.#control, WorkerControl.HEARTBEAT, this.#control[WorkerControl.HEARTBEAT] + 1);
   }
 
   #hasWork(): boolean {
-    if (this.isStopping || !this.#recovery.isEmpty() || this.#queue.hasWork()) return true;
+    if (this.isStopping || this.#recovery.hasWork() || this.#queue.hasWork()) return true;
     if (!this.#isIntroduced) return !this.#interestRing.isEmpty();
+    if (this.#streams.hasWork()) return true;
     return this.#outbound.hasRoom() && (this.#pending > 0 || !this.#requests.isEmpty());
   }
 
@@ -173,8 +196,7 @@ export class Worker {
     const { words } = this.#requests;
     switch (kind) {
       case RequestKind.OPERATION:
-        if (this.#isFirst && this.#executor.settle(words, at, position)) return;
-        this.#executor.execute(words, at, position);
+        this.#execute(words, at, position);
         return;
       case RequestKind.SUBSCRIBE:
         this.#interests.add(words, at);
@@ -183,9 +205,41 @@ export class Worker {
       case RequestKind.UNSUBSCRIBE:
         this.#interests.remove(words[at + UnsubscribeRequest.TOPIC]);
         return;
+      case RequestKind.CATCH_UP:
+        this.#streams.catchUp(words, at);
+        return;
+      case RequestKind.QUERY:
+        this.#streams.query(words, at);
+        return;
+      case RequestKind.CREDIT:
+        this.#streams.addCredit(words[at + CreditRequest.STREAM], words[at + CreditRequest.BYTES]);
+        return;
+      case RequestKind.CANCEL:
+        this.#streams.cancel(words[at + CancelRequest.STREAM]);
+        return;
+      case RequestKind.FORGET_SESSION:
+        this.#executor.forgetSession(words, at);
+        return;
+      case RequestKind.TICK:
+        if ((words[at + TickRequest.FLAGS] & TICK_REPORT) !== 0) this.#progress.say(this.#outbound);
+        return;
       default:
         assert(false, `request of unknown kind ${kind}`);
     }
+  }
+
+  #execute(words: Int32Array, at: number, position: number): void {
+    this.#control[WorkerControl.IS_EXECUTING] = 1; // read by another thread after a death alone
+    if (!this.#isFirst || !this.#conclude(words, at, position))
+      this.#executor.execute(words, at, position);
+    this.#control[WorkerControl.IS_EXECUTING] = 0;
+  }
+
+  /** Answers the operation that an earlier worker died at, unless it is simply to be executed. */
+  #conclude(words: Int32Array, at: number, position: number): boolean {
+    if (this.#executor.settle(words, at, position)) return true;
+    if (this.#isPoisoned) this.#executor.skip(words, at, position);
+    return this.#isPoisoned;
   }
 
   #hearInterests(): number {
@@ -198,33 +252,6 @@ export class Worker {
       this.#interestRing.release();
       done++;
     }
-    return done;
-  }
-
-  #recover(): number {
-    let done = 0;
-    const { words } = this.#recovery;
-    while (done < RECOVERY_A_TURN && this.#recovery.next()) {
-      const at = this.#recovery.index;
-      if (this.#recovery.kind === RecoveryKind.RECORD) {
-        if (this.#store.restore(words, at) === FULL) throw new MemoryLimitError();
-      } else if (this.#recovery.kind === RecoveryKind.PARTITION)
-        this.#store.startPartition(
-          words[at + RecoveryPartition.PARTITION],
-          RecordLayout.joinWords(
-            words[at + RecoveryPartition.SEQUENCE_LOW],
-            words[at + RecoveryPartition.SEQUENCE_HIGH],
-          ),
-        );
-      this.#recovery.release();
-      done++;
-    }
-    if (done > 0)
-      storeWord(
-        this.#control,
-        WorkerControl.RECOVERED,
-        (this.#control[WorkerControl.RECOVERED] + done) | 0,
-      );
     return done;
   }
 
@@ -243,13 +270,4 @@ export class Worker {
   }
 
   #laneSeen = 0;
-}
-
-/** The table holds more than the memory limit admits. */
-export class MemoryLimitError extends Error {
-  override name = 'MemoryLimitError';
-
-  constructor() {
-    super('The records of the database do not fit the memory limit: raise --memory.');
-  }
 }

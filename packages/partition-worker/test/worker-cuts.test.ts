@@ -9,6 +9,7 @@ import { checkStore } from './store-check.js';
 import {
   doorbells,
   FakeGateway,
+  type Interest,
   type Sent,
   Snapshot,
   START_MS,
@@ -22,12 +23,14 @@ type CutWorker = InstanceType<typeof Worker>;
 
 /** Every n-th first cut is followed by a second one, in the worker that attaches. */
 const SECOND_CUT_EVERY = process.env['TIDEWIRE_LONG_TESTS'] === undefined ? 7 : 1;
-const MAP_TOPIC = 11;
-const KEY_TOPIC = 5;
+const ONE = { kind: 'eq', field: { kind: 'value', steps: [] }, literal: 'one' } as const;
 const INTERESTS = [
-  { topic: MAP_TOPIC, key: '' },
-  { topic: KEY_TOPIC, key: 'k' },
-];
+  { topic: 11 },
+  { topic: 5, key: 'k' },
+  { topic: 21, where: ONE },
+  { topic: 22, where: ONE, isWithOld: true },
+  { topic: 23, where: { kind: 'prefix', field: { kind: 'key' }, text: 'k' } },
+] satisfies Interest[];
 const SAFE = OPERATION_SAFE;
 const put = (key: string, value: string, ms: number, more: Partial<Sent> = {}): Sent => ({
   kind: OperationKind.PUT,
@@ -35,6 +38,15 @@ const put = (key: string, value: string, ms: number, more: Partial<Sent> = {}): 
   value,
   ms,
   ...more,
+});
+/** The request id of the operation under test is 77. */
+const increment = (key: string, ms: number, token: number, requestId?: number): Sent => ({
+  kind: OperationKind.INCREMENT,
+  key,
+  value: '5',
+  ms,
+  update: { token },
+  ...(requestId === undefined ? {} : { requestId }),
 });
 const get = (key: string): Sent => ({ kind: OperationKind.GET, key, ms: 9 });
 const remove = (key: string, ms: number): Sent => ({ kind: OperationKind.REMOVE, key, ms });
@@ -45,93 +57,122 @@ interface Scenario {
   readonly operation: Sent;
   readonly outcome: Code;
   readonly refusal?: Code;
-  readonly events: number;
+  /** What is broadcast: kind and topics. */
+  readonly events: readonly string[];
 }
 
 const scenarios: Scenario[] = [
   {
     name: 'a first put',
     before: [],
-    operation: put('k', 'one', 1),
+    operation: put('k', '"one"', 1),
     outcome: Code.APPLIED,
-    events: 1,
+    events: ['PUT 11,5', 'ENTER 21,22,23'],
   },
   {
     name: 'an overwrite',
-    before: [put('k', 'one', 1)],
-    operation: put('k', 'two', 2),
+    before: [put('k', '"one"', 1)],
+    operation: put('k', '"two"', 2),
     outcome: Code.APPLIED,
-    events: 1,
+    events: ['PUT 11,5', 'UPDATE 23', 'LEAVE 21', 'LEAVE 22'],
   },
   {
     name: 'an overwrite of another size',
-    before: [put('k', 'one', 1)],
+    before: [put('k', '"one"', 1)],
     operation: put('k', 'x'.repeat(700), 2),
     outcome: Code.APPLIED,
-    events: 1,
+    events: ['PUT 11,5', 'UPDATE 23', 'LEAVE 21', 'LEAVE 22'],
   },
   {
     name: 'a put that expires',
     before: [],
-    operation: put('k', 'one', 1, { expiresAt: START_MS + 50 }),
+    operation: put('k', '"one"', 1, { expiresAt: START_MS + 50 }),
     outcome: Code.APPLIED,
-    events: 1,
+    events: ['PUT 11,5', 'ENTER 21,22,23'],
   },
   {
     name: 'a remove',
-    before: [put('k', 'one', 1)],
+    before: [put('k', '"one"', 1)],
     operation: remove('k', 2),
     outcome: Code.APPLIED,
-    events: 1,
+    events: ['REMOVE 11,5', 'LEAVE 21,23', 'LEAVE 22'],
   },
   {
     name: 'a remove of nothing',
     before: [],
     operation: remove('k', 2),
     outcome: Code.APPLIED,
-    events: 1,
+    events: ['REMOVE 11,5'],
   },
   {
     name: 'a put that is superseded',
     before: [put('k', 'new', 9)],
     operation: put('k', 'old', 2, { flags: OPERATION_RETURN_WINNER }),
     outcome: Code.SUPERSEDED,
-    events: 0,
+    events: [],
   },
   {
     name: 'a duplicate',
-    before: [put('k', 'one', 1)],
-    operation: put('k', 'one', 1),
+    before: [put('k', '"one"', 1)],
+    operation: put('k', '"one"', 1),
     outcome: Code.DUPLICATE,
-    events: 0,
+    events: [],
   },
   {
     name: 'a get',
-    before: [put('k', 'one', 1)],
+    before: [put('k', '"one"', 1)],
     operation: get('k'),
     outcome: Code.FOUND,
-    events: 0,
+    events: [],
   },
   {
     name: 'a get of nothing',
     before: [remove('k', 1)],
     operation: get('k'),
     outcome: Code.ABSENT,
-    events: 0,
+    events: [],
   },
   {
     name: 'a SAFE put',
     before: [],
-    operation: put('k', 'one', 1, { flags: SAFE }),
+    operation: put('k', '"one"', 1, { flags: SAFE }),
     outcome: Code.APPLIED,
-    events: 1,
+    events: ['PUT 11,5', 'ENTER 21,22,23'],
   },
   {
     name: 'a SAFE duplicate',
-    before: [put('k', 'one', 1)],
-    operation: put('k', 'one', 1, { flags: SAFE }),
+    before: [put('k', '"one"', 1)],
+    operation: put('k', '"one"', 1, { flags: SAFE }),
     outcome: Code.DUPLICATE,
-    events: 0,
+    events: [],
+  },
+  {
+    name: 'a first increment',
+    before: [],
+    operation: increment('k', 1, 7),
+    outcome: Code.APPLIED,
+    events: ['PUT 11,5', 'ENTER 23'],
+  },
+  {
+    name: 'an increment of a record stamped later',
+    before: [put('k', '41', 9)],
+    operation: increment('k', 1, 7),
+    outcome: Code.APPLIED,
+    events: ['PUT 11,5', 'UPDATE 23'],
+  },
+  {
+    name: 'an increment sent again',
+    before: [increment('k', 1, 7, 77)],
+    operation: increment('k', 1, 7),
+    outcome: Code.APPLIED,
+    events: [],
+  },
+  {
+    name: 'a SAFE increment',
+    before: [put('k', '41', 1)],
+    operation: { ...increment('k', 2, 7), flags: SAFE },
+    outcome: Code.APPLIED,
+    events: ['PUT 11,5', 'UPDATE 23'],
   },
 ];
 
@@ -157,7 +198,7 @@ t.test(
       const bells = doorbells();
       const setup = new FakeGateway(memory);
       setup.introduce(1, INTERESTS);
-      for (const [i, sent] of scenario.before.entries()) setup.send(i + 1, sent);
+      for (const [i, sent] of scenario.before.entries()) setup.send(sent.requestId ?? i + 1, sent);
       work(new Worker(memory, bells, 1));
       setup.listen();
       setup.send(77, scenario.operation);
@@ -184,12 +225,16 @@ t.test(
       };
 
       const whole = play([]);
-      const events = whole.heard.filter((said) => said.startsWith('event')).length;
+      const events = whole.heard.filter((said) => said.startsWith('event'));
       t.ok(
         saysOutcome(whole.heard[0], scenario.outcome, scenario.refusal),
         `${scenario.name}: outcome`,
       );
-      t.equal(events, scenario.events + 1, `${scenario.name}: events`);
+      t.same(
+        events.map((said) => said.split(' ').slice(1, 3).join(' ')),
+        [...scenario.events, 'PUT 11'],
+        `${scenario.name}: events`,
+      );
       revive();
       snapshot.restore();
       const probe = new FakeGateway(memory, answered);

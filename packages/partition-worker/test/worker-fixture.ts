@@ -1,11 +1,15 @@
-import { Code, hashOf } from '@tidewire/core';
+import { toBinary } from '@bufbuild/protobuf';
+import { Code, canonicalPredicate, encodePredicate, hashOf, type Predicate } from '@tidewire/core';
 import {
   bytesToWords,
   Doorbell,
-  EventMessage,
+  EffectLayout,
+  ForgetSessionRequest,
   InterestEnd,
   InterestKind,
+  OPERATION_EXTENDED,
   Operation,
+  OperationExtension,
   OutboundKind,
   RecordLayout,
   RequestKind,
@@ -13,13 +17,21 @@ import {
   RingConsumer,
   RingProducer,
   ringBufferBytes,
+  SUBSCRIBE_WITH_OLD,
   SubscribedMessage,
   SubscribeRequest,
   UnsubscribeRequest,
   WorkerControl,
   type WorkerMemory,
 } from '@tidewire/core/threads';
-import type { OperationKind } from '@tidewire/schemas';
+import {
+  type Event,
+  EventKind,
+  EventSchema,
+  type OperationKind,
+  ValueKind,
+} from '@tidewire/schemas';
+import { type EventSaid, readSaid, type Said } from './said.js';
 
 export const START_MS = 1_700_000_000_000;
 export const MAP_ID = 3;
@@ -29,12 +41,36 @@ const UNKNOWN_KIND = 99;
 export interface Sent {
   readonly kind: OperationKind;
   readonly key: string;
-  readonly value?: string;
+  readonly value?: string | Uint8Array;
   /** Milliseconds of the stamp above START_MS. */
   readonly ms: number;
   readonly node?: number;
   readonly flags?: number;
   readonly expiresAt?: number;
+  readonly valueKind?: ValueKind;
+  readonly mapId?: number;
+  /** Unless it is said with `send`. */
+  readonly requestId?: number;
+  /** Makes it an update. */
+  readonly update?: UpdateSent;
+}
+
+export interface UpdateSent {
+  /** First word of the resume token; 0: none. */
+  readonly token?: number;
+  readonly lowestPending?: number;
+  /** See OperationExtension. */
+  readonly flags?: number;
+  readonly ifMs?: number;
+  readonly keep?: number;
+}
+
+/** What a topic is about: the map, a key of it, or what matches. */
+export interface Interest {
+  readonly topic: number;
+  readonly key?: string;
+  readonly where?: Predicate;
+  readonly isWithOld?: boolean;
 }
 
 /** Small memory of one worker, so that it can be copied thousands of times. */
@@ -45,9 +81,10 @@ export function smallMemory(arenaBytes: number = 3 * 1024 * 1024): WorkerMemory 
     workers: 1,
     arena: new SharedArrayBuffer(arenaBytes),
     control: new SharedArrayBuffer(WorkerControl.CONTROL_WORDS * 4),
+    effects: new SharedArrayBuffer(64 * EffectLayout.EFFECT_WORDS * 4),
     requestRing: ring(128 * 1024),
     interestRing: ring(16 * 1024),
-    outboundRing: ring(512 * 1024),
+    outboundRing: ring(1024 * 1024),
     batchRing: ring(64 * 1024),
     recoveryRing: ring(16 * 1024),
   };
@@ -79,16 +116,19 @@ export class Snapshot {
 /** The gateway's end of a worker's rings: sends, and reads what has not been read before. */
 export class FakeGateway {
   readonly memory: WorkerMemory;
-  /** What the worker said, each thing once. */
+  /** What the worker said, each answer and each event once. */
   readonly heard: string[] = [];
+  /** The events of these, and whatever else subscribers are sent. */
+  readonly said: Said[] = [];
   readonly #requests: RingProducer;
   readonly #requestBytes: Uint8Array;
   readonly #interests: RingProducer;
-  readonly #interestBytes: Uint8Array;
   readonly #outbound: RingConsumer;
   readonly #outboundBytes: Uint8Array;
   #answered: number;
+  /** Partition → sequence of the last change heard; and whether the last one was said again. */
   readonly #sequences = new Map<number, number>();
+  readonly #isResaid = new Set<number>();
 
   constructor(memory: WorkerMemory, answered = 0) {
     this.memory = memory;
@@ -96,7 +136,6 @@ export class FakeGateway {
     this.#requests = new RingProducer(memory.requestRing);
     this.#requestBytes = new Uint8Array(memory.requestRing);
     this.#interests = new RingProducer(memory.interestRing);
-    this.#interestBytes = new Uint8Array(memory.interestRing);
     this.#outbound = new RingConsumer(memory.outboundRing);
     this.#outboundBytes = new Uint8Array(memory.outboundRing);
   }
@@ -111,24 +150,39 @@ export class FakeGateway {
 
   send(
     requestId: number,
-    { kind, key, value = '', ms, node = 1, flags = 0, expiresAt = 0 }: Sent,
+    {
+      kind,
+      key,
+      value = '',
+      ms,
+      node = 1,
+      flags = 0,
+      expiresAt = 0,
+      valueKind = ValueKind.JSON,
+      mapId = MAP_ID,
+      update,
+    }: Sent,
   ): void {
     const keyBytes = new TextEncoder().encode(key);
-    const valueBytes = new TextEncoder().encode(value);
+    const valueBytes = Buffer.from(value);
     const keyWords = RecordLayout.wordsOf(keyBytes.length);
     const at = this.#requests.claim(
       RequestKind.OPERATION,
-      Operation.KEY + keyWords + RecordLayout.wordsOf(valueBytes.length),
+      Operation.KEY +
+        keyWords +
+        RecordLayout.wordsOf(valueBytes.length) +
+        (update === undefined ? 0 : OperationExtension.WORDS),
     );
     const { words } = this.#requests;
     const stampMs = START_MS + ms;
+    const allFlags = update === undefined ? flags : flags | OPERATION_EXTENDED;
     words[at + Operation.SESSION] = 9;
     words[at + Operation.REQUEST_ID] = requestId;
     words[at + Operation.HASH] = hashOf(keyBytes);
-    words[at + Operation.MAP_KIND_FLAGS] = (MAP_ID << 16) | (kind << 8) | flags;
+    words[at + Operation.MAP_KIND_FLAGS] = (mapId << 16) | (kind << 8) | allFlags;
     words[at + Operation.MS_LOW] = RecordLayout.lowWord(stampMs);
     words[at + Operation.MS_HIGH_COUNTER] = RecordLayout.highWord(stampMs) << 16;
-    words[at + Operation.NODE_VALUE_KIND] = (node << 8) | 1;
+    words[at + Operation.NODE_VALUE_KIND] = (node << 8) | valueKind;
     words[at + Operation.LENGTHS] = RecordLayout.packLengths(keyBytes.length, valueBytes.length);
     words[at + Operation.EXPIRES_LOW] = RecordLayout.lowWord(expiresAt);
     words[at + Operation.EXPIRES_HIGH] = RecordLayout.highWord(expiresAt);
@@ -136,17 +190,24 @@ export class FakeGateway {
     words[at + Operation.NOW_HIGH] = RecordLayout.highWord(START_MS);
     const key0 = at + Operation.KEY;
     bytesToWords(keyBytes, 0, keyBytes.length, words, this.#requestBytes, key0);
-    bytesToWords(valueBytes, 0, valueBytes.length, words, this.#requestBytes, key0 + keyWords);
+    const value0 = key0 + keyWords;
+    bytesToWords(valueBytes, 0, valueBytes.length, words, this.#requestBytes, value0);
+    const extension = value0 + RecordLayout.wordsOf(valueBytes.length);
+    if (update !== undefined) writeExtension(words, extension, update);
     this.#requests.commit();
   }
 
-  subscribe(topic: number, key = ''): void {
-    writeSubscribe(this.#requests, this.#requestBytes, RequestKind.SUBSCRIBE, topic, key);
+  /** The session of this token will not come back. */
+  forgetSession(token: number): void {
+    const at = this.#requests.claim(RequestKind.FORGET_SESSION, ForgetSessionRequest.WORDS);
+    this.#requests.words.fill(0, at, at + ForgetSessionRequest.WORDS);
+    this.#requests.words[at + ForgetSessionRequest.TOKEN] = token;
+    this.#requests.commit();
   }
 
-  unsubscribe(topic: number): void {
-    const at = this.#requests.claim(RequestKind.UNSUBSCRIBE, UnsubscribeRequest.WORDS);
-    this.#requests.words[at + UnsubscribeRequest.TOPIC] = topic;
+  /** Sends a request other than an operation. */
+  request(kind: number, body: Int32Array): void {
+    this.#requests.words.set(body, this.#requests.claim(kind, body.length));
     this.#requests.commit();
   }
 
@@ -163,9 +224,11 @@ export class FakeGateway {
   }
 
   /** Tells the worker's start of this number all interests. */
-  introduce(start: number, interests: readonly { topic: number; key: string }[]): void {
-    for (const { topic, key } of interests)
-      writeSubscribe(this.#interests, this.#interestBytes, InterestKind.SUBSCRIBE, topic, key);
+  introduce(start: number, interests: readonly Interest[]): void {
+    for (const interest of interests) {
+      const body = subscribeWords(interest);
+      this.#interests.words.set(body, this.#interests.claim(InterestKind.SUBSCRIBE, body.length));
+    }
     const at = this.#interests.claim(InterestKind.END, InterestEnd.WORDS);
     this.#interests.words[at + InterestEnd.START] = start;
     this.#interests.commit();
@@ -183,7 +246,12 @@ export class FakeGateway {
 
   #hear(): void {
     const { kind, index: at, words } = this.#outbound;
-    if (kind === OutboundKind.EVENT) return this.#hearEvent(words, at);
+    const said = readSaid(this.#outbound, this.#outboundBytes);
+    if (said?.kind === 'event') return this.#hearEvent(said);
+    if (said !== undefined) {
+      this.said.push(said);
+      return;
+    }
     const position = words[at];
     if (((position - this.#answered) | 0) <= 0) return;
     this.#answered = position;
@@ -195,20 +263,27 @@ export class FakeGateway {
       );
   }
 
-  #hearEvent(words: Int32Array, at: number): void {
-    const partition = words[at + EventMessage.PARTITION];
-    const sequence = words[at + EventMessage.SEQUENCE_LOW];
-    if (sequence <= (this.#sequences.get(partition) ?? 0)) return;
-    this.#sequences.set(partition, sequence);
-    const count = words[at + EventMessage.TOPIC_COUNT];
-    const topics = words.slice(at + EventMessage.TOPICS, at + EventMessage.TOPICS + count);
-    const body = this.#body(at + EventMessage.TOPICS + count, words[at + EventMessage.BYTES]);
-    this.heard.push(`event ${topics.join()} ${body}`);
+  #hearEvent(said: EventSaid): void {
+    const { event, isFirst, topics } = said;
+    const { partition, sequence } = event;
+    if (isFirst) {
+      if (sequence > (this.#sequences.get(partition) ?? 0)) this.#isResaid.delete(partition);
+      else this.#isResaid.add(partition);
+      this.#sequences.set(partition, Number(sequence));
+    }
+    if (this.#isResaid.has(partition)) return;
+    this.said.push(said);
+    this.heard.push(`event ${EventKind[event.kind]} ${topics.toSorted().join()} ${textOf(event)}`);
   }
 
   #body(index: number, length: number): string {
     return Buffer.from(this.#outboundBytes.slice(index * 4, index * 4 + length)).toString('hex');
   }
+}
+
+/** All of an event. */
+function textOf(event: Event): string {
+  return Buffer.from(toBinary(EventSchema, event)).toString('hex');
 }
 
 /** What an outcome looks like in `heard`: the first fields of every Result. */
@@ -221,22 +296,34 @@ export function saysOutcome(
   return heard.includes(`08${hex(outcome)}10${hex(refusal)}18`);
 }
 
-function writeSubscribe(
-  ring: RingProducer,
-  bytes: Uint8Array,
-  kind: number,
-  topic: number,
-  key: string,
-): void {
-  const keyBytes = new TextEncoder().encode(key);
-  const words = SubscribeRequest.BODY + RecordLayout.wordsOf(keyBytes.length);
-  const at = ring.claim(kind, words);
-  ring.words[at + SubscribeRequest.TOPIC] = topic;
-  ring.words[at + SubscribeRequest.MAP] = MAP_ID;
-  ring.words[at + SubscribeRequest.HASH] = hashOf(keyBytes);
-  ring.words[at + SubscribeRequest.KEY_LENGTH] = keyBytes.length;
-  ring.words[at + SubscribeRequest.PREDICATE_LENGTH] = 0;
-  ring.words[at + SubscribeRequest.FLAGS] = 0;
-  bytesToWords(keyBytes, 0, keyBytes.length, ring.words, bytes, at + SubscribeRequest.BODY);
-  ring.commit();
+function writeExtension(words: Int32Array, at: number, update: UpdateSent): void {
+  const ifMs = START_MS + (update.ifMs ?? 0);
+  words.fill(0, at, at + OperationExtension.WORDS);
+  words[at + OperationExtension.TOKEN] = update.token ?? 0;
+  words[at + OperationExtension.LOWEST_PENDING] = update.lowestPending ?? 0;
+  words[at + OperationExtension.FLAGS] = update.flags ?? 0;
+  words[at + OperationExtension.IF_MS_LOW] = RecordLayout.lowWord(ifMs);
+  words[at + OperationExtension.IF_MS_HIGH_COUNTER] = RecordLayout.highWord(ifMs) << 16;
+  words[at + OperationExtension.IF_NODE] = 1;
+  words[at + OperationExtension.KEEP] = update.keep ?? 0;
+}
+
+/** The body of a SUBSCRIBE record. */
+export function subscribeWords({ topic, key = '', where, isWithOld }: Interest): Int32Array {
+  const keyBytes = Buffer.from(key);
+  const body = where === undefined ? keyBytes : encodePredicate(canonicalPredicate(where));
+  const words = new Int32Array(SubscribeRequest.BODY + RecordLayout.wordsOf(body.length));
+  words[SubscribeRequest.TOPIC] = topic;
+  words[SubscribeRequest.MAP] = MAP_ID;
+  words[SubscribeRequest.HASH] = hashOf(keyBytes);
+  words[SubscribeRequest.KEY_LENGTH] = keyBytes.length;
+  words[SubscribeRequest.PREDICATE_LENGTH] = where === undefined ? 0 : body.length;
+  words[SubscribeRequest.FLAGS] = isWithOld === true ? SUBSCRIBE_WITH_OLD : 0;
+  putBytes(words, SubscribeRequest.BODY, body);
+  return words;
+}
+
+/** Puts bytes where a record has them, zero-padded to words. */
+export function putBytes(words: Int32Array, index: number, bytes: Uint8Array): void {
+  bytesToWords(bytes, 0, bytes.length, words, new Uint8Array(words.buffer), index);
 }

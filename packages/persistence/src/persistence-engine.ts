@@ -6,6 +6,7 @@ import {
   PERSISTENCE_DOORBELL,
   type SharedMemory,
 } from '@tidewire/core/threads';
+import { BaseKeeper } from './base-keeper.js';
 import { flushOrBury } from './isolate.js';
 import type { PersistenceStatus } from './status.js';
 import { type Store, StoreError } from './store.js';
@@ -22,6 +23,7 @@ export class PersistenceEngine {
   readonly #report: (status: PersistenceStatus) => void;
   readonly #doorbell: Doorbell;
   readonly #pulls: readonly WorkerPull[];
+  readonly #bases: BaseKeeper;
   #isDown = false;
   #isFenced = false;
   #probeAtMs: number;
@@ -56,6 +58,12 @@ export class PersistenceEngine {
       },
     };
     this.#pulls = options.memory.workers.map((memory) => new WorkerPull({ memory, ...shared }));
+    this.#bases = new BaseKeeper({
+      memory: options.memory,
+      keep: (bases) => this.#store.keepBases(bases),
+      wake: shared.context.wake,
+      onOutcome: shared.context.onOutcome,
+    });
   }
 
   /** Another process writes now; nothing more will be flushed. */
@@ -78,22 +86,28 @@ export class PersistenceEngine {
     for (const pull of this.#pulls) pull.drain();
   }
 
+  /** What a clean end leaves for the next start. No turn follows. Rejects with StoreError. */
+  async end(): Promise<void> {
+    await this.#bases.end();
+  }
+
   /** One turn. Returns the work done; 0: idle until `hasWork` or `dueInMs`. */
   doWork(): number {
     if (this.#isFenced) return 0;
     const nowMs = this.#now();
     let work = 0;
     for (const pull of this.#pulls) work += pull.doWork(nowMs);
-    return work + this.#probeStore(nowMs);
+    return work + this.#bases.doWork(nowMs) + this.#probeStore(nowMs);
   }
 
   hasWork(): boolean {
-    return this.#probe?.outcome !== undefined || this.#pulls.some((pull) => pull.hasWork());
+    if (this.#probe?.outcome !== undefined || this.#bases.hasWork) return true;
+    return this.#pulls.some((pull) => pull.hasWork());
   }
 
   dueInMs(): number {
     const dueAtMs = this.#pulls.map((pull) => pull.dueAtMs());
-    return Math.max(0, Math.min(this.#probeAtMs, ...dueAtMs) - this.#now());
+    return Math.max(0, Math.min(this.#probeAtMs, this.#bases.dueAtMs, ...dueAtMs) - this.#now());
   }
 
   /** Finds out that the store is away, back or taken over, also while nothing is written. */
@@ -106,7 +120,8 @@ export class PersistenceEngine {
     }
     if (nowMs < this.#probeAtMs) return 0;
     this.#probeAtMs = nowMs + PROBE_INTERVAL_MS;
-    if (this.#probe !== undefined || !this.#pulls.every((pull) => pull.isIdle)) return 0;
+    if (this.#probe !== undefined || !this.#bases.isIdle) return 0;
+    if (!this.#pulls.every((pull) => pull.isIdle)) return 0;
     const probe: { outcome: 'ACCEPTED' | StoreError | undefined } = { outcome: undefined };
     this.#probe = probe;
     this.#store.probe().then(

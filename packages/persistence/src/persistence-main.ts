@@ -8,7 +8,7 @@ import { PersistenceEngine } from './persistence-engine.js';
 import { type DatabaseConnection, PostgresStore } from './postgres-store.js';
 import { Recovery, StoppedError } from './recovery.js';
 import type { PersistenceCommand, PersistenceStatus } from './status.js';
-import { type Store, StoreError } from './store.js';
+import { type Opening, type Store, StoreError } from './store.js';
 
 /** What the persistence thread is started with. `port` goes into the transfer list. */
 export interface PersistenceTask {
@@ -32,8 +32,8 @@ export default async function main(task: PersistenceTask): Promise<void> {
   const store = new PostgresStore(task.connection);
   const stop = stopCommand(port, doorbell);
   try {
-    const epoch = await Promise.race([open(store, task.takeOver, stop), stop.asked]);
-    report({ kind: 'opened', epoch });
+    const opening = await Promise.race([open(store, task.takeOver, stop), stop.asked]);
+    report({ kind: 'opened', ...opening });
     const recovery = new Recovery({
       memory,
       idle: (hasRoom) => doorbell.sleepAsync(hasRoom, ROOM_POLL_MS),
@@ -49,6 +49,7 @@ export default async function main(task: PersistenceTask): Promise<void> {
       report,
     });
     await run(engine, doorbell, stop);
+    await end(engine, stop);
     report({ kind: 'stopped', unflushed: engine.unflushed });
   } catch (error) {
     if (error instanceof StoppedError) report({ kind: 'stopped', unflushed: 0 });
@@ -69,7 +70,7 @@ interface Stop {
 }
 
 /** A database that is just starting is waited for. */
-async function open(store: Store, takeOver: boolean, stop: Readonly<Stop>): Promise<number> {
+async function open(store: Store, takeOver: boolean, stop: Readonly<Stop>): Promise<Opening> {
   const lastMs = performance.now() + DATABASE_START_MS;
   for (let failures = 1; ; failures++) {
     try {
@@ -112,6 +113,17 @@ async function run(
     if (engine.doWork() > 0) await new Promise(setImmediate);
     else await doorbell.sleepAsync(() => engine.hasWork(), sleepMs(engine));
   }
+}
+
+/** What is left undone costs clients a snapshot, no more: an outage holds up no stop. */
+async function end(engine: PersistenceEngine, stop: Readonly<Stop>): Promise<void> {
+  if (engine.isFenced || !engine.isClean || stop.atMs === undefined) return;
+  const late = delay(Math.max(0, stop.atMs - performance.now()), undefined, { ref: false });
+  await Promise.race([engine.end().catch(requireOutage), late]);
+}
+
+function requireOutage(error: unknown): void {
+  if (!(error instanceof StoreError)) throw error; // a bug: the process ends
 }
 
 function sleepMs(engine: PersistenceEngine): number {

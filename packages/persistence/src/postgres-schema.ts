@@ -6,7 +6,9 @@ import { StoreError } from './store.js';
 /** Runs a statement, or several without parameters as one transaction. */
 type Query = (text: string) => Promise<readonly Record<string, unknown>[]>;
 
-const VERSION = 1;
+/** Each brings the tables from the version before, the first from nothing, to its place in the list. */
+const STEPS: readonly string[] = ['0001-record.sql', '0002-store.sql'];
+const VERSION: number = STEPS.length;
 const RECORD_COLUMNS: Readonly<Record<string, string>> = {
   map: 'text C',
   key: 'text C',
@@ -21,10 +23,11 @@ const RECORD_COLUMNS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Creates the tables in a database that has none, else refuses what this version cannot use.
- * REQUIRES: the advisory lock, unless the schema stands.
+ * Creates the tables in a database that has none, brings older ones to this version, and refuses
+ * what it cannot use. Returns the database's own number.
+ * REQUIRES: the advisory lock, unless the schema stands in this version.
  */
-export async function prepareSchema(query: Query): Promise<void> {
+export async function prepareSchema(query: Query): Promise<bigint> {
   await requireUtf8(query);
   const [found] = await query(
     `SELECT to_regnamespace('tidewire') IS NOT NULL AS schema,
@@ -36,15 +39,29 @@ export async function prepareSchema(query: Query): Promise<void> {
       'FOREIGN',
       'The database has a schema tidewire that Tidewire did not make.',
     );
-  await requireLayout(query);
+  await upgrade(query, await requireLayout(query));
   await requireRecordTable(query);
+  const [layout] = await query('SELECT store::text FROM tidewire.layout');
+  return BigInt(String(layout?.['store']));
 }
 
 async function create(query: Query): Promise<void> {
-  const file = fileURLToPath(import.meta.resolve('@tidewire/schemas/sql/0001-record.sql'));
-  await query(`${await readFile(file, 'utf8')}
-    INSERT INTO tidewire.layout (version, partitions) VALUES (${VERSION}, ${PARTITIONS});
-    INSERT INTO tidewire.fence (epoch, connection) VALUES (0, 0);`);
+  await query(`${await textOf(STEPS[0])}
+    INSERT INTO tidewire.layout (version, partitions) VALUES (1, ${PARTITIONS});
+    INSERT INTO tidewire.fence (epoch, connection) VALUES (0, 0);
+    ${await textOf(...STEPS.slice(1))}`);
+}
+
+/** All steps at once: a start that dies leaves the old version. */
+async function upgrade(query: Query, version: number): Promise<void> {
+  if (version < VERSION) await query(await textOf(...STEPS.slice(version)));
+}
+
+async function textOf(...steps: string[]): Promise<string> {
+  const texts = steps.map((step) =>
+    readFile(fileURLToPath(import.meta.resolve(`@tidewire/schemas/sql/${step}`)), 'utf8'),
+  );
+  return (await Promise.all(texts)).join('');
 }
 
 async function requireUtf8(query: Query): Promise<void> {
@@ -56,7 +73,8 @@ async function requireUtf8(query: Query): Promise<void> {
     );
 }
 
-async function requireLayout(query: Query): Promise<void> {
+/** The version of the tables. */
+async function requireLayout(query: Query): Promise<number> {
   const [layout] = await query('SELECT version, partitions FROM tidewire.layout');
   const [fence] = await query('SELECT epoch FROM tidewire.fence');
   if (layout === undefined || fence === undefined)
@@ -65,7 +83,7 @@ async function requireLayout(query: Query): Promise<void> {
       'The schema tidewire is damaged: its layout or fence is empty.',
     );
   const version = Number(layout['version']);
-  if (version !== VERSION)
+  if (version > VERSION)
     throw new StoreError(
       'NEWER',
       `The tables have version ${version}, this Tidewire knows ${VERSION}: use a newer one.`,
@@ -75,6 +93,7 @@ async function requireLayout(query: Query): Promise<void> {
       'PARTITIONS',
       `The tables were written with ${layout['partitions']} partitions, not ${PARTITIONS}.`,
     );
+  return version;
 }
 
 async function requireRecordTable(query: Query): Promise<void> {

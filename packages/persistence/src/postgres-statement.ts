@@ -1,4 +1,5 @@
-import type { StoredRecord } from './store.js';
+import { EPOCHS_KEPT } from '@tidewire/core';
+import type { PartitionNumber, StoredRecord } from './store.js';
 
 /**
  * The statements of the Postgres store and their parameters. Arrays travel as text literals with a
@@ -25,6 +26,10 @@ function orderOf(table: string): string {
   return `(${columns.join(', ')}, coalesce(${table}.expires_at, 0))`;
 }
 
+const FENCE = `fence AS MATERIALIZED (
+  SELECT 1 FROM tidewire.fence WHERE epoch = $1::int8 AND connection = $2::int8 FOR SHARE
+)`;
+
 /**
  * One statement, one transaction: the fence row is held FOR SHARE until the commit, so whoever
  * raises the epoch waits for this write or makes it find no fence. The order guard makes a replay,
@@ -34,9 +39,7 @@ function guardedUpsert(table: string, more: readonly (readonly [string, string])
   const names = [...COLUMNS, ...more.map(([name]) => name)];
   const changed = names.filter((name) => name !== 'map' && name !== 'key');
   return `
-WITH fence AS MATERIALIZED (
-  SELECT 1 FROM tidewire.fence WHERE epoch = $1::int8 AND connection = $2::int8 FOR SHARE
-), written AS (
+WITH ${FENCE}, written AS (
   INSERT INTO ${table} AS stored (${names.join(', ')})
   SELECT map, key, value, kind, (ms << 16) | counter, node, partition, sequence,
     nullif(expires_at, 0), deleted${more.map(([, value]) => `, ${value}`).join('')}
@@ -81,6 +84,36 @@ SELECT partition, max(sequence)::float8 AS sequence FROM (
   UNION ALL SELECT partition, sequence FROM tidewire.dead_letter
 ) AS numbers GROUP BY partition`;
 
+/** The epochs of which something is kept, beside the running one. $1 epoch. */
+export const BASES: string = `
+SELECT partition, epoch::float8 AS epoch, sequence::float8 AS sequence FROM tidewire.partition_base
+WHERE epoch < $1::int8 AND epoch >= $1::int8 - ${EPOCHS_KEPT}`;
+
+/** $1 epoch, $2 connection, $3 and $4 the bases. As FLUSH, one row if the fence held. */
+export const KEEP_BASES: string = `
+WITH ${FENCE}, written AS (
+  INSERT INTO tidewire.partition_base AS stored (partition, epoch, sequence)
+  SELECT partition, $1::int8, sequence
+  FROM fence, unnest($3::int2[], $4::int8[]) AS base (partition, sequence)
+  ON CONFLICT (partition, epoch) DO UPDATE SET sequence = excluded.sequence
+  WHERE stored.sequence < excluded.sequence
+), forgotten AS (
+  DELETE FROM tidewire.partition_base USING fence WHERE epoch < $1::int8 - ${EPOCHS_KEPT}
+)
+SELECT 1 AS held FROM fence`;
+
+export const COLLECTED = `
+SELECT partition, (hlc >> 16)::float8 AS ms, (hlc & 65535)::int4 AS counter, node,
+  sequence::float8 AS sequence FROM tidewire.partition_gc`;
+
+/** Parameters $3 and $4. */
+export function baseParameters(bases: readonly PartitionNumber[]): string[] {
+  return [
+    textArray(bases, ({ partition }) => partition),
+    textArray(bases, ({ sequence }) => sequence),
+  ];
+}
+
 /** Parameters $3 to $13. */
 export function recordParameters(records: readonly StoredRecord[]): string[] {
   return [
@@ -98,11 +131,8 @@ export function recordParameters(records: readonly StoredRecord[]): string[] {
   ];
 }
 
-function textArray(
-  records: readonly StoredRecord[],
-  element: (record: StoredRecord) => string | number,
-): string {
-  return `{${records.map(element).join(',')}}`;
+function textArray<Item>(items: readonly Item[], element: (item: Item) => string | number): string {
+  return `{${items.map(element).join(',')}}`;
 }
 
 const SPECIAL = /["\\]/g;

@@ -3,13 +3,32 @@ import {
   DATABASE_CONNECTIONS,
   DATABASE_STATEMENT_MS,
   FENCE_HOLDER_MS,
+  PARTITIONS,
   RECOVERY_GROUP_RECORDS,
 } from '@tidewire/core';
 import postgres from 'postgres';
 import { toStoreError } from './postgres-error.js';
 import { prepareSchema } from './postgres-schema.js';
-import { BURY, FLUSH, PARTITION_NUMBERS, RECOVER, recordParameters } from './postgres-statement.js';
-import { type PartitionNumber, type Store, type StoredRecord, StoreError } from './store.js';
+import {
+  BASES,
+  BURY,
+  baseParameters,
+  COLLECTED,
+  FLUSH,
+  KEEP_BASES,
+  PARTITION_NUMBERS,
+  RECOVER,
+  recordParameters,
+} from './postgres-statement.js';
+import {
+  type Collected,
+  type Opening,
+  type PartitionFacts,
+  type PartitionNumber,
+  type Store,
+  type StoredRecord,
+  StoreError,
+} from './store.js';
 
 /** Where the database is. A plain value, so that it can be sent to a thread. */
 export type DatabaseConnection =
@@ -57,12 +76,15 @@ export class PostgresStore implements Store {
     this.#holderMs = holderMs;
   }
 
-  async open(options: { takeOver: boolean }): Promise<number> {
-    await this.#establish((link) => this.#take(link, options.takeOver));
-    return this.#epoch;
+  async open(options: { takeOver: boolean }): Promise<Opening> {
+    let store = 0n;
+    await this.#establish(async (link) => {
+      store = await this.#take(link, options.takeOver);
+    });
+    return { epoch: this.#epoch, store };
   }
 
-  async recover(onRecords: (records: StoredRecord[]) => Promise<void>): Promise<PartitionNumber[]> {
+  async recover(onRecords: (records: StoredRecord[]) => Promise<void>): Promise<PartitionFacts> {
     const link = await this.#ready();
     const groups = link.sql<StoredRecord[]>`${link.sql.unsafe(RECOVER)}`.cursor(
       RECOVERY_GROUP_RECORDS,
@@ -78,7 +100,16 @@ export class PostgresStore implements Store {
       link.lost = true; // the cursor is still open on it
       throw error;
     }
-    return await this.#attempt(link, link.sql.unsafe<PartitionNumber[]>(PARTITION_NUMBERS));
+    return await this.#attempt(link, this.#facts(link));
+  }
+
+  async #facts({ sql }: Link): Promise<PartitionFacts> {
+    const [sequences, bases, collected] = await Promise.all([
+      sql.unsafe<PartitionNumber[]>(PARTITION_NUMBERS),
+      sql.unsafe<(PartitionNumber & { epoch: number })[]>(BASES, [this.#epoch]),
+      sql.unsafe<Collected[]>(COLLECTED),
+    ]);
+    return { sequences, bases: byEpoch(bases), collected };
   }
 
   async flush(records: readonly StoredRecord[]): Promise<void> {
@@ -87,6 +118,10 @@ export class PostgresStore implements Store {
 
   async bury(record: StoredRecord, reason: string): Promise<void> {
     await this.#write(BURY, [...recordParameters([record]), reason]);
+  }
+
+  async keepBases(bases: readonly PartitionNumber[]): Promise<void> {
+    if (bases.length > 0) await this.#write(KEEP_BASES, baseParameters(bases));
   }
 
   async probe(): Promise<void> {
@@ -152,21 +187,22 @@ export class PostgresStore implements Store {
     return link;
   }
 
-  /** The first connections of a process: lock, tables, epoch. */
-  async #take(link: Link, takeOver: boolean): Promise<void> {
+  /** The first connections of a process: lock, tables, epoch. Returns the store's number. */
+  async #take(link: Link, takeOver: boolean): Promise<bigint> {
     const isLocked = await tryLock(link);
     if (!isLocked && !takeOver)
       throw new StoreError(
         'LOCKED',
         'Another Tidewire writes to this database; stop it, or take over with --take-over.',
       );
-    await prepareSchema((text) => link.lock.unsafe(text));
+    const store = await prepareSchema((text) => link.lock.unsafe(text));
     const [fence] = await this.#raise(
       link,
       'UPDATE tidewire.fence SET epoch = epoch + 1, connection = 0 RETURNING epoch::float8',
     );
     this.#epoch = Number(fence['epoch']);
     if (!isLocked) await this.#seizeLock(link);
+    return store;
   }
 
   /** Connections in place of lost ones. The fence comes first: who is fenced takes no lock. */
@@ -247,6 +283,18 @@ function connect(connection: DatabaseConnection, max: number, onclose: () => voi
   };
   if ('url' in connection) return postgres(connection.url, options);
   return postgres({ ...options, ...connection });
+}
+
+function byEpoch(
+  rows: readonly (PartitionNumber & { epoch: number })[],
+): ReadonlyMap<number, Float64Array> {
+  const bases = new Map<number, Float64Array>();
+  for (const { epoch, partition, sequence } of rows) {
+    const sequences = bases.get(epoch) ?? new Float64Array(PARTITIONS);
+    sequences[partition] = sequence;
+    bases.set(epoch, sequences);
+  }
+  return bases;
 }
 
 async function tryLock(link: Link): Promise<boolean> {

@@ -23,7 +23,7 @@ import {
   type WorkerMemory,
 } from '@tidewire/core/threads';
 import { type ImageKey, imageWordsOf, writeImage } from './record-image.js';
-import { type Store, type StoredRecord, StoreError } from './store.js';
+import { type Collected, type Store, type StoredRecord, StoreError } from './store.js';
 
 /** What recovery found. */
 export interface Recovered {
@@ -31,7 +31,11 @@ export interface Recovered {
   /** The highest stamp of all records. */
   readonly ms: number;
   readonly counter: number;
+  /** See PartitionFacts. */
+  readonly bases: ReadonlyMap<number, Float64Array>;
 }
+
+const NOTHING_COLLECTED: Omit<Collected, 'partition'> = { sequence: 0, ms: 0, counter: 0, node: 0 };
 
 /** The owner said stop before the start had ended. Nothing is unflushed. */
 export class StoppedError extends Error {
@@ -71,19 +75,21 @@ export class Recovery {
 
   /** Resolves once the workers have read everything. Rejects with StoreError or StoppedError. */
   async run(store: Store, onProgress: (records: number) => void): Promise<Recovered> {
-    const numbers = await store.recover(async (records) => {
+    const { sequences, bases, collected } = await store.recover(async (records) => {
       this.#requireGoing();
       for (const record of records) await this.#put(record);
       for (const target of this.#targets) target.publish();
       onProgress(this.#records);
     });
-    for (const { partition, sequence } of numbers) this.#raise(partition, sequence);
-    for (let partition = 0; partition < PARTITIONS; partition++) await this.#endOf(partition);
+    for (const { partition, sequence } of sequences) this.#raise(partition, sequence);
+    const collectedOf = new Map(collected.map((each) => [each.partition, each]));
+    for (let partition = 0; partition < PARTITIONS; partition++)
+      await this.#endOf(partition, collectedOf.get(partition) ?? NOTHING_COLLECTED);
     for (const target of this.#targets) await this.#claim(target, RecoveryKind.END, 0);
     for (const target of this.#targets) target.publish();
     for (const target of this.#targets)
       while (!target.producer.isDrained()) await this.#wait(() => target.producer.isDrained());
-    return { records: this.#records, ms: this.#ms, counter: this.#counter };
+    return { records: this.#records, ms: this.#ms, counter: this.#counter, bases };
   }
 
   async #put(record: StoredRecord): Promise<void> {
@@ -133,7 +139,7 @@ export class Recovery {
     if (sequence > this.#sequences[partition]) this.#sequences[partition] = sequence;
   }
 
-  async #endOf(partition: number): Promise<void> {
+  async #endOf(partition: number, collected: Omit<Collected, 'partition'>): Promise<void> {
     const sequence = this.#sequences[partition];
     const target = this.#targets[ownerOf(partition, this.#targets.length)];
     storeWatermark(target.control, WorkerControl.flushedIndex(partition), sequence);
@@ -141,11 +147,15 @@ export class Recovery {
     target.words[at + RecoveryPartition.PARTITION] = partition;
     target.words[at + RecoveryPartition.SEQUENCE_LOW] = RecordLayout.lowWord(sequence);
     target.words[at + RecoveryPartition.SEQUENCE_HIGH] = RecordLayout.highWord(sequence);
-    target.words.fill(
-      0,
-      at + RecoveryPartition.GC_SEQUENCE_LOW,
-      at + RecoveryPartition.WORDS,
+    const { ms, counter, node } = collected;
+    target.words[at + RecoveryPartition.GC_SEQUENCE_LOW] = RecordLayout.lowWord(collected.sequence);
+    target.words[at + RecoveryPartition.GC_SEQUENCE_HIGH] = RecordLayout.highWord(
+      collected.sequence,
     );
+    target.words[at + RecoveryPartition.GC_MS_LOW] = RecordLayout.lowWord(ms);
+    target.words[at + RecoveryPartition.GC_MS_HIGH_COUNTER] =
+      (RecordLayout.highWord(ms) << 16) | counter;
+    target.words[at + RecoveryPartition.GC_NODE] = node;
   }
 
   /** Claims, waiting for room until told to stop: a worker that was given up makes none. */

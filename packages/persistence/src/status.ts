@@ -1,7 +1,12 @@
 /** What the persistence thread tells its owner. Plain values, sent by message. */
 export type PersistenceStatus =
   /** The store is this process's own now. */
-  | { readonly kind: 'opened'; readonly epoch: number }
+  | {
+      readonly kind: 'opened';
+      readonly epoch: number;
+      /** The store's own random number, 63 bits. */
+      readonly store: bigint;
+    }
   | { readonly kind: 'recovering'; readonly records: number }
   /** All workers have everything; the stamp is the highest stored one. The engine runs. */
   | {
@@ -9,6 +14,11 @@ export type PersistenceStatus =
       readonly records: number;
       readonly ms: number;
       readonly counter: number;
+      /**
+       * For each of the last EPOCHS_KEPT earlier epochs the sequence of each partition up to which its
+       * changes have come back; 0: none has.
+       */
+      readonly bases: ReadonlyMap<number, Float64Array>;
     }
   | { readonly kind: 'down'; readonly reason: string }
   | { readonly kind: 'up' }

@@ -22,6 +22,30 @@ export interface PartitionNumber {
   readonly sequence: number;
 }
 
+/** The highest sequence and the highest stamp of a partition's collected tombstones. */
+export interface Collected extends PartitionNumber {
+  readonly ms: number;
+  readonly counter: number;
+  readonly node: number;
+}
+
+/** What `open` found. */
+export interface Opening {
+  /** Of this process. */
+  readonly epoch: number;
+  /** The store's own random number, 63 bits. */
+  readonly store: bigint;
+}
+
+/** What a store knows of its partitions beside the records. */
+export interface PartitionFacts {
+  /** The highest sequences of all that is kept beside the records. */
+  readonly sequences: readonly PartitionNumber[];
+  /** What `keepBases` has kept in each of the last EPOCHS_KEPT earlier epochs, by partition; 0: nothing. */
+  readonly bases: ReadonlyMap<number, Float64Array>;
+  readonly collected: readonly Collected[];
+}
+
 export type StoreErrorKind =
   /** Another process has taken the store over: this one may never write again. */
   | 'FENCED'
@@ -63,15 +87,14 @@ export interface Store {
   /**
    * Makes this process the one that writes: takes the lock, creates what is missing, and raises the
    * epoch in the fence, so that from here on no earlier process writes. `takeOver` does so against
-   * a living holder. Call once, before `recover`. Returns the epoch.
+   * a living holder. Call once, before `recover`.
    */
-  open(options: { takeOver: boolean }): Promise<number>;
+  open(options: { takeOver: boolean }): Promise<Opening>;
 
   /**
    * Hands over every record once, tombstones and expired ones included, in groups, each awaited.
-   * Returns the highest sequences known beside those of the records.
    */
-  recover(onRecords: (records: StoredRecord[]) => Promise<void>): Promise<PartitionNumber[]>;
+  recover(onRecords: (records: StoredRecord[]) => Promise<void>): Promise<PartitionFacts>;
 
   /**
    * Writes each record unless the store has it newer; all are durable when it resolves.
@@ -81,6 +104,12 @@ export interface Store {
 
   /** Keeps a record that `flush` rejects, whole, so that `recover` brings it back. */
   bury(record: StoredRecord, reason: string): Promise<void>;
+
+  /**
+   * Keeps for this epoch, for each partition named, the sequence up to which all its changes are here.
+   * It never falls. Forgets epochs before the last EPOCHS_KEPT earlier ones.
+   */
+  keepBases(bases: readonly PartitionNumber[]): Promise<void>;
 
   /** Resolves if a flush would be accepted now. */
   probe(): Promise<void>;

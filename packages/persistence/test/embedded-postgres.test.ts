@@ -19,7 +19,7 @@ async function temporaryFolder(test: Test): Promise<string> {
 
 async function epochOf(server: EmbeddedServer): Promise<number> {
   const store = new PostgresStore(server.connection);
-  const epoch = await store.open({ takeOver: false });
+  const { epoch } = await store.open({ takeOver: false });
   await store.close();
   return epoch;
 }

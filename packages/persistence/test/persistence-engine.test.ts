@@ -1,14 +1,16 @@
 import {
+  BASES_INTERVAL_MS,
   BATCH_RECORDS_MAX,
   FLUSH_INTERVAL_MS,
   FLUSH_RECORDS,
+  PARTITIONS,
   PROBE_INTERVAL_MS,
 } from '@tidewire/core';
 import { allocateSharedMemory, MapTable, WorkerControl } from '@tidewire/core/threads';
 import t from 'tap';
 import { PersistenceEngine } from '#lib/persistence-engine.js';
 import type { PersistenceStatus } from '#lib/status.js';
-import { StoreError } from '#lib/store.js';
+import { type PartitionNumber, StoreError } from '#lib/store.js';
 import { FakeStore, turnOfEventLoop } from './support/fake-store.js';
 import { FakeWorker } from './support/fake-worker.js';
 import { KEYS, record, removal, sorted, VALUES } from './support/records.js';
@@ -317,6 +319,60 @@ t.test('WB-23: an outage and its end are noticed while nothing is written', asyn
   }
   t.same(scene.kinds, ['down', 'up']);
 });
+
+t.test('WB-40: how far partitions are flushed is kept, once a second where it moved', async (t) => {
+  const scene = await Scene.idle();
+  const { kept } = scene.store;
+  t.equal(kept.length, 1, 'the beginning of an epoch is kept at once');
+  t.same(kept[0], everyPartition(0));
+  await turnOfEventLoop();
+  const { partition } = scene.worker.change(record('a'), true);
+  await scene.flushAll();
+  scene.nowMs = BASES_INTERVAL_MS - 1;
+  scene.step();
+  t.equal(kept.length, 1);
+  scene.nowMs = BASES_INTERVAL_MS;
+  scene.step();
+  t.same(kept[1], [{ partition, sequence: 1 }]);
+  await turnOfEventLoop();
+  scene.nowMs = 3 * BASES_INTERVAL_MS;
+  scene.step();
+  t.equal(kept.length, 2, 'nothing has moved');
+  await scene.engine.end();
+  t.same(kept[2], []);
+});
+
+t.test(
+  'WB-41: what is not flushed is not kept, and a base that failed is kept later',
+  async (t) => {
+    const scene = await Scene.idle();
+    const { kept } = scene.store;
+    await turnOfEventLoop();
+    scene.worker.change(record('a'), true);
+    scene.nowMs = BASES_INTERVAL_MS;
+    scene.step();
+    t.equal(kept.length, 1, 'under way is not flushed');
+    await scene.store.last.settle();
+    scene.store.keepError = OUTAGE;
+    scene.nowMs = 2 * BASES_INTERVAL_MS;
+    scene.step();
+    await turnOfEventLoop();
+    scene.step();
+    t.same(scene.kinds, ['down']);
+    scene.store.keepError = undefined;
+    scene.nowMs = 3 * BASES_INTERVAL_MS;
+    scene.step();
+    await turnOfEventLoop();
+    scene.step();
+    t.same(scene.kinds, ['down', 'up']);
+    t.same(kept[1], kept[2]);
+    t.equal(kept.length, 3);
+  },
+);
+
+function everyPartition(sequence: number): PartitionNumber[] {
+  return Array.from({ length: PARTITIONS }, (_, partition) => ({ partition, sequence }));
+}
 
 t.test('FENCE-6: a fenced engine says so once and flushes nothing more', async (t) => {
   const scene = await Scene.idle();

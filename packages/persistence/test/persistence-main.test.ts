@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { MessageChannel } from 'node:worker_threads';
+import { PARTITIONS } from '@tidewire/core';
 import { allocateSharedMemory, MapTable, RingConsumer } from '@tidewire/core/threads';
 import t from 'tap';
 import main from '#lib/persistence-main.js';
@@ -53,7 +54,7 @@ class Run {
   }
 }
 
-t.test('REC-6: what a stop has flushed, the next start recovers', async (t) => {
+t.test('REC-6, REC-21: what a stop has flushed the next start recovers, and knows', async (t) => {
   const connection = await server.freshDatabase();
   const first = new Run();
   const firstEnd = first.start(connection);
@@ -78,6 +79,11 @@ t.test('REC-6: what a stop has flushed, the next start recovers', async (t) => {
     { kind: 'recovered', records, ms: 2e12, counter: 7 },
     { kind: 'stopped', unflushed: 0 },
   ]);
+  const recovered = second.statuses.find((status) => status.kind === 'recovered');
+  const base = recovered?.bases.get(1);
+  t.equal(recovered?.bases.size, 1);
+  for (let partition = 0; partition < PARTITIONS; partition++)
+    t.equal(base?.[partition], first.worker.flushed(partition));
 });
 
 t.test('FENCE-7: a process that was taken over says so, even while idle, and ends', async (t) => {

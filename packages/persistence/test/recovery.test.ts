@@ -23,6 +23,8 @@ import { rejects } from './support/rejects.js';
 class RecoveringWorker {
   readonly records: StoredRecord[] = [];
   readonly sequences: Map<number, number> = new Map();
+  /** The GC words of each partition. */
+  readonly collected: Map<number, number[]> = new Map();
   readonly ring: RingConsumer;
   readonly #images: ImageReader;
   hasEnded = false;
@@ -48,14 +50,16 @@ class RecoveringWorker {
     if (kind === RecoveryKind.END) this.hasEnded = true;
     if (kind === RecoveryKind.RECORD)
       this.records.push(this.#images.read(at, partitionOf(words[at])));
-    if (kind === RecoveryKind.PARTITION)
-      this.sequences.set(
-        words[at + RecoveryPartition.PARTITION],
-        RecordLayout.joinWords(
-          words[at + RecoveryPartition.SEQUENCE_LOW],
-          words[at + RecoveryPartition.SEQUENCE_HIGH],
-        ),
-      );
+    if (kind === RecoveryKind.PARTITION) this.#takePartition(words, at);
+  }
+
+  #takePartition(words: Int32Array, at: number): void {
+    const partition = words[at + RecoveryPartition.PARTITION];
+    const low = words[at + RecoveryPartition.SEQUENCE_LOW];
+    const high = words[at + RecoveryPartition.SEQUENCE_HIGH];
+    this.sequences.set(partition, RecordLayout.joinWords(low, high));
+    const from = at + RecoveryPartition.GC_SEQUENCE_LOW;
+    this.collected.set(partition, [...words.slice(from, at + RecoveryPartition.WORDS)]);
   }
 }
 
@@ -101,7 +105,7 @@ t.test('REC-2: each worker gets the records of its partitions, bit for bit', asy
   store.groups = [records.slice(0, 5), records.slice(5)];
   const progress: number[] = [];
   const found = await recovery.run(store, (count) => progress.push(count));
-  t.same(found, { records: records.length, ms: 2 ** 47 - 1, counter: 0xffff });
+  t.match(found, { records: records.length, ms: 2 ** 47 - 1, counter: 0xffff });
   t.same(progress, [5, records.length]);
   t.same(sorted(workers.flatMap((worker) => worker.records)), records);
   for (const [worker, reader] of workers.entries()) {
@@ -116,7 +120,7 @@ t.test('REC-3: partitions go on above the highest sequence, which is flushed', a
   const a = record('a', { sequence: 2 ** 40 });
   const b = record('b', { sequence: 7 });
   store.groups = [[a, b]];
-  store.numbers = [
+  store.sequences = [
     { partition: a.partition, sequence: 12 },
     { partition: b.partition, sequence: 12 },
     { partition: 0, sequence: 3 },
@@ -135,6 +139,19 @@ t.test('REC-3: partitions go on above the highest sequence, which is flushed', a
     const control = new Int32Array(memory.workers[ownerOf(partition, 2)].control);
     t.equal(loadWatermark(control, WorkerControl.flushedIndex(partition)), sequence);
   }
+});
+
+t.test('REC-20: the worker learns what was collected of each of its partitions', async (t) => {
+  const { store, workers, recovery } = scene(2);
+  store.collected = [
+    { partition: 5, sequence: 2 ** 48 - 1, ms: 2 ** 47 - 1, counter: 0xffff, node: 0xffffff },
+    { partition: 8, sequence: 3, ms: 1, counter: 2, node: 4 },
+  ];
+  await recovery.run(store, () => {});
+  const collected = new Map(workers.flatMap((worker) => [...worker.collected]));
+  t.same(collected.get(5), [-1, 0xffff, -1, (0x7fff << 16) | 0xffff, 0xffffff]);
+  t.same(collected.get(8), [3, 0, 1, 2, 4]);
+  t.same(collected.get(6), [0, 0, 0, 0, 0]);
 });
 
 t.test('REC-4: a table larger than a ring waits for the workers', async (t) => {

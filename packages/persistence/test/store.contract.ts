@@ -1,3 +1,4 @@
+import { EPOCHS_KEPT, PARTITIONS } from '@tidewire/core';
 import type { Test } from 'tap';
 import type { Store, StoredRecord } from '#lib/store.js';
 import { KEYS, record, removal, sorted, text, VALUES } from './support/records.js';
@@ -84,9 +85,64 @@ export function storeContract(t: Test, freshPlace: () => Promise<MakeStore>): vo
     const make = await freshPlace();
     for (const epoch of [1, 2, 3]) {
       const store = make();
-      t.equal(await store.open(FIRST), epoch);
+      t.match(await store.open(FIRST), { epoch });
       await store.close();
     }
+  });
+
+  t.test('STOREC-1: a store has a number of its own, for good', async (t) => {
+    const numbers: bigint[] = [];
+    for (const make of [await freshPlace(), await freshPlace()])
+      for (let start = 0; start < 2; start++) {
+        const store = make();
+        numbers.push((await store.open(FIRST)).store);
+        await store.close();
+      }
+    t.equal(numbers[0], numbers[1]);
+    t.equal(numbers[2], numbers[3]);
+    t.not(numbers[0], numbers[2]);
+    t.ok(numbers.every((number) => number >= 0n && number < 2n ** 63n));
+  });
+
+  t.test('STOREC-2: bases of the last epochs come back, and count as sequences', async (t) => {
+    const make = await freshPlace();
+    for (let epoch = 1; epoch <= EPOCHS_KEPT + 2; epoch++) {
+      const store = make();
+      await store.open(FIRST);
+      if (epoch === 3) await store.keepBases([]);
+      else await store.keepBases([{ partition: 270, sequence: epoch }]);
+      await store.keepBases([
+        { partition: 0, sequence: 2 ** 48 - 1 - epoch },
+        { partition: 7, sequence: 10 * epoch },
+      ]);
+      await store.keepBases([{ partition: 7, sequence: 10 * epoch - 1 }]); // it never falls
+      await store.close();
+    }
+    const store = make();
+    t.teardown(() => store.close());
+    await store.open(FIRST);
+    const { bases, sequences, collected } = await store.recover(async () => {});
+    const kept = Array.from({ length: EPOCHS_KEPT }, (_, i) => i + 3);
+    t.same(
+      [...bases.keys()].sort((a, b) => a - b),
+      kept,
+    );
+    for (const epoch of kept) {
+      const base = [...(bases.get(epoch) ?? [])];
+      t.equal(base.length, PARTITIONS);
+      const last = epoch === 3 ? 0 : epoch;
+      t.same([base[0], base[1], base[7], base[270]], [2 ** 48 - 1 - epoch, 0, 10 * epoch, last]);
+    }
+    const highest = new Map(sequences.map(({ partition, sequence }) => [partition, sequence]));
+    t.same(
+      [...highest].sort(([a], [b]) => a - b),
+      [
+        [0, 2 ** 48 - 3], // of epoch 2, the oldest that is kept
+        [7, 10 * (EPOCHS_KEPT + 2)],
+        [270, EPOCHS_KEPT + 2],
+      ],
+    );
+    t.same(collected, []);
   });
 
   t.test('FENCE-2: a second process is refused while the first holds the store', async (t) => {
@@ -103,7 +159,7 @@ export function storeContract(t: Test, freshPlace: () => Promise<MakeStore>): vo
     await store.flush([record('a', { ms: 1 })]);
     const second = make();
     t.teardown(() => second.close());
-    t.equal(await second.open(TAKE_OVER), 2);
+    t.match(await second.open(TAKE_OVER), { epoch: 2 });
     await second.flush([record('b')]);
     await fencedOff(t, store);
     t.same(sorted(await recovered(second)), plain([record('a', { ms: 1 }), record('b')]));
@@ -122,6 +178,7 @@ async function fencedOff(t: Test, store: Store): Promise<void> {
   await rejects(t, write(), 'FENCED');
   await rejects(t, store.probe(), 'FENCED');
   await rejects(t, store.bury(record('a'), 'refused'), 'FENCED');
+  await rejects(t, store.keepBases([{ partition: 0, sequence: 1 }]), 'FENCED');
 }
 
 /** Two writes of one key that differ in one part of the order, the older first. */

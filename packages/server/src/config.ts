@@ -3,6 +3,7 @@ import { availableParallelism, totalmem } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ARENA_BYTES_MAX, ARENA_BYTES_MIN, WORKERS_MAX } from '@tidewire/core';
+import { type TlsFiles, TRANSPORTS, type TransportName } from '@tidewire/gateway';
 import { z } from 'zod';
 
 const UNITS: Readonly<Record<string, number>> = {
@@ -21,6 +22,16 @@ const SETTINGS = {
   'data-dir': { value: 'DIR', help: 'embedded Postgres and local files (default .tidewire)' },
   'database-url': { value: 'URL', help: 'a Postgres server instead of the embedded one' },
   'log-level': { value: 'LEVEL', help: 'debug, info, warn or error (default info)' },
+  transport: {
+    value: 'NAME',
+    help: 'WebSocket library: uws, or ws (default: uws where it has a binary)',
+  },
+  'tls-key': { value: 'FILE', help: 'private key in PEM: speak TLS; SIGHUP reads the files again' },
+  'tls-cert': { value: 'FILE', help: 'its certificate in PEM, and those that vouch for it' },
+  'allow-origin': {
+    value: 'LIST',
+    help: 'pages that may connect, as https://a.org,https://b.org, or * (default: those of this machine)',
+  },
   'take-over': { value: undefined, help: 'end the server that holds the database' },
   config: { value: 'FILE', help: 'a JSON file with any of these settings' },
   help: { value: undefined, help: 'this text' },
@@ -34,6 +45,21 @@ const Size = z
 
 const Flag = z.union([z.boolean(), z.enum(['true', 'false']).transform((text) => text === 'true')]);
 
+const Path = z
+  .string()
+  .min(1)
+  .transform((path) => resolve(path));
+
+const Origins = z
+  .union([
+    z.string().transform((text) => text.split(',').map((part) => part.trim())),
+    z.array(z.string()),
+  ])
+  .refine(
+    (origins) => origins.every(isOrigin),
+    'is a list of origins, as https://example.org, or *',
+  );
+
 const ConfigSchema = z.strictObject({
   port: z.coerce.number().int().min(0).max(65_535).default(7271),
   host: z.string().min(1).default('127.0.0.1'),
@@ -44,17 +70,17 @@ const ConfigSchema = z.strictObject({
     .max(WORKERS_MAX)
     .default(() => Math.min(WORKERS_MAX, Math.max(1, availableParallelism() - 2))),
   memory: Size.default(() => Math.floor(totalmem() / 4)),
-  'data-dir': z
-    .string()
-    .min(1)
-    .default('.tidewire')
-    .transform((path) => resolve(path)),
+  'data-dir': Path.default(() => resolve('.tidewire')),
   'database-url': z
     .string()
     .regex(/^postgres(ql)?:\/\//, 'is a URL as postgres://user@host/database')
     .optional(),
   'log-level': z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   'take-over': Flag.default(false),
+  transport: z.enum(TRANSPORTS).optional(),
+  'tls-key': Path.optional(),
+  'tls-cert': Path.optional(),
+  'allow-origin': Origins.optional(),
 });
 
 export interface Config {
@@ -67,6 +93,11 @@ export interface Config {
   readonly databaseUrl: string | undefined;
   readonly logLevel: string;
   readonly takeOver: boolean;
+  /** Undefined: the best there is. */
+  readonly transport: TransportName | undefined;
+  readonly tls: TlsFiles | undefined;
+  /** Undefined: pages of this machine. */
+  readonly allowOrigin: readonly string[] | undefined;
 }
 
 /** A setting is wrong; the message is a sentence for the operator. */
@@ -103,7 +134,21 @@ export function readConfig(
     databaseUrl: parsed.data['database-url'],
     logLevel: parsed.data['log-level'],
     takeOver: parsed.data['take-over'],
+    transport: parsed.data.transport,
+    tls: tlsFiles(parsed.data['tls-key'], parsed.data['tls-cert']),
+    allowOrigin: parsed.data['allow-origin'],
   };
+}
+
+function tlsFiles(key: string | undefined, certificate: string | undefined): TlsFiles | undefined {
+  if (key !== undefined && certificate !== undefined) return { key, certificate };
+  if (key === undefined && certificate === undefined) return undefined;
+  throw new ConfigError('--tls-key and --tls-cert go together: give both or neither.');
+}
+
+/** As browsers name it: no path, no default port; `null` for pages that have none. */
+function isOrigin(text: string): boolean {
+  return text === '*' || text === 'null' || (URL.canParse(text) && new URL(text).origin === text);
 }
 
 export function helpText(): string {
@@ -141,7 +186,7 @@ function readEnvironment(
   if (environment['DATABASE_URL']) settings['database-url'] = environment['DATABASE_URL'];
   if (environment['LOG_LEVEL']) settings['log-level'] = environment['LOG_LEVEL'];
   for (const name of Object.keys(ConfigSchema.shape)) {
-    const value = environment[`TIDEWIRE_${name.replace('-', '_').toUpperCase()}`];
+    const value = environment[`TIDEWIRE_${name.replaceAll('-', '_').toUpperCase()}`];
     if (value) settings[name] = value;
   }
   return settings;

@@ -1,4 +1,4 @@
-import { randomInt } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -18,13 +18,14 @@ import {
   type SharedMemory,
 } from '@tidewire/core/threads';
 import {
-  createUwsTransport,
+  createTransport,
   Gateway,
   GatewayLoop,
+  originRule,
   type Transport,
   TurnTime,
 } from '@tidewire/gateway';
-import { PartitionPool } from '@tidewire/partition-worker';
+import { PartitionPool, type WorkerDown } from '@tidewire/partition-worker';
 import {
   ClockBound,
   type DatabaseConnection,
@@ -104,7 +105,7 @@ export class Coordinator {
       memory: this.#memory,
       version: options.version,
       nowMs: () => performance.now(),
-      connections: () => this.#gateway.connections,
+      gateway: () => this.#gateway,
     });
     this.#gateway = new Gateway({
       memory: this.#memory,
@@ -112,6 +113,7 @@ export class Coordinator {
       time,
       node: randomInt(1, NODE_MAX + 1),
       version: options.version,
+      random: randomBytes,
       publish: (topic, bytes) => this.#transport?.publish(topic, bytes),
       http: (path, isLocal) => this.#status.answer(path, isLocal),
       onWork: () => this.#loop.wake(),
@@ -139,9 +141,10 @@ export class Coordinator {
     this.#every(CLOCK_BOUND_INTERVAL_MS, () => void this.#raiseClockBound());
     this.#every(DEADLINES_INTERVAL_MS, () => {
       this.#gateway.checkDeadlines();
+      this.#pool?.checkHangs();
       this.#status.observe();
     });
-    this.#gateway.open(this.#status.epoch);
+    this.#gateway.open({ epoch: this.#status.epoch, store: 0n, bases: new Map() });
     this.#status.phase = 'ready';
     return port;
   }
@@ -167,17 +170,33 @@ export class Coordinator {
     return this.#unflushed;
   }
 
+  /** Reads what may change while the server runs: the key and the certificate of TLS. */
+  async reload(): Promise<void> {
+    try {
+      await this.#transport?.reloadTls();
+      this.#log.info({}, 'key and certificate have been read again');
+    } catch (error) {
+      this.#log.error({ reason: (error as Error).message }, 'the old certificate stays in use');
+    }
+  }
+
   /** One step of the start, unless the start has been ended meanwhile. */
   #step<T>(work: Promise<T>): Promise<T> {
     return Promise.race([this.#ended, work]);
   }
 
   async #listen(): Promise<number> {
-    this.#transport = await createUwsTransport(this.#gateway, {
+    const { transport, tls, allowOrigin } = this.#config;
+    const options = {
       frameBytesMax: TRANSPORT_FRAME_BYTES_MAX,
       bufferBytesMax: SESSION_HARD_BYTES,
       idleTimeoutMs: HEARTBEAT_TIMEOUT_MS,
-    });
+      allowsOrigin: originRule(allowOrigin),
+      tls,
+    };
+    this.#transport = await createTransport(transport, this.#gateway, options, (reason) =>
+      this.#log.warn({ reason }, 'the transport is ws, which is slower than uWebSockets'),
+    );
     return await this.#transport.listen(this.#config.host, this.#config.port);
   }
 
@@ -208,12 +227,19 @@ export class Coordinator {
     this.#pool = new PartitionPool({
       memory: this.#memory,
       onStart: (worker, start) => this.#gateway.onWorkerStart(worker, start),
-      onDown: (worker, cause, isGivenUp) => {
-        const reason = cause instanceof Error ? cause.message : String(cause);
-        this.#log.error({ worker, reason }, 'a partition worker has ended');
-        if (isGivenUp) this.#fail(reason);
-      },
+      onDown: (down) => this.#onWorkerDown(down),
+      nowMs: () => performance.now(),
+      wait: delay,
     });
+  }
+
+  #onWorkerDown({ worker, cause, isHung, isGivenUp, poison }: WorkerDown): void {
+    const said = cause instanceof Error ? cause.message : String(cause);
+    const reason = isHung ? 'It took no turn for too long.' : said;
+    this.#log.error({ worker, reason }, 'a partition worker has ended');
+    if (poison !== undefined)
+      this.#log.error({ worker, sha256: poison }, 'an operation that ended two workers is skipped');
+    if (isGivenUp) this.#fail(reason);
   }
 
   #startPersistence(connection: DatabaseConnection): void {

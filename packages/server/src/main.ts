@@ -58,11 +58,13 @@ async function main(): Promise<void> {
   };
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
+  if (config.tls !== undefined) process.on('SIGHUP', () => void coordinator.reload());
   try {
     const port = await coordinator.start();
     const database = config.databaseUrl === undefined ? 'embedded' : 'external';
+    const scheme = config.tls === undefined ? 'ws' : 'wss';
     process.stdout.write(
-      `tidewire ready ws://${config.host}:${port} pid=${process.pid} workers=${config.workers} database=${database}\n`,
+      `tidewire ready ${scheme}://${config.host}:${port} pid=${process.pid} workers=${config.workers} database=${database}\n`,
     );
   } catch (error) {
     await stop((error as Error).message);

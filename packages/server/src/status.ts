@@ -1,5 +1,5 @@
 import { loadWord, type SharedMemory, WorkerControl } from '@tidewire/core/threads';
-import type { HttpAnswer } from '@tidewire/gateway';
+import type { Gateway, HttpAnswer } from '@tidewire/gateway';
 
 const SPAN_BYTES = 64 * 1024;
 
@@ -12,7 +12,7 @@ export class Status {
   readonly #memory: SharedMemory;
   readonly #version: string;
   readonly #nowMs: () => number;
-  readonly #connections: () => number;
+  readonly #gateway: () => Gateway;
   /** When the dirty count was last seen at 0. */
   #cleanMs: number;
 
@@ -20,12 +20,12 @@ export class Status {
     memory: SharedMemory;
     version: string;
     nowMs: () => number;
-    connections: () => number;
+    gateway: () => Gateway;
   }) {
     this.#memory = options.memory;
     this.#version = options.version;
     this.#nowMs = options.nowMs;
-    this.#connections = options.connections;
+    this.#gateway = options.gateway;
     this.#cleanMs = options.nowMs();
   }
 
@@ -53,6 +53,7 @@ export class Status {
 
   #info(): object {
     const dirty = this.#dirty();
+    const gateway = this.#gateway();
     return {
       records: this.#sum(WorkerControl.RECORDS),
       bytes: this.#sum(WorkerControl.SPANS) * SPAN_BYTES,
@@ -60,7 +61,9 @@ export class Status {
       dirty,
       flushLagMs: dirty === 0 ? 0 : Math.round(this.#nowMs() - this.#cleanMs),
       database: this.database,
-      connections: this.#connections(),
+      connections: gateway.connections,
+      ...gateway.subscriptionCounts,
+      querying: gateway.querying,
       workers: this.#memory.workers.length,
       epoch: this.epoch,
       version: this.#version,

@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { runProgram, startProgram } from './program.js';
@@ -76,4 +77,43 @@ t.test('CLI-44: refusals end with 1, wrong use with 2, each with one sentence', 
   t.match(await run('fly'), { exit: 2, error: sentence });
   const nobody = await runProgram('get', 'm', 'k', '--url', 'ws://127.0.0.1:1');
   t.match(nobody, { exit: 1, error: sentence });
+});
+
+t.test('CLI-80: what list writes on one map, load stores in another', async (t) => {
+  const lines = Array.from({ length: 500 }, (_, i) => `{"id":"k${i}","n":${i},"big":1e400}`);
+  const dir = t.testdir({ 'first.jsonl': `${lines.join('\n')}\n` });
+  await run('load', join(dir, 'first.jsonl'), '--map', 'first', '--key', 'id');
+  const listed = await run('list', 'first');
+  t.equal(String(listed.out).trim().split('\n').length, 500);
+  await writeFile(join(dir, 'listed.jsonl'), listed.out);
+  const loaded = await run('load', join(dir, 'listed.jsonl'), '--map', 'second');
+  t.match([loaded.exit, String(loaded.out)], [0, /^loaded 500 records/]);
+  t.equal(String((await run('get', 'second', 'k7')).out), lines[7]);
+  t.equal(String((await run('count', 'second', '--where', 'n >= 100')).out), '400\n');
+  const top = await run('list', 'second', '--order-by', 'n', '--descending', '--limit', '2');
+  t.same(String(top.out).match(/"id":"k\d+"/g), ['"id":"k499"', '"id":"k498"']);
+});
+
+t.test('CLI-81: watch --where hears of what comes to match and what no longer does', async (t) => {
+  await run('put', 'matched', 'a', '{"n":5}');
+  const watching = startProgram(
+    ...['watch', 'matched', '--where', 'n > 1', '--old', '--from', 'snapshot', '--url', server.url],
+  );
+  await watching.said('watching');
+  await run('put', 'matched', 'b', '{"n":0}');
+  await run('put', 'matched', 'b', '{"n":2}');
+  await run('put', 'matched', 'a', '{"n":1}');
+  await watching.said('"leave"');
+  watching.interrupt();
+  const lines = String((await watching.end).out)
+    .trim()
+    .split('\n');
+  t.match(
+    lines.map((line) => JSON.parse(line)),
+    [
+      { kind: 'enter', key: 'a', value: { n: 5 } },
+      { kind: 'enter', key: 'b', value: { n: 2 } },
+      { kind: 'leave', key: 'a', previous: { n: 5 } },
+    ],
+  );
 });

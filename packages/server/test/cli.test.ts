@@ -114,7 +114,7 @@ test('CLI-8: wrong use ends with 2 and one sentence', async (t) => {
     ['get', 'm', 'k', '--url', 'http://x'],
     ['get', 'm', 'k', '--quick'],
     ['load', 'no-such-file.json', '--map', 'm', '--key', 'k'],
-    ['load', 'package.json', '--map', 'm'],
+    ['load', 'package.json', '--key', 'k'],
     ['load', '.', '--map', 'm', '--key', 'k'],
   ];
   for (const args of wrong)
@@ -124,7 +124,17 @@ test('CLI-8: wrong use ends with 2 and one sentence', async (t) => {
 test('CLI-9: --help tells of all commands and of each, --version the version', async (t) => {
   const all = await ran(['--help']);
   t.equal(all.exit, 0);
-  for (const name of ['put', 'get', 'remove', 'watch', 'load', 'info']) {
+  for (const name of [
+    'put',
+    'get',
+    'remove',
+    'watch',
+    'list',
+    'count',
+    'explain',
+    'load',
+    'info',
+  ]) {
     t.match(all.out, `  ${name}`);
     t.match(await ran([name, '--help']), { exit: 0, out: `Usage: tidewire ${name}`, error: '' });
   }

@@ -5,6 +5,8 @@ import { run } from '#lib/cli/run.js';
 export class Captured extends Writable {
   bytes: Buffer = Buffer.alloc(0);
   isTTY = false;
+  columns: number | undefined;
+  #isStalled = false;
   #waiting: { text: string; resolve: () => void }[] = [];
 
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {
@@ -14,7 +16,12 @@ export class Captured extends Writable {
       resolve();
       return false;
     });
-    done();
+    if (!this.#isStalled) done();
+  }
+
+  /** Whatever reads this does not read on. */
+  stall(): void {
+    this.#isStalled = true;
   }
 
   get text(): string {
@@ -35,9 +42,15 @@ export interface CommandRun {
   stop(): void;
 }
 
-/** Starts one command line within this process. */
-export function start(args: readonly string[], env: Record<string, string> = {}): CommandRun {
+/** Starts one command line within this process. With `columns` its output is such a terminal. */
+export function start(
+  args: readonly string[],
+  env: Record<string, string> = {},
+  { columns }: { columns?: number } = {},
+): CommandRun {
   const stdout = new Captured();
+  stdout.isTTY = columns !== undefined;
+  stdout.columns = columns;
   const stderr = new Captured();
   let stop = (): void => {};
   const onStop = (action: () => void): void => {

@@ -10,7 +10,7 @@ import {
   ServerFrameSchema,
   type Welcome,
 } from '@tidewire/schemas';
-import { type RawData, WebSocket } from 'ws';
+import { type ClientOptions, type RawData, WebSocket } from 'ws';
 
 export type Body = MessageInitShape<typeof ClientFrameSchema>['body'];
 export type OperationInit = MessageInitShape<typeof OperationSchema>;
@@ -38,23 +38,25 @@ export class RawClient {
     this.socket = socket;
     socket.on('message', (data) => this.#onFrame(data));
     socket.on('error', () => {}); // `close` follows
-    this.closed = once(socket, 'close').then(([code, reason]) => {
-      this.#isClosed = true;
-      this.#look();
-      return { code, reason: String(reason) };
+    this.closed = new Promise((resolve) => {
+      socket.on('close', (code, reason) => {
+        this.#isClosed = true;
+        this.#look();
+        resolve({ code, reason: String(reason) });
+      });
     });
   }
 
   /** A connection that has not said Hello. */
-  static async open(url: string): Promise<RawClient> {
-    const socket = new WebSocket(url, { perMessageDeflate: false });
+  static async open(url: string, options: ClientOptions = {}): Promise<RawClient> {
+    const socket = new WebSocket(url, { perMessageDeflate: false, ...options });
     const client = new RawClient(socket);
     await once(socket, 'open');
     return client;
   }
 
-  static async connect(url: string, node = 7): Promise<RawClient> {
-    const client = await RawClient.open(url);
+  static async connect(url: string, node = 7, options: ClientOptions = {}): Promise<RawClient> {
+    const client = await RawClient.open(url, options);
     client.say({ case: 'hello', value: { protocolVersion: 1, node } });
     await client.until(() => client.has('welcome'));
     return client;

@@ -10,7 +10,11 @@ import postgres from 'postgres';
 import type { Test } from 'tap';
 
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
-const READY = /tidewire ready (ws:\/\/\S+) pid=(\d+)/;
+const READY = /tidewire ready (wss?:\/\/\S+) pid=(\d+)/;
+/** Whoever runs the tests may choose the transport. */
+const TRANSPORT: Readonly<Record<string, string>> = process.env['TIDEWIRE_TRANSPORT']
+  ? { TIDEWIRE_TRANSPORT: process.env['TIDEWIRE_TRANSPORT'] }
+  : {};
 const START_MS_MAX = 60_000;
 const POLL_MS = 10;
 const PID_FILE = 'postgres/cluster/postmaster.pid';
@@ -115,6 +119,11 @@ export class RunningServer {
     while (!isWanted(await this.info())) await delay(POLL_MS);
   }
 
+  /** Resolves once a line of its log is like this. */
+  async logs(line: RegExp): Promise<void> {
+    while (!this.log.split('\n').some((text) => line.test(text))) await delay(POLL_MS);
+  }
+
   /** A client of the embedded database, ended with the server. */
   async sql(): Promise<postgres.Sql> {
     this.#sql ??= postgres({ ...(await this.#location()), max: 1, onnotice: () => {} });
@@ -133,7 +142,7 @@ export class RunningServer {
     const flags = ['--port', '0', '--data-dir', this.dataDir, '--memory', '256M', ...args];
     const child = spawn(process.execPath, ['--enable-source-maps', MAIN, ...flags], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { PATH: process.env['PATH'], LOG_LEVEL: 'error', ...env },
+      env: { PATH: process.env['PATH'], LOG_LEVEL: 'error', ...TRANSPORT, ...env },
     });
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.log += text;
@@ -197,7 +206,7 @@ export class RunningServer {
   }
 
   #http(path: string): string {
-    return this.url.replace('ws:', 'http:') + path;
+    return this.url.replace('ws', 'http') + path;
   }
 }
 

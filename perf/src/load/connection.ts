@@ -133,6 +133,10 @@ export class Connection implements Link {
     this.#sequences[partition] = sequence;
   }
 
+  unorderedEvent(): void {
+    this.events++;
+  }
+
   #greet(greeting: Uint8Array): void {
     if (greeting.length > 0) this.#socket.write(greeting);
     else this.#onReady();

@@ -8,6 +8,8 @@ export interface Link {
   /** `request` is the number given to `encode`; codes as in `tidewire.v1.Code`. */
   answer(request: number, outcome: number, refusal: number): void;
   event(partition: number, sequence: number): void;
+  /** One whose order this connection does not tell. */
+  unorderedEvent(): void;
   /** Ends the load process with `message`. */
   fail(message: string): void;
 }

@@ -10,7 +10,14 @@ import { EchoDialect } from './echo-dialect.js';
 import { LatencyRecorder } from './latency.js';
 import { type Account, addAccount, emptyAccount } from './ledger.js';
 import { NatsDialect } from './nats-dialect.js';
-import type { DialectName, LoadPlan, LoadReport, RunPlan, ThreadCpu } from './plan.js';
+import {
+  type DialectName,
+  eventsPerWrite,
+  type LoadPlan,
+  type LoadReport,
+  type RunPlan,
+  type ThreadCpu,
+} from './plan.js';
 import { PostgresDialect } from './postgres-dialect.js';
 import { RedisPublishDialect } from './redis-publish-dialect.js';
 import { RespDialect } from './resp-dialect.js';
@@ -167,8 +174,8 @@ export class LoadGenerator {
   }
 
   #missingEvents(): number {
-    const expected = this.#account().codes[Code.APPLIED];
-    return Math.max(0, ...this.#subscribers.map((subscriber) => expected - subscriber.events));
+    const due = this.#account().codes[Code.APPLIED] * eventsPerWrite(this.#plan);
+    return due - this.#subscribers.reduce((sum, subscriber) => sum + subscriber.events, 0);
   }
 
   #open(): number {

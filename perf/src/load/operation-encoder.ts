@@ -5,12 +5,14 @@ import {
   type OperationTemplate,
   operationTemplate,
   REQUEST_ID_BASE,
+  writeDecimal,
   writeHex,
   writeKey,
   writeRequestId,
   writeStamp,
 } from './operation-template.js';
 import type { LoadPlan } from './plan.js';
+import { familiesOf, NUMBER_BASE } from './predicate-load.js';
 
 const COUNTER_MAX = 0xffff;
 
@@ -23,6 +25,7 @@ export class OperationEncoder {
   readonly #get: OperationTemplate;
   readonly #perFrame: number;
   readonly #mix: OperationMix;
+  readonly #moduli: readonly [number, number];
 
   constructor(plan: LoadPlan, mix: OperationMix) {
     this.#put = operationTemplate({ ...plan, isGet: false });
@@ -31,6 +34,7 @@ export class OperationEncoder {
     this.requestIdBodyAt = this.#put.operationsAt + this.#put.requestIdAt - (this.#put.clockAt - 1);
     this.#perFrame = plan.operationsPerFrame;
     this.#mix = mix;
+    this.#moduli = familiesOf(plan.predicates).moduli;
   }
 
   encode(target: Uint8Array, at: number, request: number, clock: LoadClock): number {
@@ -52,11 +56,25 @@ export class OperationEncoder {
     clock: LoadClock,
   ): void {
     writeRequestId(target, at + template.requestIdAt, REQUEST_ID_BASE + request);
-    writeKey(target, at + template.keyAt, this.#mix.keyOf(request));
+    const key = this.#mix.keyOf(request);
+    writeKey(target, at + template.keyAt, key);
+    if (template.numbersAt !== undefined) this.#writeNumbers(target, at, key, template.numbersAt);
     if (template.writeAt >= 0) writeHex(target, at + template.writeAt, request);
     if (template.stampAt < 0) return;
     tick(clock);
     writeStamp(target, at + template.stampAt, clock.ms, clock.counter);
+  }
+
+  /** A key's numbers are always the same, so that every write of it is an update of MATCHES. */
+  #writeNumbers(
+    target: Uint8Array,
+    at: number,
+    key: number,
+    [n, a, b]: readonly [number, number, number],
+  ): void {
+    writeDecimal(target, at + n, NUMBER_BASE + key);
+    writeDecimal(target, at + a, NUMBER_BASE + (key % this.#moduli[0]));
+    writeDecimal(target, at + b, NUMBER_BASE + (key % this.#moduli[1]));
   }
 }
 

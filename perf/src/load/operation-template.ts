@@ -19,6 +19,8 @@ const REQUEST_ID_MARK = 0x0badcab;
 const STAMP_MARK = 0x7172_7374_7576_7778n;
 const KEY_MARK = 'key:ABABABABABAB';
 const WRITE_MARK = 'CDCDCDCD';
+/** Seven digits each: see `predicate-load.ts`. */
+const NUMBER_MARKS = { n: 1_717_171, a: 1_818_181, b: 1_919_191 } as const;
 
 export interface OperationShape {
   readonly isGet: boolean;
@@ -26,6 +28,8 @@ export interface OperationShape {
   readonly stamped: boolean;
   readonly safe: boolean;
   readonly operationsPerFrame: number;
+  /** 0: values carry no numbers. */
+  readonly predicates: number;
 }
 
 /** A whole WebSocket message with operations, and where its changing bytes are. */
@@ -39,12 +43,15 @@ export interface OperationTemplate {
   readonly keyAt: number;
   readonly stampAt: number;
   readonly writeAt: number;
+  /** Of seven digits that number the key, and of it modulo two numbers. */
+  readonly numbersAt: readonly [n: number, a: number, b: number] | undefined;
 }
 
 /** A JSON value of exactly `bytes` bytes, in which eight hexadecimal digits number the write. */
-export function valueText(bytes: number, write: string): string {
-  const empty = JSON.stringify({ w: write, fill: '' });
-  return JSON.stringify({ w: write, fill: 'x'.repeat(Math.max(0, bytes - empty.length)) });
+export function valueText(bytes: number, write: string, numbers: object = {}): string {
+  const empty = JSON.stringify({ w: write, ...numbers, fill: '' });
+  const fill = 'x'.repeat(Math.max(0, bytes - empty.length));
+  return JSON.stringify({ w: write, ...numbers, fill });
 }
 
 export function operationTemplate(shape: OperationShape): OperationTemplate {
@@ -63,12 +70,21 @@ export function operationTemplate(shape: OperationShape): OperationTemplate {
     keyAt: operation.indexOf(KEY_MARK),
     stampAt: operation.indexOf(stampBytes()),
     writeAt: operation.indexOf(WRITE_MARK),
+    numbersAt: numbersIn(operation, shape),
   };
 }
 
+function numbersIn(operation: Buffer, shape: OperationShape): OperationTemplate['numbersAt'] {
+  if (shape.isGet || shape.predicates === 0) return undefined;
+  const { n, a, b } = NUMBER_MARKS;
+  const at = (mark: number): number => operation.indexOf(String(mark));
+  return [at(n), at(a), at(b)];
+}
+
 function operationBody(shape: OperationShape): Uint8Array {
+  const numbers = shape.predicates === 0 ? {} : NUMBER_MARKS;
   const put = {
-    value: Buffer.from(valueText(shape.valueBytes, WRITE_MARK)),
+    value: Buffer.from(valueText(shape.valueBytes, WRITE_MARK, numbers)),
     valueKind: ValueKind.JSON,
     stamp: shape.stamped ? STAMP_MARK : 0n,
     ackLevel: shape.safe ? AckLevel.SAFE : AckLevel.FAST,
@@ -117,6 +133,12 @@ export function keyText(key: number): string {
 /** Writes `number` as eight hexadecimal digits. */
 export function writeHex(target: Uint8Array, at: number, number: number): void {
   for (let i = 0; i < 8; i++) target[at + i] = HEX[(number >>> (28 - 4 * i)) & 15];
+}
+
+/** Writes `number`, of seven digits, as decimal digits. */
+export function writeDecimal(target: Uint8Array, at: number, number: number): void {
+  for (let i = 6, rest = number; i >= 0; i--, rest = Math.floor(rest / 10))
+    target[at + i] = 0x30 + (rest % 10);
 }
 
 /** Writes a number of [2^21, 2^28) as a varint of four bytes. */

@@ -1,5 +1,6 @@
 import type { Distribution } from './distribution.js';
 import type { Account } from './ledger.js';
+import { MATCHES } from './predicate-load.js';
 
 /** Long enough for everything that is only late. */
 const DRAIN_MS = 5000;
@@ -36,9 +37,20 @@ export interface LoadPlan {
   readonly safe: boolean;
   /** Connections that subscribe and send nothing. */
   readonly subscribers: number;
-  /** To the whole map, or each to a key of its own that nobody writes. */
-  readonly subscription: 'map' | 'key';
+  /**
+   * To the whole map, each to a key of its own that nobody writes, or to `predicates` that are
+   * shared out among them.
+   */
+  readonly subscription: 'map' | 'key' | 'predicates';
+  /** Predicates registered, and numbers in the values for them to match; 0: none. */
+  readonly predicates: number;
   readonly seed: number;
+}
+
+/** Events that all subscribers together get of one applied write. */
+export function eventsPerWrite(plan: LoadPlan): number {
+  if (plan.subscribers === 0 || plan.subscription === 'key') return 0;
+  return plan.subscription === 'predicates' ? MATCHES : plan.subscribers;
 }
 
 /** One run on the open connections. */

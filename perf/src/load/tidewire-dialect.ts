@@ -6,6 +6,7 @@ import { OperationEncoder } from './operation-encoder.js';
 import { OperationMix } from './operation-mix.js';
 import { keyText, MAP, REQUEST_ID_BASE } from './operation-template.js';
 import type { LoadPlan } from './plan.js';
+import { subscribeMessages } from './predicate-load.js';
 import { maskedMessage, upgradeRequest, WebSocketReader } from './websocket.js';
 
 // Tags of ServerFrame's bodies (field number << 3 | 2).
@@ -28,6 +29,8 @@ export class TidewireDialect extends WebSocketReader implements Dialect {
   readonly #mix: OperationMix;
   readonly #plan: LoadPlan;
   readonly #options: DialectOptions;
+  /** Subscriptions that are not live yet. */
+  #awaited = 1;
   /** Behind the varint last read. */
   #next = 0;
 
@@ -72,7 +75,7 @@ export class TidewireDialect extends WebSocketReader implements Dialect {
     if (tag === RESULTS) this.#onResults(bytes, this.#next, to);
     else if (tag === EVENTS) this.#onEvents(bytes, this.#next, to);
     else if (tag === WELCOME) this.#onWelcome();
-    else if (tag === SUBSCRIBED) this.#link.ready();
+    else if (tag === SUBSCRIBED) this.#onSubscribed();
     else if (tag === ERROR)
       this.#link.fail(`the server reports ${bytes.toString('latin1', at, to)}`);
   }
@@ -82,11 +85,22 @@ export class TidewireDialect extends WebSocketReader implements Dialect {
       this.#link.ready();
       return;
     }
-    const { subscription, keys } = this.#plan;
+    const { subscription, keys, connections } = this.#plan;
+    if (subscription === 'predicates') {
+      const subscriber = this.#options.connection - connections;
+      const messages = subscribeMessages(this.#plan, subscriber);
+      this.#awaited = messages.length;
+      for (const message of messages) this.#link.write(message);
+      return;
+    }
     const key = subscription === 'key' ? keyText(keys + this.#options.connection) : '';
     const value = { subscriptionId: 1, map: MAP, key };
     const subscribe = create(ClientFrameSchema, { body: { case: 'subscribe', value } });
     this.#link.write(maskedMessage(toBinary(ClientFrameSchema, subscribe)));
+  }
+
+  #onSubscribed(): void {
+    if (--this.#awaited === 0) this.#link.ready();
   }
 
   /** Results: entries of tag 0x0a; in each outcome 0x08, refusal 0x10, level 0x18, id 0x25. */
@@ -136,7 +150,10 @@ export class TidewireDialect extends WebSocketReader implements Dialect {
         at = this.#next;
       }
       if (bytes[at] !== 0x18 || end > to) this.#link.fail('an event without a sequence');
-      this.#link.event(partition, this.#varint(bytes, at + 1));
+      const sequence = this.#varint(bytes, at + 1);
+      // Topics of one connection are published one after another: only each of them is in order.
+      if (this.#plan.subscription === 'predicates') this.#link.unorderedEvent();
+      else this.#link.event(partition, sequence);
       at = end;
     }
   }

@@ -1,7 +1,7 @@
 /** The client's side of RFC 6455, as far as a load generator needs it. */
 
 const BINARY = 0x82;
-const PONG = 0x8a;
+export const PONG = 0x8a;
 const MASKED = 0x80;
 const HEADER_BYTES_MAX = 14;
 

@@ -1,5 +1,5 @@
 import { Code } from '@tidewire/core';
-import type { LoadPlan, LoadReport } from '../load/plan.js';
+import { eventsPerWrite, type LoadPlan, type LoadReport } from '../load/plan.js';
 
 /** Above this share of a core the load generator may be what limits the figure. */
 const CLIENT_BOUND = 0.9;
@@ -16,7 +16,7 @@ export function faultsOf(report: LoadReport, plan: LoadPlan): string[] {
     );
   if (account.unanswered > 0) faults.push(`${account.unanswered} operations were never answered`);
   if (account.unknown > 0) faults.push(`${account.unknown} answers to no open request`);
-  const published = account.codes[Code.APPLIED] * plan.subscribers;
+  const published = account.codes[Code.APPLIED] * eventsPerWrite(plan);
   if (events.received !== published)
     faults.push(`${published} events were due, ${events.received} received`);
   if (account.codes[Code.ABSENT] > 0 && account.refused === 0)

@@ -3,6 +3,7 @@ import { type Result, resultOf, type Samples, unmeasured } from './result.js';
 import {
   type Bench,
   type Context,
+  type Finish,
   PeerMissingError,
   type Sample,
   type Scenario,
@@ -51,7 +52,10 @@ async function measureBench(
       samples[side].push(await bench.measure(side));
     }
     context.progress('second looks');
-    const finish = (await bench.finish?.()) ?? { notes: [], faults: [] };
+    const finish: Finish = (await bench.finish?.()) ?? { notes: [], faults: [] };
+    const last = samples.ours[samples.ours.length - 1];
+    const curves = [...(last.curves ?? []), ...(finish.curves ?? [])];
+    samples.ours[samples.ours.length - 1] = { ...last, curves };
     return { result: resultOf(scenario, samples, finish, environment), samples };
   } finally {
     await bench.close();

@@ -36,8 +36,15 @@ export interface Context {
 export interface Bench {
   measure(side: Side): Promise<Sample>;
   /** After the last round: second looks and side figures, as notes and faults. */
-  finish?(): Promise<{ notes: string[]; faults: string[] }>;
+  finish?(): Promise<Finish>;
   close(): Promise<void>;
+}
+
+export interface Finish {
+  readonly notes: readonly string[];
+  readonly faults: readonly string[];
+  /** Drawn with those of the last round. */
+  readonly curves?: readonly Curve[];
 }
 
 export interface Sample {

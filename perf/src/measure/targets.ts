@@ -37,6 +37,7 @@ export const COMMON: Omit<LoadPlan, 'dialect' | 'port'> = {
   safe: false,
   subscribers: 0,
   subscription: 'map',
+  predicates: 0,
   seed: SEED,
 };
 

@@ -1,6 +1,8 @@
 import { DRIFT_MS_MAX, HybridLogicalClock } from '@tidewire/core';
 import {
+  type EventFields,
   FrameReader,
+  NO_RECORD,
   OPERATION_READ,
   Operation,
   type ResultFields,
@@ -12,9 +14,11 @@ import {
 } from '@tidewire/core/threads';
 import { compareWrite } from '@tidewire/partition-worker/conflict';
 import { RecordStore } from '@tidewire/partition-worker/store';
+import { EventKind } from '@tidewire/schemas';
 import { drawRanks } from '../load/distribution.js';
 import { operationTemplate } from '../load/operation-template.js';
 import { SEED } from '../load/random.js';
+import { PredicateMatching } from './predicate-matching.js';
 import { STORE_FLAGS, StoreOperation } from './store-operation.js';
 
 const BATCH = 1000;
@@ -53,6 +57,13 @@ export const MICRO_BENCHMARKS: readonly (() => MicroBenchmark)[] = [
   storeFind,
   conflictRule,
   clockReceive,
+  valueParse,
+  () => predicateMatch(10, 4),
+  () => predicateMatch(100, 5),
+  () => predicateMatch(1000, 6),
+  () => predicateMatch(10_000, 9),
+  () => predicateMatch(100_000, 25),
+  () => predicateParseAndMatch(10_000),
 ];
 
 function ringHandOver(): MicroBenchmark {
@@ -76,7 +87,7 @@ function ringHandOver(): MicroBenchmark {
 
 /** One put a frame: the whole of `open` and `nextOperation`. */
 function frameRead(): MicroBenchmark {
-  const shape = { isGet: false, valueBytes: 100, stamped: true, safe: false };
+  const shape = { isGet: false, valueBytes: 100, stamped: true, safe: false, predicates: 0 };
   const template = operationTemplate({ ...shape, operationsPerFrame: 1 });
   const body = Uint8Array.from(template.bytes.subarray(template.clockAt - 1));
   const reader = new FrameReader();
@@ -115,8 +126,9 @@ function resultWrite(): MicroBenchmark {
 
 function eventWrite(): MicroBenchmark {
   const { store, record, target, wordBytes } = storeWithRecord();
+  const event: EventFields = { kind: EventKind.PUT, record, old: NO_RECORD };
   const batch = (): number => {
-    for (let i = 0; i < BATCH; i++) writeEvent(target, 0, store.words, wordBytes, record);
+    for (let i = 0; i < BATCH; i++) writeEvent(target, 0, event, store.words, wordBytes);
     return BATCH;
   };
   return { name: 'frame writer: an event', bar: 5, batch };
@@ -176,6 +188,40 @@ function clockReceive(): MicroBenchmark {
     return BATCH;
   };
   return { name: 'clock: receive and tick', bar: 0.06, batch };
+}
+
+/** Both values of a change, 100 bytes each. */
+function valueParse(): MicroBenchmark {
+  const { texts } = new PredicateMatching(1, BATCH);
+  let parsed = 0;
+  const batch = (): number => {
+    for (const [before, after] of texts) if (JSON.parse(before) !== JSON.parse(after)) parsed++;
+    if (parsed === 0) throw new Error('nothing was parsed');
+    return BATCH;
+  };
+  return { name: 'JSON.parse: both values of a change', bar: 14, batch };
+}
+
+function predicateMatch(predicates: number, bar: number): MicroBenchmark {
+  const matching = new PredicateMatching(predicates, BATCH);
+  const batch = (): number => {
+    let concerned = 0;
+    for (let change = 0; change < BATCH; change++) concerned += matching.match(change);
+    if (concerned < 2 * BATCH) throw new Error('a change concerned too few');
+    return BATCH;
+  };
+  return { name: `predicates: a change among ${predicates}`, bar, batch };
+}
+
+function predicateParseAndMatch(predicates: number): MicroBenchmark {
+  const matching = new PredicateMatching(predicates, BATCH);
+  const batch = (): number => {
+    let concerned = 0;
+    for (let change = 0; change < BATCH; change++) concerned += matching.parseAndMatch(change);
+    if (concerned !== 4 * BATCH) throw new Error('a change concerned others');
+    return BATCH;
+  };
+  return { name: `predicates: the same, parsed, ${predicates}`, bar: 25, batch };
 }
 
 function storeWithRecord(): {

@@ -6,6 +6,7 @@ import { batchedWrites } from './p2-batched-writes.js';
 import { unpipelinedWrites } from './p3-unpipelined-writes.js';
 import { writeCost } from './p4-write-cost.js';
 import { fanOut } from './p5-fan-out.js';
+import { predicates } from './p6-predicates.js';
 import { storeSize } from './p7-store-size.js';
 import { writeBehind } from './p8-write-behind.js';
 import { safeLatency } from './p9-safe-latency.js';
@@ -16,7 +17,9 @@ import { ringHandOff } from './p13-ring-hand-off.js';
 import { openLoopLatency } from './p14-open-loop-latency.js';
 import { steadyTail } from './p15-steady-tail.js';
 import { overload } from './p16-overload.js';
+import { stalledSubscribers } from './p17-stalled-subscribers.js';
 import { idleConnections } from './p18-idle-connections.js';
+import { resumption } from './p20-resumption.js';
 import { gets } from './p21-gets.js';
 import { safeWrites } from './p22-safe-writes.js';
 import { twoWorkers } from './p23-two-workers.js';
@@ -26,8 +29,6 @@ import { YCSB } from './ycsb.js';
 
 type Limits = Pick<Scenario, 'bar' | 'goal' | 'better' | 'unit'>;
 
-const WRITES = 'writes/s';
-
 /** All figures of the goals, in their order, then what runs only by name; what cannot be measured yet says what it needs. */
 export const SCENARIOS: readonly Scenario[] = [
   fastWrites,
@@ -36,12 +37,7 @@ export const SCENARIOS: readonly Scenario[] = [
   unpipelinedWrites,
   writeCost,
   fanOut,
-  later(
-    'P6',
-    'writes with 10,000 predicates registered ÷ with 10',
-    atLeast(0.5, 0.9, WRITES),
-    'predicates (continuous queries), not built yet',
-  ),
+  predicates,
   storeSize,
   writeBehind,
   safeLatency,
@@ -52,12 +48,7 @@ export const SCENARIOS: readonly Scenario[] = [
   openLoopLatency,
   steadyTail,
   overload,
-  later(
-    'P17',
-    'writes with 5 % of subscribers stalled ÷ with none',
-    atLeast(0.9, 0.99, WRITES),
-    'slow-consumer catch-up, not built yet',
-  ),
+  stalledSubscribers,
   idleConnections,
   later(
     'P19',
@@ -65,12 +56,7 @@ export const SCENARIOS: readonly Scenario[] = [
     atMost(500, 50, 'ms'),
     'supervision metrics, not built yet',
   ),
-  later(
-    'P20',
-    'bytes to reconnect 1,000 subscribers ÷ full snapshots',
-    atMost(0.1, 0.02, 'B'),
-    'resuming from a cursor, not built yet',
-  ),
+  resumption,
   gets,
   safeWrites,
   twoWorkers,
@@ -79,10 +65,6 @@ export const SCENARIOS: readonly Scenario[] = [
   connectionCurve,
   ...COMPARISONS,
 ];
-
-function atLeast(bar: number, goal: number, unit: string): Limits {
-  return { bar, goal, unit, better: 'higher' };
-}
 
 function atMost(bar: number, goal: number, unit: string): Limits {
   return { bar, goal, unit, better: 'lower' };

@@ -57,8 +57,14 @@ export class PublishFrames {
   #sequence = REQUEST_ID_BASE; // always four bytes long
 
   constructor(valueBytes: number) {
-    const shape = { isGet: false, valueBytes, stamped: true, safe: false, operationsPerFrame: 1 };
-    const put = operationTemplate(shape);
+    const put = operationTemplate({
+      isGet: false,
+      valueBytes,
+      stamped: true,
+      safe: false,
+      operationsPerFrame: 1,
+      predicates: 0,
+    });
     const operation = put.operationsAt - (put.clockAt - 1);
     this.#requestIdAt = operation + put.requestIdAt;
     this.#keyAt = operation + put.keyAt;

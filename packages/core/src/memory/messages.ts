@@ -13,6 +13,7 @@ export const RequestKind = {
   CREDIT: 6,
   CANCEL: 7,
   TICK: 8,
+  FORGET_SESSION: 9,
 } as const;
 
 /**
@@ -45,6 +46,29 @@ export const Operation = {
 
 export const OPERATION_SAFE = 1;
 export const OPERATION_RETURN_WINNER = 2;
+/** An update: OperationExtension follows the value. */
+export const OPERATION_EXTENDED = 4;
+
+/** Behind the value of an OPERATION that is an update. */
+export const OperationExtension = {
+  /** Resume token of the session, 4 words; all 0: a repeated operation is not recognised. */
+  TOKEN: 0,
+  /** Effects of lower request ids are not asked for again. */
+  LOWEST_PENDING: 4,
+  FLAGS: 5,
+  /** The stamp that the record must have, as in an operation. */
+  IF_MS_LOW: 6,
+  IF_MS_HIGH_COUNTER: 7,
+  IF_NODE: 8,
+  /** APPEND: elements that stay; 0: all. */
+  KEEP: 9,
+  WORDS: 10,
+} as const;
+
+export const EXTENSION_IF_ABSENT = 1;
+export const EXTENSION_IF_STAMP = 2;
+/** A repeated operation of which nobody knows any more whether it has had its effect. */
+export const EXTENSION_UNCERTAIN = 4;
 
 /**
  * SUBSCRIBE: changes of a map, of a key of it, or of the records for which a predicate holds,
@@ -123,6 +147,9 @@ export const CreditRequest = { STREAM: 0, BYTES: 1, WORDS: 2 } as const;
 
 /** CANCEL: the stream is not wanted any more; one that has ended is unknown, which is fine. */
 export const CancelRequest = { STREAM: 0, WORDS: 1 } as const;
+
+/** FORGET_SESSION: the session of this resume token will not come back. */
+export const ForgetSessionRequest = { TOKEN: 0, WORDS: 4 } as const;
 
 /** TICK: the gateway's time, several times a second; workers read no clock. */
 export const TickRequest = { NOW_LOW: 0, NOW_HIGH: 1, FLAGS: 2, WORDS: 3 } as const;

@@ -109,6 +109,13 @@ export function expiresAtOf(words: Int32Array, at: number): number {
   return (words[index] >>> 0) + words[index + 1] * HIGH;
 }
 
+/** Whether the record has a value to show at that time: neither removed nor expired. */
+export function isStanding(words: Int32Array, at: number, nowMs: number): boolean {
+  if (isTombstone(words, at)) return false;
+  const expiresAt = expiresAtOf(words, at);
+  return expiresAt === 0 || expiresAt > nowMs;
+}
+
 export function lowWord(value: number): number {
   return value | 0;
 }

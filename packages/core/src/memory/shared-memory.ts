@@ -1,5 +1,6 @@
-import { RING_BYTES } from '../limits.js';
+import { EFFECTS_MAX, RING_BYTES } from '../limits.js';
 import { ringBufferBytes } from '../ring/ring-layout.js';
+import { EFFECT_WORDS } from './effect.js';
 import { MAP_TABLE_BYTES } from './map-table.js';
 import { CONTROL_WORDS } from './worker-control.js';
 
@@ -11,6 +12,8 @@ export interface WorkerMemory {
   readonly arena: SharedArrayBuffer;
   /** See worker-control.ts. */
   readonly control: SharedArrayBuffer;
+  /** Effects of updates (see effect-table.ts of the workers). */
+  readonly effects: SharedArrayBuffer;
   readonly requestRing: SharedArrayBuffer;
   readonly interestRing: SharedArrayBuffer;
   readonly outboundRing: SharedArrayBuffer;
@@ -42,6 +45,7 @@ export function allocateSharedMemory(options: {
       workers: options.workers,
       arena: new SharedArrayBuffer(options.arenaBytes),
       control: new SharedArrayBuffer(CONTROL_WORDS * 4),
+      effects: new SharedArrayBuffer(EFFECTS_MAX * EFFECT_WORDS * 4),
       requestRing: ring(),
       interestRing: ring(),
       outboundRing: ring(),

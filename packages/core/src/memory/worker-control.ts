@@ -9,6 +9,8 @@ import { PARTITIONS } from '../partition-hash.js';
 // Writer: the thread that owns the pool.
 /** Not 0: finish the turn and end. */
 export const STOP = 0;
+/** 1: the operation at the head of the request ring has ended two workers and is to be skipped. */
+export const POISONED = 1;
 
 // Writer: persistence.
 /** Number of the newest pull; a worker serves it once, see PULL_SERVED. */
@@ -40,6 +42,14 @@ export const RECOVERED = 69;
 export const RECORDS = 70;
 /** Spans of 64 KiB that the store uses. */
 export const SPANS = 71;
+/** Catch-ups and queries under way. */
+export const STREAMS = 72;
+/** Topics told, by kind. */
+export const TOPICS_MAP = 73;
+export const TOPICS_KEY = 74;
+export const TOPICS_PREDICATE = 75;
+/** 1 while an operation is executed: a death is that operation's doing. */
+export const IS_EXECUTING = 80;
 
 // Doorbells: one word, any thread rings.
 export const WORKER_DOORBELL = 96;

@@ -3,9 +3,9 @@ import { formatLiteral, formatPredicate } from './predicate-format.js';
 import { compareText } from './text-order.js';
 
 /** Holds for every record. */
-export const ALWAYS: Predicate = { kind: 'all', predicates: [] };
+const ALWAYS: Predicate = { kind: 'all', predicates: [] };
 /** Holds for none. */
-export const NEVER: Predicate = { kind: 'any', predicates: [] };
+const NEVER: Predicate = { kind: 'any', predicates: [] };
 
 /**
  * The one form of all predicates that mean the same by the rules of docs/formats/predicate.md: it
@@ -70,7 +70,7 @@ function neverOf(field: Field): Predicate {
 
 function canonicalIn(field: Field, literals: readonly Literal[]): Predicate {
   const byText = new Map<string, Literal>();
-  for (const literal of literals) byText.set(formatLiteral(literal), positiveZero(literal));
+  for (const literal of literals.map(positiveZero)) byText.set(formatLiteral(literal), literal);
   const sorted = [...byText.keys()].sort().map((text) => byText.get(text)!);
   if (sorted.length === 0) return neverOf(field);
   if (sorted.length === 1) return { kind: 'eq', field, literal: sorted[0] };

@@ -19,7 +19,8 @@ export function fieldReader(field: Field): (record: QueriedRecord) => unknown {
   };
 }
 
-function stepInto(value: unknown, step: string | number): unknown {
+/** One step of a path; undefined where it leads nowhere. */
+export function stepInto(value: unknown, step: string | number): unknown {
   if (typeof value !== 'object' || value === null) return undefined;
   if (Array.isArray(value))
     return typeof step === 'number' && step < value.length ? value[step] : undefined;

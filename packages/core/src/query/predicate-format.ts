@@ -1,11 +1,9 @@
 import { unreachable } from '../assert.js';
 import type { Field, Literal, Predicate } from './predicate.js';
 
-/** Words of the text form: a member of such a name is quoted. */
-export const PREDICATE_WORDS: ReadonlySet<string> = new Set([
-  'all',
+/** Words of the text form. */
+const WORDS: ReadonlySet<string> = new Set([
   'and',
-  'any',
   'between',
   'contains',
   'exists',
@@ -18,6 +16,8 @@ export const PREDICATE_WORDS: ReadonlySet<string> = new Set([
   'prefix',
   'true',
 ]);
+
+const PLAIN_NAME = /^[\p{L}_][\p{L}\p{N}_]*$/u;
 
 const OPERATORS = { eq: '=', ne: '!=', lt: '<', le: '<=', gt: '>', ge: '>=' } as const;
 
@@ -40,6 +40,11 @@ export function formatPredicate(predicate: Predicate): string {
   }
 }
 
+/** A member of such a name is quoted. */
+export function isPredicateWord(name: string): boolean {
+  return WORDS.has(name.toLowerCase());
+}
+
 /** As in a predicate: `address.city`, `tags[0]`, `"odd name".x`, `$key`. */
 export function formatField(field: Field): string {
   if (field.kind !== 'value') return `$${field.kind}`;
@@ -49,6 +54,7 @@ export function formatField(field: Field): string {
 
 export function formatLiteral(literal: Literal): string {
   if (typeof literal === 'string') return quoted(literal, "'");
+  if (Object.is(literal, -0)) return '-0';
   if (typeof literal !== 'number' || Number.isFinite(literal)) return String(literal);
   return literal < 0 ? '-1e999' : '1e999'; // as JSON reads it
 }
@@ -96,7 +102,7 @@ function formatTest(test: Test): string {
 
 function formatStep(step: string | number, index: number): string {
   if (typeof step === 'number') return `[${step}]`;
-  const isPlain = /^[A-Za-z_][A-Za-z0-9_]*$/.test(step) && !PREDICATE_WORDS.has(step.toLowerCase());
+  const isPlain = PLAIN_NAME.test(step) && !isPredicateWord(step);
   return `${index === 0 ? '' : '.'}${isPlain ? step : quoted(step, '"')}`;
 }
 

@@ -1,6 +1,7 @@
 /**
  * SipHash-2-4 with 64 bits of result (Aumasson and Bernstein 2012). Own code: the npm package
- * `siphash` is CommonJS without types, and allocates so much that it takes several times as long.
+ * `siphash` is CommonJS, which a browser cannot import, has no types, and allocates so much that it
+ * is slower by far.
  */
 
 /** A 64-bit number as two unsigned halves. */
@@ -9,93 +10,83 @@ export interface SipHash {
   readonly high: number;
 }
 
-// Places of the state's four words, each as low and high half.
-const V0 = 0;
-const V1 = 2;
-const V2 = 4;
-const V3 = 6;
+const FINAL_ROUNDS = 4;
 
-/** Hashes `bytes` under a key of 16 bytes. */
+/**
+ * Hashes `bytes` under a key of 16 bytes. The four words of the state are eight locals, low and
+ * high half, and all rounds one loop: that keeps them in registers.
+ */
 export function sipHash(bytes: Uint8Array, key: Uint8Array): SipHash {
-  const state = initialState(key);
-  const whole = bytes.length & ~7;
-  for (let at = 0; at < whole; at += 8) compress(state, wordAt(bytes, at), wordAt(bytes, at + 4));
+  const wordRounds = 2 * ((bytes.length >>> 3) + 1);
+  let low0 = halfAt(key, 0) ^ 0x70736575; // the text "somepseudorandomlygeneratedbytes"
+  let high0 = halfAt(key, 4) ^ 0x736f6d65;
+  let low1 = halfAt(key, 8) ^ 0x6e646f6d;
+  let high1 = halfAt(key, 12) ^ 0x646f7261;
+  let low2 = halfAt(key, 0) ^ 0x6e657261;
+  let high2 = halfAt(key, 4) ^ 0x6c796765;
+  let low3 = halfAt(key, 8) ^ 0x79746573;
+  let high3 = halfAt(key, 12) ^ 0x74656462;
   let low = 0;
-  let high = bytes.length << 24;
-  for (let i = whole; i < bytes.length; i++) {
-    const place = i - whole;
-    if (place < 4) low |= bytes[i] << (8 * place);
-    else high |= bytes[i] << (8 * (place - 4));
+  let high = 0;
+  for (let round = 0; round < wordRounds + FINAL_ROUNDS; round++) {
+    if (round === wordRounds) low2 ^= 0xff;
+    else if (round < wordRounds && (round & 1) === 0) {
+      low = messageHalf(bytes, round * 4);
+      high = messageHalf(bytes, round * 4 + 4);
+      low3 ^= low;
+      high3 ^= high;
+    }
+
+    low0 = (low0 + low1) | 0;
+    high0 = (high0 + high1 + carryOf(low0, low1)) | 0;
+    let old = low1;
+    low1 = ((low1 << 13) | (high1 >>> 19)) ^ low0;
+    high1 = ((high1 << 13) | (old >>> 19)) ^ high0;
+    low2 = (low2 + low3) | 0;
+    high2 = (high2 + high3 + carryOf(low2, low3)) | 0;
+    old = low3;
+    low3 = ((low3 << 16) | (high3 >>> 16)) ^ low2;
+    high3 = ((high3 << 16) | (old >>> 16)) ^ high2;
+
+    old = low0; // rotated by 32, and added to
+    low0 = (high0 + low3) | 0;
+    high0 = (old + high3 + carryOf(low0, low3)) | 0;
+    old = low3;
+    low3 = ((low3 << 21) | (high3 >>> 11)) ^ low0;
+    high3 = ((high3 << 21) | (old >>> 11)) ^ high0;
+    low2 = (low2 + low1) | 0;
+    high2 = (high2 + high1 + carryOf(low2, low1)) | 0;
+    old = low1;
+    low1 = ((low1 << 17) | (high1 >>> 15)) ^ low2;
+    high1 = ((high1 << 17) | (old >>> 15)) ^ high2;
+    old = low2;
+    low2 = high2;
+    high2 = old;
+
+    if (round < wordRounds && (round & 1) === 1) {
+      low0 ^= low;
+      high0 ^= high;
+    }
   }
-  compress(state, low, high);
-  state[V2] ^= 0xff;
-  for (let i = 0; i < 4; i++) round(state);
   return {
-    low: (state[V0] ^ state[V1] ^ state[V2] ^ state[V3]) >>> 0,
-    high: (state[V0 + 1] ^ state[V1 + 1] ^ state[V2 + 1] ^ state[V3 + 1]) >>> 0,
+    low: (low0 ^ low1 ^ low2 ^ low3) >>> 0,
+    high: (high0 ^ high1 ^ high2 ^ high3) >>> 0,
   };
 }
 
-/** The text "somepseudorandomlygeneratedbytes" in big-endian words, with the key mixed in. */
-function initialState(key: Uint8Array): Int32Array {
-  const k0 = [wordAt(key, 0), wordAt(key, 4)];
-  const k1 = [wordAt(key, 8), wordAt(key, 12)];
-  return Int32Array.of(
-    k0[0] ^ 0x70736575,
-    k0[1] ^ 0x736f6d65,
-    k1[0] ^ 0x6e646f6d,
-    k1[1] ^ 0x646f7261,
-    k0[0] ^ 0x6e657261,
-    k0[1] ^ 0x6c796765,
-    k1[0] ^ 0x79746573,
-    k1[1] ^ 0x74656462,
-  );
+/** 1 if a sum of 32 bits, to which `part` was added, has overflowed. */
+function carryOf(sum: number, part: number): number {
+  return sum >>> 0 < part >>> 0 ? 1 : 0;
 }
 
-function wordAt(bytes: Uint8Array, at: number): number {
+/** Four bytes of the message; behind its end zeros, and its length in the last byte of all. */
+function messageHalf(bytes: Uint8Array, at: number): number {
+  if (at + 4 <= bytes.length) return halfAt(bytes, at);
+  let half = (at & 4) === 0 ? 0 : bytes.length << 24;
+  for (let i = at; i < bytes.length; i++) half |= bytes[i] << (8 * (i - at));
+  return half;
+}
+
+function halfAt(bytes: Uint8Array, at: number): number {
   return bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24);
-}
-
-function compress(state: Int32Array, low: number, high: number): void {
-  state[V3] ^= low;
-  state[V3 + 1] ^= high;
-  round(state);
-  round(state);
-  state[V0] ^= low;
-  state[V0 + 1] ^= high;
-}
-
-function round(state: Int32Array): void {
-  add(state, V0, V1);
-  rotateXor(state, V1, V0, 13);
-  swap(state, V0);
-  add(state, V2, V3);
-  rotateXor(state, V3, V2, 16);
-  add(state, V0, V3);
-  rotateXor(state, V3, V0, 21);
-  add(state, V2, V1);
-  rotateXor(state, V1, V2, 17);
-  swap(state, V2);
-}
-
-function add(state: Int32Array, target: number, source: number): void {
-  const low = state[target] + state[source];
-  const carry = (state[target] >>> 0) + (state[source] >>> 0) > 0xffff_ffff ? 1 : 0;
-  state[target] = low;
-  state[target + 1] += state[source + 1] + carry;
-}
-
-/** Rotates `target` left by `bits` (below 32), then mixes `source` in. */
-function rotateXor(state: Int32Array, target: number, source: number, bits: number): void {
-  const low = state[target];
-  const high = state[target + 1];
-  state[target] = ((low << bits) | (high >>> (32 - bits))) ^ state[source];
-  state[target + 1] = ((high << bits) | (low >>> (32 - bits))) ^ state[source + 1];
-}
-
-/** Rotates by 32. */
-function swap(state: Int32Array, target: number): void {
-  const low = state[target];
-  state[target] = state[target + 1];
-  state[target + 1] = low;
 }

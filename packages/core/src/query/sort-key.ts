@@ -19,7 +19,7 @@ export function sortKeyOf(value: unknown): Uint8Array<ArrayBuffer> {
     case 'boolean':
       return Uint8Array.of(value ? TRUE : FALSE);
     case 'number':
-      return numberKey(value);
+      return Number.isNaN(value) ? Uint8Array.of(OTHER) : numberKey(value);
     case 'string':
       return textKey(value);
     default:

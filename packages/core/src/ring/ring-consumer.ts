@@ -23,6 +23,11 @@ export class RingConsumer {
     this.#tailCache = this.position;
   }
 
+  /** Words of the current record's body, filling included. */
+  get bodyWords(): number {
+    return this.index === 0 ? 0 : this.words[this.index - HEADER_WORDS] - HEADER_WORDS;
+  }
+
   /** Moves to the next record; false if none is committed. */
   next(): boolean {
     for (;;) {

@@ -38,8 +38,11 @@ const FIXED32_BYTES = 4;
 const VARINT_BYTES_MAX = 10;
 const CLOCK_FIELD = 1;
 const OPERATION_TAG = (1 << 3) | LENGTH_DELIMITED;
+const LOWEST_PENDING_FIELD = 2;
 const STAMP_FIELD = 7;
-const OPERATION_FIELDS = 12;
+const IF_STAMP_FIELD = 14;
+const FIRST_EPOCH_FIELD = 17;
+const OPERATION_FIELDS = 17;
 
 const HIGH = 0x1_0000_0000;
 const NO_BYTES: Uint8Array = new Uint8Array(0);
@@ -61,6 +64,8 @@ export class FrameReader extends OperationFields {
   clockLow = 0;
   clockHigh = 0;
   operationCount = 0;
+  /** Of an Operations body. */
+  lowestPending = 0;
 
   #bytes: Uint8Array = NO_BYTES;
   #at = 0;
@@ -86,6 +91,7 @@ export class FrameReader extends OperationFields {
     this.clockLow = 0;
     this.clockHigh = 0;
     this.operationCount = 0;
+    this.lowestPending = 0;
     this.#isFilled = false;
     const fault = this.#readFrame(bytes.length);
     if (fault < 0) return fault;
@@ -154,7 +160,7 @@ export class FrameReader extends OperationFields {
       const tag = this.#readTag(end);
       if (tag < 0) return tag;
       if (tag !== OPERATION_TAG) {
-        const fault = tag >>> 3 === 1 ? wrongWireType(tag & 7) : this.#skip(tag & 7, end);
+        const fault = this.#readOperationsField(tag, end);
         if (fault < 0) return fault;
         continue;
       }
@@ -164,6 +170,16 @@ export class FrameReader extends OperationFields {
       return fault < 0 ? fault : OPERATION_READ;
     }
     return OPERATIONS_END;
+  }
+
+  /** A field of an Operations body that is no operation. */
+  #readOperationsField(tag: number, end: number): FrameFault {
+    const field = tag >>> 3;
+    if (field > LOWEST_PENDING_FIELD) return this.#skip(tag & 7, end);
+    if (field !== LOWEST_PENDING_FIELD || (tag & 7) !== VARINT) return wrongWireType(tag & 7);
+    if (!this.#readVarint(end)) return this.#varintFault(end);
+    this.lowestPending = this.#low >>> 0;
+    return FrameFault.NONE;
   }
 
   /** The fields as clients write them are read here, everything else by `#readOddField`. */
@@ -197,15 +213,30 @@ export class FrameReader extends OperationFields {
       case LENGTH_DELIMITED:
         return this.#takeBytes(field, end);
       case FIXED64:
-        if (end - this.#at < FIXED64_BYTES) return FrameFault.TRUNCATED;
-        if (field === STAMP_FIELD) this.#at = readStamp(this, this.#bytes, this.#at);
-        else this.#at += FIXED64_BYTES;
-        return field === STAMP_FIELD || field > OPERATION_FIELDS
-          ? FrameFault.NONE
-          : FrameFault.WIRE_TYPE;
+        return end - this.#at < FIXED64_BYTES ? FrameFault.TRUNCATED : this.#takeFixed64(field);
       default:
         return field > OPERATION_FIELDS ? this.#skip(tag & 7, end) : wrongWireType(tag & 7);
     }
+  }
+
+  #takeFixed64(field: number): FrameFault {
+    const at = this.#at;
+    this.#at = at + FIXED64_BYTES;
+    switch (field) {
+      case STAMP_FIELD:
+        readStamp(this, this.#bytes, at);
+        break;
+      case IF_STAMP_FIELD:
+        this.ifStampLow = readWord(this.#bytes, at);
+        this.ifStampHigh = readWord(this.#bytes, at + 4);
+        break;
+      case FIRST_EPOCH_FIELD:
+        this.firstEpoch = unsigned64(readWord(this.#bytes, at), readWord(this.#bytes, at + 4));
+        break;
+      default:
+        if (field <= OPERATION_FIELDS) return FrameFault.WIRE_TYPE;
+    }
+    return FrameFault.NONE;
   }
 
   #takeNumber(field: number): FrameFault {
@@ -233,6 +264,15 @@ export class FrameReader extends OperationFields {
         break;
       case 12:
         this.whileConnected = (this.#low | this.#high) !== 0;
+        break;
+      case 13:
+        this.ifAbsent = (this.#low | this.#high) !== 0;
+        break;
+      case 15:
+        this.ifNode = this.#low >>> 0;
+        break;
+      case 16:
+        this.keep = this.#low >>> 0;
         break;
       default:
         if (field <= OPERATION_FIELDS) return FrameFault.WIRE_TYPE;

@@ -1,10 +1,18 @@
 import * as RecordLayout from '../memory/record-layout.js';
-import { partitionOf } from '../partition-hash.js';
 import {
-  copyBytes,
+  NO_RECORD,
+  recordBytes,
+  valueBytes,
+  writeRecordStamp,
+  writeValue,
+} from './record-fields.js';
+import {
+  entryBytes,
+  numberBytes,
   readFixed32,
   varintBytes,
   writeFixed32,
+  writeNumber,
   writeStamp,
   writeVarint,
 } from './wire-bytes.js';
@@ -15,9 +23,6 @@ import {
  * `words`; `wordBytes` is the byte view of the same buffer. Writers return the offset behind.
  */
 
-/** There is no record to speak of. */
-export const NO_RECORD = -1;
-
 // ServerFrame
 const CLOCK_TAG = 0x09;
 const RESULTS_TAG = 0x1a;
@@ -25,11 +30,7 @@ const EVENTS_TAG = 0x22;
 // Results and Events
 const RESULT_TAG = 0x0a;
 const TOPIC_TAG = 0x08;
-const EVENT_TAG = 0x12;
-const EVENT_PUT = 1;
-const EVENT_REMOVE = 2;
 
-const STAMP_BYTES = 9;
 const HEAD_CLOCK_BYTES = 9;
 
 /** A Result begins with these, zero or not, so that they can be patched where they lie. */
@@ -105,35 +106,6 @@ export function requestIdOf(target: Uint8Array, offset: number): number {
   return readFixed32(target, entryBody(target, offset) + RESULT_REQUEST_ID);
 }
 
-/** Length of the record's Event as an entry of Events: tag, length and fields. */
-export function eventBytes(words: Int32Array, record: number): number {
-  return entryBytes(eventBodyBytes(words, record));
-}
-
-/** Writes the change that made `record` as an entry of Events: REMOVE for a tombstone, else PUT. */
-export function writeEvent(
-  target: Uint8Array,
-  offset: number,
-  words: Int32Array,
-  wordBytes: Uint8Array,
-  record: number,
-): number {
-  const isRemove = RecordLayout.isTombstone(words, record);
-  target[offset] = EVENT_TAG;
-  let at = writeVarint(target, offset + 1, eventBodyBytes(words, record));
-  at = writeNumber(target, at, 0x08, isRemove ? EVENT_REMOVE : EVENT_PUT);
-  at = writeNumber(target, at, 0x10, partitionOf(words[record + RecordLayout.HASH]));
-  at = writeNumber(target, at, 0x18, RecordLayout.sequenceOf(words, record));
-  const keyLength = RecordLayout.keyLengthOf(words[record + RecordLayout.LENGTHS]);
-  const keyOffset = RecordLayout.keyIndex(record) * 4;
-  at = writeBytes(target, at, 0x22, wordBytes, keyOffset, keyLength);
-  if (!isRemove) at = writeValue(target, at, 0x2a, words, wordBytes, record);
-  target[at] = 0x39;
-  at = writeRecordStamp(target, at + 1, words, record);
-  at = writeNumber(target, at, 0x40, RecordLayout.nodeOf(words, record));
-  return isRemove ? at : writeNumber(target, at, 0x48, RecordLayout.expiresAtOf(words, record));
-}
-
 /**
  * Writes the head of a ServerFrame whose Results entries are `target[start, end)`, directly before
  * them, and returns where the frame begins. FRAME_HEAD_BYTES_MAX before `start` must be free.
@@ -162,7 +134,8 @@ export function writeEventsHead(
   return writeHead(target, body, EVENTS_TAG, end - body, clockMs, clockCounter);
 }
 
-function writeHead(
+/** Writes clock, tag and length of a body that lies at `target[body, body + length)`, before it. */
+export function writeHead(
   target: Uint8Array,
   body: number,
   tag: number,
@@ -188,92 +161,9 @@ function resultBodyBytes(result: ResultFields, words: Int32Array): number {
   return spoken + valueBytes(words, record);
 }
 
-function eventBodyBytes(words: Int32Array, record: number): number {
-  const keyLength = RecordLayout.keyLengthOf(words[record + RecordLayout.LENGTHS]);
-  const partition = partitionOf(words[record + RecordLayout.HASH]);
-  const bytes = 2 + numberBytes(partition) + recordBytes(words, record) + blobBytes(keyLength);
-  return RecordLayout.isTombstone(words, record) ? bytes : bytes + valueBytes(words, record);
-}
-
-/** Bytes of sequence, stamp and node. */
-function recordBytes(words: Int32Array, record: number): number {
-  const sequence = RecordLayout.sequenceOf(words, record);
-  return numberBytes(sequence) + STAMP_BYTES + numberBytes(RecordLayout.nodeOf(words, record));
-}
-
-/** Bytes of value, value kind and expiry. */
-function valueBytes(words: Int32Array, record: number): number {
-  return (
-    blobBytes(RecordLayout.valueLengthOf(words[record + RecordLayout.LENGTHS])) +
-    numberBytes(RecordLayout.valueKindOf(words, record)) +
-    numberBytes(RecordLayout.expiresAtOf(words, record))
-  );
-}
-
-function entryBytes(bodyBytes: number): number {
-  return 1 + varintBytes(bodyBytes) + bodyBytes;
-}
-
 /** Offset of the first field of the entry at `offset`. */
 function entryBody(target: Uint8Array, offset: number): number {
   let at = offset + 1;
   while (target[at] >= 0x80) at++;
   return at + 1;
-}
-
-function numberBytes(value: number): number {
-  return value === 0 ? 0 : 1 + varintBytes(value);
-}
-
-function blobBytes(length: number): number {
-  return length === 0 ? 0 : 1 + varintBytes(length) + length;
-}
-
-/** Writes a varint field, or nothing if it is 0. */
-function writeNumber(target: Uint8Array, offset: number, tag: number, value: number): number {
-  if (value === 0) return offset;
-  target[offset] = tag;
-  return writeVarint(target, offset + 1, value);
-}
-
-/** Writes a length-delimited field, or nothing if it is empty. */
-function writeBytes(
-  target: Uint8Array,
-  offset: number,
-  tag: number,
-  source: Uint8Array,
-  sourceOffset: number,
-  length: number,
-): number {
-  if (length === 0) return offset;
-  target[offset] = tag;
-  const at = writeVarint(target, offset + 1, length);
-  return copyBytes(source, sourceOffset, length, target, at);
-}
-
-/** Writes the value under `tag` and its kind under the tag that both messages have after it. */
-function writeValue(
-  target: Uint8Array,
-  offset: number,
-  tag: number,
-  words: Int32Array,
-  wordBytes: Uint8Array,
-  record: number,
-): number {
-  const length = RecordLayout.valueLengthOf(words[record + RecordLayout.LENGTHS]);
-  const valueOffset = RecordLayout.valueIndex(words, record) * 4;
-  const at = writeBytes(target, offset, tag, wordBytes, valueOffset, length);
-  const kindTag = tag + 6; // the next field, as a varint
-  return writeNumber(target, at, kindTag, RecordLayout.valueKindOf(words, record));
-}
-
-function writeRecordStamp(
-  target: Uint8Array,
-  offset: number,
-  words: Int32Array,
-  record: number,
-): number {
-  const msHigh = words[record + RecordLayout.MS_HIGH_SEQUENCE_HIGH] >>> 16;
-  const counter = RecordLayout.stampCounterOf(words, record);
-  return writeStamp(target, offset, words[record + RecordLayout.MS_LOW], msHigh, counter);
 }

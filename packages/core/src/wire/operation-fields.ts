@@ -22,6 +22,14 @@ export class OperationFields {
   ackLevel = 0;
   returnWinner = false;
   whileConnected = false;
+  ifAbsent = false;
+  /** The fixed64 as two words; 0 and 0: no condition. */
+  ifStampLow = 0;
+  ifStampHigh = 0;
+  ifNode = 0;
+  keep = 0;
+  /** Number.MAX_SAFE_INTEGER stands for everything above. */
+  firstEpoch = 0;
 }
 
 /**
@@ -103,6 +111,12 @@ export function clearOperation(operation: OperationFields): void {
   operation.ackLevel = 0;
   operation.returnWinner = false;
   operation.whileConnected = false;
+  operation.ifAbsent = false;
+  operation.ifStampLow = 0;
+  operation.ifStampHigh = 0;
+  operation.ifNode = 0;
+  operation.keep = 0;
+  operation.firstEpoch = 0;
 }
 
 /** Reads 8 bytes that are known to be there; returns the offset behind them. */

@@ -64,3 +64,45 @@ export function copyBytes(
   else for (let i = 0; i < length; i++) target[offset + i] = source[sourceOffset + i];
   return offset + length;
 }
+
+/** Bytes of a message in a repeated field: tag, length and body. */
+export function entryBytes(bodyBytes: number): number {
+  return 1 + varintBytes(bodyBytes) + bodyBytes;
+}
+
+/** Bytes of a varint field; one of 0 is left out. */
+export function numberBytes(value: number): number {
+  return value === 0 ? 0 : 1 + varintBytes(value);
+}
+
+/** Bytes of a length-delimited field; an empty one is left out. */
+export function blobBytes(length: number): number {
+  return length === 0 ? 0 : 1 + varintBytes(length) + length;
+}
+
+/** Writes a varint field, or nothing if it is 0. */
+export function writeNumber(
+  target: Uint8Array,
+  offset: number,
+  tag: number,
+  value: number,
+): number {
+  if (value === 0) return offset;
+  target[offset] = tag;
+  return writeVarint(target, offset + 1, value);
+}
+
+/** Writes a length-delimited field, or nothing if it is empty. */
+export function writeBytes(
+  target: Uint8Array,
+  offset: number,
+  tag: number,
+  source: Uint8Array,
+  sourceOffset: number,
+  length: number,
+): number {
+  if (length === 0) return offset;
+  target[offset] = tag;
+  const at = writeVarint(target, offset + 1, length);
+  return copyBytes(source, sourceOffset, length, target, at);
+}

@@ -1,17 +1,14 @@
-import { Code, LANE_ENTRIES, partitionOf } from '@tidewire/core';
-import {
-  loadWatermark,
-  loadWord,
-  Operation,
-  RecordLayout,
-  storeWord,
-  WorkerControl,
-} from '@tidewire/core/threads';
+import { Code, partitionOf } from '@tidewire/core';
+import { loadWatermark, Operation, RecordLayout, WorkerControl } from '@tidewire/core/threads';
 import { Level, OperationKind } from '@tidewire/schemas';
+import type { ChangeEvents } from '../change-events.js';
 import type { Outbound } from '../outbound.js';
 import { ABSENT, FULL, type RecordStore } from '../store/record-store.js';
 import { compareWrite, shouldApply } from './conflict.js';
-import { flagsOf, isSafe, isVisible, operationKindOf } from './operation.js';
+import { EffectTable } from './effect-table.js';
+import { flagsOf, isSafe, isUpdate, isVisible, operationKindOf } from './operation.js';
+import { SafeLane } from './safe-lane.js';
+import { UpdateExecutor } from './update-executor.js';
 
 /**
  * Executes OPERATION ring records: the only code that changes the store on behalf of a client.
@@ -21,14 +18,35 @@ import { flagsOf, isSafe, isVisible, operationKindOf } from './operation.js';
 export class Executor {
   readonly #store: RecordStore;
   readonly #outbound: Outbound;
+  readonly #events: ChangeEvents;
   readonly #control: Int32Array;
+  readonly #lane: SafeLane;
+  readonly #effects: EffectTable;
+  readonly #updates: UpdateExecutor;
   /** Changes made by this worker's partitions so far, wrapping. */
   changes = 0;
 
-  constructor(options: { store: RecordStore; outbound: Outbound; control: Int32Array }) {
+  constructor(options: {
+    store: RecordStore;
+    outbound: Outbound;
+    events: ChangeEvents;
+    control: Int32Array;
+    /** See effect-table.ts. */
+    effects: SharedArrayBuffer;
+  }) {
     this.#store = options.store;
     this.#outbound = options.outbound;
+    this.#events = options.events;
     this.#control = options.control;
+    this.#lane = new SafeLane(options.store, options.control);
+    this.#effects = new EffectTable(options.effects);
+    this.#updates = new UpdateExecutor({
+      ...options,
+      effects: this.#effects,
+      lane: this.#lane,
+      onApplied: (request, at, position, record, old) =>
+        this.#applied(request, at, position, record, old),
+    });
   }
 
   /** Reads what an operation will need into the cache, so that misses of a group overlap. */
@@ -53,7 +71,8 @@ export class Executor {
       at + Operation.KEY,
       RecordLayout.keyLengthOf(request[at + Operation.LENGTHS]),
     );
-    if (operationKindOf(request, at) === OperationKind.GET)
+    if (isUpdate(request, at)) this.#updates.execute(request, at, position, partition, record);
+    else if (operationKindOf(request, at) === OperationKind.GET)
       this.#get(request, at, position, partition, record);
     else this.#write(request, at, position, partition, record);
   }
@@ -62,8 +81,20 @@ export class Executor {
   settle(request: Int32Array, at: number, position: number): boolean {
     const record = this.#store.settled(position);
     if (record === ABSENT) return false;
-    this.#applied(request, at, position, partitionOf(request[at + Operation.HASH]), record);
+    if (isUpdate(request, at)) this.#updates.remember(request, at, record);
+    this.#applied(request, at, position, record, this.#store.settledOld);
     return true;
+  }
+
+  /** The session whose token lies at `at` will not come back. */
+  forgetSession(request: Int32Array, at: number): void {
+    this.#effects.forget(request, at);
+  }
+
+  /** Answers an operation that has ended two workers, and does nothing of it. */
+  skip(request: Int32Array, at: number, position: number): void {
+    const partition = partitionOf(request[at + Operation.HASH]);
+    this.#outbound.refuse(request, at, position, partition, Code.POISON);
   }
 
   #get(request: Int32Array, at: number, position: number, partition: number, record: number): void {
@@ -79,7 +110,7 @@ export class Executor {
     partition: number,
     record: number,
   ): void {
-    if (isSafe(request, at) && this.#isLaneFull()) {
+    if (isSafe(request, at) && this.#lane.isFull) {
       this.#outbound.refuse(request, at, position, partition, Code.OVERLOADED);
       return;
     }
@@ -93,20 +124,15 @@ export class Executor {
     }
     const written = this.#store.put(record, request, at, partition, flags, position);
     if (written === FULL) this.#outbound.refuse(request, at, position, partition, Code.OVERLOADED);
-    else this.#applied(request, at, position, partition, written);
+    else this.#applied(request, at, position, written, record);
   }
 
-  /** What follows a published change; all of it may be said again after a death. */
-  #applied(
-    request: Int32Array,
-    at: number,
-    position: number,
-    partition: number,
-    record: number,
-  ): void {
+  /** What follows the publish of `record` over `old`; all of it may be said again after a death. */
+  #applied(request: Int32Array, at: number, position: number, record: number, old: number): void {
     this.changes = (this.changes + 1) | 0;
+    const partition = partitionOf(request[at + Operation.HASH]);
     this.#answer(request, at, position, partition, record, Code.APPLIED);
-    this.#outbound.event(partition, record);
+    this.#events.tell(record, old, isVisible(request, at, this.#store.words, record));
   }
 
   #answer(
@@ -123,40 +149,7 @@ export class Executor {
     }
     const sequence = RecordLayout.sequenceOf(this.#store.words, record);
     const flushed = loadWatermark(this.#control, WorkerControl.flushedIndex(partition));
-    if (flushed < sequence) this.#outbound.waitForLane(this.#enterLane(partition, record));
+    if (flushed < sequence) this.#outbound.waitForLane(this.#lane.enter(partition, record));
     this.#outbound.answer(request, at, position, partition, record, outcome, Level.DATABASE);
-  }
-
-  /** Refers persistence to a record whose answer waits; returns the lane position to wait for. */
-  #enterLane(partition: number, record: number): number {
-    const { words } = this.#store;
-    const tail = this.#control[WorkerControl.LANE_TAIL];
-    const sequence = RecordLayout.sequenceOf(words, record);
-    if (this.#isNewestInLane(tail, partition, sequence)) return tail;
-    const entry = WorkerControl.laneIndex(tail);
-    this.#control[entry] = partition;
-    this.#control[entry + 1] = this.#store.indexHashOf(
-      words[record + RecordLayout.HASH],
-      RecordLayout.mapIdOf(words, record),
-    );
-    this.#control[entry + 2] = RecordLayout.lowWord(sequence);
-    this.#control[entry + 3] = RecordLayout.highWord(sequence);
-    storeWord(this.#control, WorkerControl.LANE_TAIL, (tail + 1) | 0);
-    return (tail + 1) | 0;
-  }
-
-  /** Said again after a death: the lane may have no room for a second reference. */
-  #isNewestInLane(tail: number, partition: number, sequence: number): boolean {
-    const entry = WorkerControl.laneIndex(tail - 1);
-    return (
-      this.#control[entry] === partition &&
-      this.#control[entry + 2] === RecordLayout.lowWord(sequence) &&
-      this.#control[entry + 3] === RecordLayout.highWord(sequence)
-    );
-  }
-
-  #isLaneFull(): boolean {
-    const flushed = loadWord(this.#control, WorkerControl.LANE_FLUSHED);
-    return ((this.#control[WorkerControl.LANE_TAIL] - flushed) | 0) >= LANE_ENTRIES;
   }
 }

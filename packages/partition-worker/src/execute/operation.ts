@@ -1,4 +1,5 @@
 import {
+  OPERATION_EXTENDED,
   OPERATION_RETURN_WINNER,
   OPERATION_SAFE,
   Operation,
@@ -21,6 +22,11 @@ export function isSafe(request: Int32Array, at: number): boolean {
   return (request[at + Operation.MAP_KIND_FLAGS] & OPERATION_SAFE) !== 0;
 }
 
+/** An update: it is executed on what is there, whatever the stamps say. */
+export function isUpdate(request: Int32Array, at: number): boolean {
+  return (request[at + Operation.MAP_KIND_FLAGS] & OPERATION_EXTENDED) !== 0;
+}
+
 function nowOf(request: Int32Array, at: number): number {
   return RecordLayout.joinWords(request[at + Operation.NOW_LOW], request[at + Operation.NOW_HIGH]);
 }
@@ -34,14 +40,12 @@ export function flagsOf(request: Int32Array, at: number): number {
   return (kind << FLAG_KIND_SHIFT) | (expires ? FLAG_EXPIRES : 0);
 }
 
-/** Whether the record has a value to show at the operation's time: neither removed nor expired. */
+/** Whether the record has a value to show at the operation's time. */
 export function isVisible(
   request: Int32Array,
   at: number,
   words: Int32Array,
   record: number,
 ): boolean {
-  if (RecordLayout.isTombstone(words, record)) return false;
-  const expiresAt = RecordLayout.expiresAtOf(words, record);
-  return expiresAt === 0 || expiresAt > nowOf(request, at);
+  return RecordLayout.isStanding(words, record, nowOf(request, at));
 }

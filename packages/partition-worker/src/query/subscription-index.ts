@@ -1,14 +1,20 @@
 import { MAPS_MAX } from '@tidewire/core';
-import { RecordLayout, SubscribeRequest } from '@tidewire/core/threads';
+import { RecordLayout, SubscribeRequest, storeWord, WorkerControl } from '@tidewire/core/threads';
+import { PredicateIndex } from './predicate-index.js';
+import { type KeyTopic, type PredicateTopic, readTopic, type Topic } from './topic.js';
 
 const NO_TOPIC = 0;
+const COUNTERS = {
+  map: WorkerControl.TOPICS_MAP,
+  key: WorkerControl.TOPICS_KEY,
+  predicate: WorkerControl.TOPICS_PREDICATE,
+} as const;
 
-interface KeyInterest {
-  readonly topic: number;
-  readonly mapId: number;
-  readonly hash: number;
-  readonly keyLength: number;
-  readonly key: Int32Array;
+/** The predicates on one map. */
+export interface MapPredicates {
+  readonly index: PredicateIndex;
+  /** Topics whose events carry the value before. */
+  readonly withOld: Set<number>;
 }
 
 /**
@@ -19,37 +25,48 @@ export class SubscriptionIndex {
   /** Topics of the change last looked up, ascending; `count` of them count. */
   readonly topics: Int32Array = new Int32Array(2);
   count = 0;
+  /** The most predicates that there are on one map. */
+  predicatesMax = 0;
+  readonly #control: Int32Array;
+  readonly #topics: Map<number, Topic> = new Map();
   readonly #mapTopics: Int32Array = new Int32Array(MAPS_MAX);
   readonly #keysOfMap: Int32Array = new Int32Array(MAPS_MAX);
-  readonly #keyInterests: Map<number, KeyInterest[]> = new Map(); // by key hash
-  readonly #undo: Map<number, () => void> = new Map(); // by topic
+  readonly #predicatesOfMap: Int32Array = new Int32Array(MAPS_MAX);
+  readonly #predicates: Map<number, MapPredicates> = new Map(); // by map
+  readonly #keyTopics: Map<number, KeyTopic[]> = new Map(); // by key hash
+
+  constructor(control: Int32Array) {
+    this.#control = control;
+    for (const counter of Object.values(COUNTERS)) storeWord(control, counter, 0);
+  }
+
+  /** The topic of this number, if it has been told. */
+  get(topic: number): Topic | undefined {
+    return this.#topics.get(topic);
+  }
 
   /** Takes the interest of a SUBSCRIBE record; saying it again changes nothing. */
   add(words: Int32Array, at: number): void {
-    const topic = words[at + SubscribeRequest.TOPIC];
-    if (this.#undo.has(topic)) return;
-    const mapId = words[at + SubscribeRequest.MAP];
-    const keyLength = words[at + SubscribeRequest.KEY_LENGTH];
-    if (keyLength === 0) this.#addMap(topic, mapId);
-    else
-      this.#addKey({
-        topic,
-        mapId,
-        hash: words[at + SubscribeRequest.HASH],
-        keyLength,
-        key: words.slice(
-          at + SubscribeRequest.BODY,
-          at + SubscribeRequest.BODY + RecordLayout.wordsOf(keyLength),
-        ),
-      });
+    if (this.#topics.has(words[at + SubscribeRequest.TOPIC])) return;
+    const topic = readTopic(words, at);
+    this.#topics.set(topic.id, topic);
+    this.#count(topic, 1);
+    if (topic.kind === 'map') this.#mapTopics[topic.mapId] = topic.id;
+    else if (topic.kind === 'key') this.#addKey(topic);
+    else this.#addPredicate(topic);
   }
 
-  remove(topic: number): void {
-    this.#undo.get(topic)?.();
-    this.#undo.delete(topic);
+  remove(id: number): void {
+    const topic = this.#topics.get(id);
+    if (topic === undefined) return;
+    this.#topics.delete(id);
+    this.#count(topic, -1);
+    if (topic.kind === 'key') this.#removeKey(topic);
+    else if (topic.kind === 'predicate') this.#removePredicate(topic);
+    else if (this.#mapTopics[topic.mapId] === id) this.#mapTopics[topic.mapId] = NO_TOPIC;
   }
 
-  /** Finds the topics that the record at `record` concerns, left in `topics` and `count`. */
+  /** Finds the map and key topics that `record` concerns, left in `topics` and `count`. */
   lookUp(words: Int32Array, record: number): number {
     const mapId = RecordLayout.mapIdOf(words, record);
     this.count = 0;
@@ -60,11 +77,11 @@ export class SubscriptionIndex {
   }
 
   #lookUpKey(words: Int32Array, record: number, mapId: number): void {
-    const interests = this.#keyInterests.get(words[record]);
-    if (interests === undefined) return;
-    for (const interest of interests) {
-      if (interest.mapId !== mapId || !isKeyOf(words, record, interest)) continue;
-      this.#insert(interest.topic);
+    const topics = this.#keyTopics.get(words[record]);
+    if (topics === undefined) return;
+    for (const topic of topics) {
+      if (topic.mapId !== mapId || !isKeyOf(words, record, topic)) continue;
+      this.#insert(topic.id);
     }
   }
 
@@ -77,31 +94,54 @@ export class SubscriptionIndex {
     this.count++;
   }
 
-  #addMap(topic: number, mapId: number): void {
-    this.#mapTopics[mapId] = topic;
-    this.#undo.set(topic, () => {
-      if (this.#mapTopics[mapId] === topic) this.#mapTopics[mapId] = NO_TOPIC;
-    });
+  /** Predicates on the map, or undefined: of most maps, at the price of one look. */
+  predicatesOf(mapId: number): MapPredicates | undefined {
+    return this.#predicatesOfMap[mapId] === 0 ? undefined : this.#predicates.get(mapId);
   }
 
-  #addKey(interest: KeyInterest): void {
-    const { hash, mapId } = interest;
-    const others = this.#keyInterests.get(hash) ?? [];
-    this.#keyInterests.set(hash, [
-      ...others.filter((other) => !isSameKey(other, interest)),
-      interest,
-    ]);
-    this.#keysOfMap[mapId]++;
-    this.#undo.set(interest.topic, () => {
-      this.#keysOfMap[mapId]--;
-      const left = (this.#keyInterests.get(hash) ?? []).filter((other) => other !== interest);
-      if (left.length === 0) this.#keyInterests.delete(hash);
-      else this.#keyInterests.set(hash, left);
-    });
+  #addPredicate(topic: PredicateTopic): void {
+    const { id, mapId, predicate, isWithOld } = topic;
+    const predicates = this.#predicates.get(mapId) ?? {
+      index: new PredicateIndex(),
+      withOld: new Set(),
+    };
+    this.#predicates.set(mapId, predicates);
+    predicates.index.add(id, predicate);
+    if (isWithOld) predicates.withOld.add(id);
+    const count = ++this.#predicatesOfMap[mapId];
+    this.predicatesMax = Math.max(this.predicatesMax, count);
+  }
+
+  #removePredicate({ id, mapId }: PredicateTopic): void {
+    const predicates = this.#predicates.get(mapId);
+    predicates?.index.remove(id);
+    predicates?.withOld.delete(id);
+    const count = this.#predicatesOfMap[mapId]--;
+    if (count === 1) this.#predicates.delete(mapId);
+    if (count === this.predicatesMax)
+      this.predicatesMax = this.#predicatesOfMap.reduce((most, other) => Math.max(most, other), 0);
+  }
+
+  #count({ kind }: Topic, change: number): void {
+    const counter = COUNTERS[kind];
+    storeWord(this.#control, counter, this.#control[counter] + change);
+  }
+
+  #addKey(topic: KeyTopic): void {
+    const others = this.#keyTopics.get(topic.hash) ?? [];
+    this.#keyTopics.set(topic.hash, [...others.filter((other) => !isSameKey(other, topic)), topic]);
+    this.#keysOfMap[topic.mapId]++;
+  }
+
+  #removeKey(topic: KeyTopic): void {
+    this.#keysOfMap[topic.mapId]--;
+    const left = (this.#keyTopics.get(topic.hash) ?? []).filter((other) => other !== topic);
+    if (left.length === 0) this.#keyTopics.delete(topic.hash);
+    else this.#keyTopics.set(topic.hash, left);
   }
 }
 
-function isSameKey(left: KeyInterest, right: KeyInterest): boolean {
+function isSameKey(left: KeyTopic, right: KeyTopic): boolean {
   return (
     left.mapId === right.mapId &&
     left.keyLength === right.keyLength &&
@@ -109,10 +149,10 @@ function isSameKey(left: KeyInterest, right: KeyInterest): boolean {
   );
 }
 
-function isKeyOf(words: Int32Array, record: number, interest: KeyInterest): boolean {
-  if (RecordLayout.keyLengthOf(words[record + RecordLayout.LENGTHS]) !== interest.keyLength)
+function isKeyOf(words: Int32Array, record: number, topic: KeyTopic): boolean {
+  if (RecordLayout.keyLengthOf(words[record + RecordLayout.LENGTHS]) !== topic.keyLength)
     return false;
   const at = RecordLayout.keyIndex(record);
-  for (let i = 0; i < interest.key.length; i++) if (words[at + i] !== interest.key[i]) return false;
+  for (let i = 0; i < topic.key.length; i++) if (words[at + i] !== topic.key[i]) return false;
   return true;
 }

@@ -42,6 +42,9 @@ const COMMITTED = 1;
 export class IndexReshape {
   readonly words: Int32Array;
   readonly #spans: SpanAllocator;
+  /** How many segments had been made when this one was, by segment; a block may be one again. */
+  readonly #versions: Map<number, number> = new Map();
+  #made = 0;
 
   constructor(words: Int32Array, spans: SpanAllocator) {
     this.words = words;
@@ -76,6 +79,11 @@ export class IndexReshape {
     return true;
   }
 
+  /** Tells a segment from every other that this thread has made in the same block. */
+  versionOf(segment: number): number {
+    return this.#versions.get(segment) ?? 0;
+  }
+
   /** Attach: rolls a committed reshape forward. Its old segment is left to the span repair. */
   finish(): void {
     if (this.words[STATE] === COMMITTED) this.#direct();
@@ -97,6 +105,7 @@ export class IndexReshape {
     words[RIGHT] = segment;
     this.#spans.take(SEGMENT_CLASS, segment);
     words.fill(EMPTY, segment + SEGMENT_SLOTS, segment + SEGMENT_WORDS);
+    this.#versions.set(segment, ++this.#made);
     return segment;
   }
 

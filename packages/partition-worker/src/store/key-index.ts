@@ -25,6 +25,7 @@ import {
   packSlot,
   tagOf,
 } from './index-slot.js';
+import type { ScanPlace } from './scan-place.js';
 
 const { HASH, HEADER_WORDS, LENGTHS, MAP_COUNTER, MS_HIGH_SEQUENCE_HIGH, SEQUENCE_LOW } =
   RecordLayout;
@@ -180,8 +181,36 @@ export class KeyIndex {
     if (segment === 0) return DIRECTORY_SIZE;
     for (let i = segment + SEGMENT_SLOTS; i < segment + SEGMENT_WORDS; i++)
       if (isReference(words[i])) visit(blockOf(words[i]));
-    const first = words[segment + SEGMENT_PLACE] & (DIRECTORY_SIZE - 1);
-    return first + (DIRECTORY_SIZE >> words[segment + SEGMENT_DEPTH]);
+    return this.#entryBehind(segment);
+  }
+
+  /**
+   * As `scan`, but stops before the record for which `visit` says false, to go on there. Writes leave
+   * a standing record in its slot, so only a segment that was replaced meanwhile begins anew. Returns
+   * false if it stopped within the segment.
+   */
+  scanFrom(partition: number, place: ScanPlace, visit: (record: number) => boolean): boolean {
+    const words = this.words;
+    const segment = words[directoryIndex(partition) + place.entry];
+    if (segment !== place.segment || this.#reshape.versionOf(segment) !== place.version) {
+      place.segment = segment;
+      place.version = this.#reshape.versionOf(segment);
+      place.offset = SEGMENT_SLOTS;
+      place.segmentEnd = this.#entryBehind(segment);
+    }
+    for (; segment !== 0 && place.offset < SEGMENT_WORDS; place.offset++) {
+      const slot = words[segment + place.offset];
+      if (isReference(slot) && !visit(blockOf(slot))) return false;
+    }
+    place.entry = this.#entryBehind(segment);
+    place.segment = 0;
+    return true;
+  }
+
+  #entryBehind(segment: number): number {
+    if (segment === 0) return DIRECTORY_SIZE;
+    const first = this.words[segment + SEGMENT_PLACE] & (DIRECTORY_SIZE - 1);
+    return first + (DIRECTORY_SIZE >> this.words[segment + SEGMENT_DEPTH]);
   }
 
   /** Records of a partition. */

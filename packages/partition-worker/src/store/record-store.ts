@@ -17,6 +17,7 @@ import { indexHashOf } from './index-slot.js';
 import { Intent, IntentKind } from './intent.js';
 import { KeyIndex } from './key-index.js';
 import { PartitionNumbers } from './partition-numbers.js';
+import type { ScanPlace } from './scan-place.js';
 import { sizeClassOf } from './size-classes.js';
 import { SpanAllocator } from './span-allocator.js';
 
@@ -143,6 +144,14 @@ export class RecordStore {
    */
   scanSlice(partition: number, cursor: number, visit: (record: number) => void): number {
     return this.#index.scan(partition, cursor, visit);
+  }
+
+  /**
+   * As `scanSlice`, but stops before the record for which `visit` says false. False if it did; the
+   * partition is through once `place.entry` is SCAN_END. May repeat records, never misses one.
+   */
+  scanFrom(partition: number, place: ScanPlace, visit: (record: number) => boolean): boolean {
+    return this.#index.scanFrom(partition, place, visit);
   }
 
   // Changes.

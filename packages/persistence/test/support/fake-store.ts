@@ -1,4 +1,12 @@
-import { type PartitionNumber, type Store, type StoredRecord, StoreError } from '#lib/store.js';
+import {
+  type Collected,
+  type Opening,
+  type PartitionFacts,
+  type PartitionNumber,
+  type Store,
+  type StoredRecord,
+  StoreError,
+} from '#lib/store.js';
 
 interface Call {
   readonly records: readonly StoredRecord[];
@@ -11,18 +19,22 @@ export class FakeStore implements Store {
   readonly buried: StoredRecord[] = [];
   /** Records that `recover` hands over, in groups. */
   groups: StoredRecord[][] = [];
-  numbers: PartitionNumber[] = [];
+  sequences: PartitionNumber[] = [];
+  collected: Collected[] = [];
+  /** What `keepBases` was given, by call. */
+  readonly kept: PartitionNumber[][] = [];
+  keepError: StoreError | undefined;
   probeError: StoreError | undefined;
   /** Keys that are rejected at once. */
   rejected: ReadonlySet<string> = new Set();
 
-  async open(): Promise<number> {
-    return 1;
+  async open(): Promise<Opening> {
+    return { epoch: 1, store: 1n };
   }
 
-  async recover(onRecords: (records: StoredRecord[]) => Promise<void>): Promise<PartitionNumber[]> {
+  async recover(onRecords: (records: StoredRecord[]) => Promise<void>): Promise<PartitionFacts> {
     for (const group of this.groups) await onRecords(group);
-    return this.numbers;
+    return { sequences: this.sequences, bases: new Map(), collected: this.collected };
   }
 
   flush(records: readonly StoredRecord[]): Promise<void> {
@@ -42,6 +54,11 @@ export class FakeStore implements Store {
 
   async bury(record: StoredRecord): Promise<void> {
     this.buried.push(record);
+  }
+
+  async keepBases(bases: readonly PartitionNumber[]): Promise<void> {
+    this.kept.push([...bases]);
+    if (this.keepError !== undefined) throw this.keepError;
   }
 
   async probe(): Promise<void> {

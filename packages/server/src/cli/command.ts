@@ -1,11 +1,19 @@
 import { type Client, connect } from '@tidewire/client';
-import type { Exit, Io } from './io.js';
+import { type Exit, type Io, UsageError } from './io.js';
 
-/** Options of all commands together; each command names those it takes. */
+/** Options of all commands together, as they were given; each command names those it takes. */
 export interface Flags {
-  readonly safe: boolean;
-  readonly map: string | undefined;
-  readonly key: string | undefined;
+  readonly safe?: boolean;
+  readonly map?: string;
+  readonly key?: string;
+  readonly where?: string;
+  readonly from?: string;
+  readonly old?: boolean;
+  readonly 'max-hz'?: string;
+  readonly 'order-by'?: string;
+  readonly descending?: boolean;
+  readonly limit?: string;
+  readonly format?: string;
 }
 
 export interface Call {
@@ -36,4 +44,11 @@ export async function withClient<A>(url: string, work: (client: Client) => Promi
   } finally {
     client.close();
   }
+}
+
+/** The number that an option was given. @throws UsageError unless it is whole and at least 1. */
+export function wholeNumber(option: keyof Flags, text: string): number {
+  const number = /^\d+$/.test(text) ? Number(text) : 0;
+  if (number >= 1) return number;
+  throw new UsageError(`--${option} wants a whole number from 1 on, not "${text}"`);
 }

@@ -45,5 +45,6 @@ function checkedHeader(header: string[], keyField: string): string[] {
 function rowReading({ record, info }: Row, keyField: string): Reading {
   const line = info.lines;
   if (info.error) return { kind: 'fault', line, reason: 'not as many fields as the header' };
-  return { kind: 'record', line, key: record[keyField], json: Buffer.from(JSON.stringify(record)) };
+  const value = Buffer.from(JSON.stringify(record));
+  return { kind: 'record', line, key: record[keyField], value, storedAs: 'json' };
 }

@@ -9,21 +9,21 @@ import { openRecordFile, type RecordFile } from './record-file.js';
 
 export const load: Command = {
   name: 'load',
-  usage: 'load FILE --map MAP --key FIELD [--safe]',
+  usage: 'load FILE --map MAP [--key FIELD] [--safe]',
   summary: 'store every record of a file',
   details: [
     'FILE is JSON lines (.jsonl, .ndjson), a JSON array (.json) or CSV with a header (.csv); without',
     'such an ending its first character tells. FIELD of each record is its key. A JSON line is',
     'stored as it stands, bit for bit; records of an array or of CSV as JSON without white space.',
+    'Without --key the file is what list has written, JSON lines or an array: objects of "key" and "value".',
     'Records that cannot be stored are named with their line, counted, and make the exit code 1.',
     '  --safe   wait for the database with every record',
   ],
   operands: [1, 1],
   flags: ['safe', 'map', 'key'],
   run: async ({ operands: [path], flags, url, io }: Call) => {
-    const { map, key, safe } = flags;
-    if (map === undefined || key === undefined)
-      throw new UsageError('load needs --map MAP and --key FIELD');
+    const { map, key, safe = false } = flags;
+    if (map === undefined) throw new UsageError('load needs --map MAP');
     const file = await openRecordFile(path, key);
     try {
       return await withClient(url, (client) => loadFile(file, { client, map, safe, io }));
@@ -42,7 +42,7 @@ interface Target {
 
 /** Whatever ends it, what was under way is waited for and the summary tells of it. */
 async function loadFile(file: RecordFile, { client, map, safe, io }: Target): Promise<Exit> {
-  const progress = openProgress(io.stderr, file.bytes);
+  const progress = openProgress(io.stderr, { total: file.bytes, verb: 'loading' });
   const loader = new Loader({
     map: client.map(map),
     client,

@@ -14,7 +14,7 @@ const RETRYABLE: ReadonlySet<Code> = new Set([
 
 export interface LoaderOptions {
   readonly client: Pick<Client, 'nextStamp' | 'server' | 'state'>;
-  readonly map: Pick<TypedMap<unknown>, 'putJson'>;
+  readonly map: Pick<TypedMap<unknown>, 'putJson' | 'putBytes'>;
   readonly safe: boolean;
   readonly nowMs: () => number;
   readonly pause: (ms: number) => Promise<void>;
@@ -74,13 +74,16 @@ export class Loader {
 
   /** False if it is to be tried again. */
   async #attempt(
-    { key, json }: Reading & { kind: 'record' },
+    { key, value, storedAs }: Reading & { kind: 'record' },
     stamp: Stamp,
     giveUpAtMs: number,
   ): Promise<boolean> {
     const { client, map, safe, nowMs, pause } = this.#options;
     try {
-      const { outcome } = await map.putJson(key, json, { safe, stamp });
+      const options = { safe, stamp };
+      const { outcome } = await (storedAs === 'json'
+        ? map.putJson(key, value, options)
+        : map.putBytes(key, value, options));
       this.stored++;
       if (outcome === 'SUPERSEDED') this.superseded++;
       return true;

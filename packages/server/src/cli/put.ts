@@ -15,7 +15,7 @@ export const put: Command = {
   run: async ({ operands: [map, key, json], flags, url, io }: Call) => {
     checkJson(json);
     const result = await withClient(url, (client) =>
-      client.map(map).putJson(key, json, { safe: flags.safe }),
+      client.map(map).putJson(key, json, { safe: flags.safe ?? false }),
     );
     io.stdout.write(`${JSON.stringify(result)}\n`);
     return Exit.DONE;

@@ -4,7 +4,8 @@ export type Reading =
       readonly kind: 'record';
       readonly line: number;
       readonly key: string;
-      readonly json: Uint8Array;
+      readonly value: Uint8Array;
+      readonly storedAs: 'json' | 'bytes';
     }
   | { readonly kind: 'fault'; readonly line: number; readonly reason: string };
 
@@ -13,22 +14,68 @@ export const RECORD_BYTES_MAX: number = 1024 * 1024;
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** The record in JSON text `bytes`: kept as they are with `verbatim`, else written anew. */
+/**
+ * The record in JSON text `bytes`. With a `keyField` the text itself is the value: kept as it is with
+ * `verbatim`, else written anew. Without one it is what `list` writes: an object of key and value.
+ */
 export function readingOf(
   bytes: Uint8Array,
-  { line, keyField, verbatim }: { line: number; keyField: string; verbatim: boolean },
+  how: { line: number; keyField: string | undefined; verbatim: boolean },
 ): Reading {
+  const { line, keyField, verbatim } = how;
+  let text: string;
   let fields: unknown;
   try {
-    fields = JSON.parse(decoder.decode(bytes));
+    text = decoder.decode(bytes);
+    fields = JSON.parse(text);
   } catch (error) {
     const reason = error instanceof SyntaxError ? error.message : 'is not valid UTF-8';
     return { kind: 'fault', line, reason: `not JSON: ${reason}` };
   }
-  const key = keyOf(fields, keyField);
+  const key = keyOf(fields, keyField ?? LISTED_KEY);
   if (key.kind === 'fault') return { kind: 'fault', line, reason: key.reason };
-  const json = verbatim ? bytes : Buffer.from(JSON.stringify(fields));
-  return { kind: 'record', line, key: key.key, json };
+  if (keyField === undefined)
+    return listedReading(text, { line, key: key.key, fields: fields as Listed });
+  const value = verbatim ? bytes : Buffer.from(JSON.stringify(fields));
+  return { kind: 'record', line, key: key.key, value, storedAs: 'json' };
+}
+
+const LISTED_KEY = 'key';
+
+interface Listed {
+  readonly value?: unknown;
+  readonly bytes?: unknown;
+}
+
+/** What `list` has written. Its value is taken as it stands, which keeps every digit. */
+function listedReading(
+  text: string,
+  { line, key, fields }: { line: number; key: string; fields: Listed },
+): Reading {
+  const record = { kind: 'record', line, key } as const;
+  if (Object.hasOwn(fields, 'value')) {
+    const json = verbatimValue(text, key) ?? JSON.stringify(fields.value);
+    return { ...record, value: Buffer.from(json), storedAs: 'json' };
+  }
+  if (typeof fields.bytes === 'string' && BASE64.test(fields.bytes))
+    return { ...record, value: Buffer.from(fields.bytes, 'base64'), storedAs: 'bytes' };
+  const reason = 'neither "value" nor "bytes" in base64; name the field of the key with --key';
+  return { kind: 'fault', line, reason };
+}
+
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
+/** The text of the value in a line of exactly the form that `list` writes. */
+function verbatimValue(text: string, key: string): string | undefined {
+  const before = `{"${LISTED_KEY}":${JSON.stringify(key)},"value":`;
+  if (!text.startsWith(before) || !text.endsWith('}')) return undefined;
+  const value = text.slice(before.length, -1);
+  try {
+    JSON.parse(value);
+    return value;
+  } catch {
+    return undefined; // more members follow
+  }
 }
 
 type Key = { kind: 'key'; key: string } | { kind: 'fault'; reason: string };

@@ -21,8 +21,14 @@ type Format = 'lines' | 'array' | 'csv';
 const CHUNK_BYTES: number = 64 * 1024;
 const BYTE_ORDER_MARK: Uint8Array = Uint8Array.of(0xef, 0xbb, 0xbf);
 
-/** @throws UsageError if there is no such file to read. */
-export async function openRecordFile(path: string, keyField: string): Promise<RecordFile> {
+/**
+ * `keyField`: the field of the key; undefined for what `list` has written.
+ * @throws UsageError if there is no such file to read.
+ */
+export async function openRecordFile(
+  path: string,
+  keyField: string | undefined,
+): Promise<RecordFile> {
   const handle = await open(path).catch((error: NodeJS.ErrnoException) => {
     throw new UsageError(`cannot read "${path}" (${error.code}); name a file of records`);
   });
@@ -77,11 +83,13 @@ class ChunkedFile {
 async function* readingsOf(
   source: ChunkedFile,
   extension: string,
-  keyField: string,
+  keyField: string | undefined,
 ): AsyncGenerator<Reading[]> {
   const format = formatOf(extension, await source.peek());
-  if (format === 'csv') yield* csvReadings(source.chunks(), keyField);
-  else if (format === 'lines')
+  if (format === 'csv') {
+    if (keyField === undefined) throw new UsageError('a CSV file needs --key FIELD');
+    yield* csvReadings(source.chunks(), keyField);
+  } else if (format === 'lines')
     yield* pieceReadings(source.chunks(), new LineSplitter(), { keyField, verbatim: true });
   else yield* pieceReadings(source.chunks(), new ArraySplitter(), { keyField, verbatim: false });
 }
@@ -89,7 +97,7 @@ async function* readingsOf(
 async function* pieceReadings(
   chunks: AsyncIterable<Uint8Array>,
   splitter: LineSplitter | ArraySplitter,
-  how: { keyField: string; verbatim: boolean },
+  how: { keyField: string | undefined; verbatim: boolean },
 ): AsyncGenerator<Reading[]> {
   const reading = ({ line, bytes }: Piece): Reading =>
     bytes === undefined

@@ -13,7 +13,7 @@ export const remove: Command = {
   flags: ['safe'],
   run: async ({ operands: [map, key], flags, url, io }: Call) => {
     const result = await withClient(url, (client) =>
-      client.map(map).remove(key, { safe: flags.safe }),
+      client.map(map).remove(key, { safe: flags.safe ?? false }),
     );
     io.stdout.write(`${JSON.stringify(result)}\n`);
     return Exit.DONE;

@@ -2,22 +2,33 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Code, TidewireError } from '@tidewire/client';
 import type { Command, Flags } from './command.js';
+import { count } from './count.js';
+import { explain } from './explain.js';
 import { get } from './get.js';
 import { info } from './info.js';
 import { Exit, FailedError, type Io, UsageError } from './io.js';
+import { list } from './list.js';
 import { load } from './load.js';
 import { put } from './put.js';
 import { remove } from './remove.js';
 import { watch } from './watch.js';
 
 const URL_DEFAULT = 'ws://127.0.0.1:7271';
-const COMMANDS: readonly Command[] = [put, get, remove, watch, load, info];
+const COMMANDS: readonly Command[] = [put, get, remove, watch, list, count, explain, load, info];
 
 const OPTIONS = {
   url: { type: 'string' },
   safe: { type: 'boolean' },
   map: { type: 'string' },
   key: { type: 'string' },
+  where: { type: 'string' },
+  from: { type: 'string' },
+  old: { type: 'boolean' },
+  'max-hz': { type: 'string' },
+  'order-by': { type: 'string' },
+  descending: { type: 'boolean' },
+  limit: { type: 'string' },
+  format: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean' },
 } as const;
@@ -29,7 +40,8 @@ export async function run(args: readonly string[], io: Io): Promise<Exit> {
   try {
     return await dispatch(parse(args), io);
   } catch (error) {
-    if (error instanceof UsageError) return complain(io, error.message, Exit.WRONG_USE);
+    if (error instanceof UsageError)
+      return complain(io, error.message, Exit.WRONG_USE, error.lines);
     if (error instanceof FailedError) return complain(io, error.message, Exit.REFUSED);
     if (error instanceof TidewireError) return complain(io, sentenceOf(error), Exit.REFUSED);
     throw error;
@@ -47,9 +59,9 @@ async function dispatch({ values, positionals }: Parsed, io: Io): Promise<Exit> 
         ? 'name a command; --help lists them'
         : `there is no command "${name}"; --help lists them`,
     );
-  checkUse(command, operands, values);
-  const flags = { safe: values.safe ?? false, map: values.map, key: values.key };
-  const url = checkedUrl(values.url ?? io.env['TIDEWIRE_URL'] ?? URL_DEFAULT);
+  const { help: _, version: __, url: named, ...flags } = values;
+  checkUse(command, operands, flags);
+  const url = checkedUrl(named ?? io.env['TIDEWIRE_URL'] ?? URL_DEFAULT);
   return command.run({ operands, flags, url, io });
 }
 
@@ -62,15 +74,16 @@ function parse(args: readonly string[]) {
   }
 }
 
-function checkUse(command: Command, operands: readonly string[], values: Parsed['values']): void {
+function checkUse(command: Command, operands: readonly string[], flags: Flags): void {
   const [min, max] = command.operands;
   if (operands.length < min || operands.length > max)
     throw new UsageError(`use it like this: tidewire ${command.usage}`);
-  for (const flag of ['safe', 'map', 'key'] satisfies (keyof Flags)[])
-    if (values[flag] !== undefined && !command.flags.includes(flag))
-      throw new UsageError(
-        `${command.name} takes no --${flag}; like this: tidewire ${command.usage}`,
-      );
+  const taken: readonly string[] = command.flags;
+  const other = Object.keys(flags).find((flag) => !taken.includes(flag));
+  if (other !== undefined)
+    throw new UsageError(
+      `${command.name} takes no --${other}; like this: tidewire ${command.usage}`,
+    );
 }
 
 function checkedUrl(url: string): string {
@@ -89,8 +102,9 @@ function sentenceOf(error: TidewireError): string {
   return sentence;
 }
 
-function complain(io: Io, sentence: string, exit: Exit): Exit {
+function complain(io: Io, sentence: string, exit: Exit, lines: readonly string[] = []): Exit {
   io.stderr.write(`tidewire: ${sentence.replace(/\.$/, '')}.\n`);
+  for (const line of lines) io.stderr.write(`  ${line}\n`);
   return exit;
 }
 

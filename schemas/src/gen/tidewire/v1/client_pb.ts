@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tidewire/v1/client.proto.
  */
 export const file_tidewire_v1_client: GenFile = /*@__PURE__*/
-  fileDesc("Chh0aWRld2lyZS92MS9jbGllbnQucHJvdG8SC3RpZGV3aXJlLnYxItACCgtDbGllbnRGcmFtZRINCgVjbG9jaxgBIAEoBhIjCgVoZWxsbxgCIAEoCzISLnRpZGV3aXJlLnYxLkhlbGxvSAASLQoKb3BlcmF0aW9ucxgDIAEoCzIXLnRpZGV3aXJlLnYxLk9wZXJhdGlvbnNIABIrCglzdWJzY3JpYmUYBCABKAsyFi50aWRld2lyZS52MS5TdWJzY3JpYmVIABIvCgt1bnN1YnNjcmliZRgFIAEoCzIYLnRpZGV3aXJlLnYxLlVuc3Vic2NyaWJlSAASIQoEcGluZxgGIAEoCzIRLnRpZGV3aXJlLnYxLlBpbmdIABIjCgVxdWVyeRgHIAEoCzISLnRpZGV3aXJlLnYxLlF1ZXJ5SAASMAoMY2FuY2VsX3F1ZXJ5GAggASgLMhgudGlkZXdpcmUudjEuQ2FuY2VsUXVlcnlIAEIGCgRib2R5It8BCgVIZWxsbxIYChBwcm90b2NvbF92ZXJzaW9uGAEgASgNEgwKBG5vZGUYAiABKA0SDQoFdG9rZW4YAyABKAkSFAoMcmVzdW1lX3Rva2VuGAQgASgMEh4KFmxvd2VzdF9wZW5kaW5nX3JlcXVlc3QYBSABKA0SFAoMbG9nZ2VkX2Vwb2NoGAYgASgGEi4KBmxvZ2dlZBgHIAMoCzIeLnRpZGV3aXJlLnYxLlBhcnRpdGlvblNlcXVlbmNlEiMKBmN1cnNvchgIIAEoCzITLnRpZGV3aXJlLnYxLkN1cnNvciKHAQoGQ3Vyc29yEg0KBXN0b3JlGAEgASgGEg0KBWVwb2NoGAIgASgGEjEKCWRlbGl2ZXJlZBgDIAMoCzIeLnRpZGV3aXJlLnYxLlBhcnRpdGlvblNlcXVlbmNlEiwKBHNlZW4YBCADKAsyHi50aWRld2lyZS52MS5QYXJ0aXRpb25TZXF1ZW5jZSI4CgpPcGVyYXRpb25zEioKCm9wZXJhdGlvbnMYASADKAsyFi50aWRld2lyZS52MS5PcGVyYXRpb24ipQIKCU9wZXJhdGlvbhISCgpyZXF1ZXN0X2lkGAEgASgNEigKBGtpbmQYAiABKA4yGi50aWRld2lyZS52MS5PcGVyYXRpb25LaW5kEgsKA21hcBgDIAEoCRILCgNrZXkYBCABKAkSDQoFdmFsdWUYBSABKAwSKgoKdmFsdWVfa2luZBgGIAEoDjIWLnRpZGV3aXJlLnYxLlZhbHVlS2luZBINCgVzdGFtcBgHIAEoBhIMCgRub2RlGAggASgNEg4KBnR0bF9tcxgJIAEoBBIoCglhY2tfbGV2ZWwYCiABKA4yFS50aWRld2lyZS52MS5BY2tMZXZlbBIVCg1yZXR1cm5fd2lubmVyGAsgASgIEhcKD3doaWxlX2Nvbm5lY3RlZBgMIAEoCCLGAQoJU3Vic2NyaWJlEhcKD3N1YnNjcmlwdGlvbl9pZBgBIAEoDRILCgNtYXAYAiABKAkSCwoDa2V5GAMgASgJEiUKBXdoZXJlGAQgASgLMhYudGlkZXdpcmUudjEuUHJlZGljYXRlEiUKBXN0YXJ0GAUgASgOMhYudGlkZXdpcmUudjEuU3RhcnRGcm9tEhYKDmtub3duX3NlcXVlbmNlGAYgASgEEhAKCHdpdGhfb2xkGAcgASgIEg4KBm1heF9oehgIIAEoDSImCgtVbnN1YnNjcmliZRIXCg9zdWJzY3JpcHRpb25faWQYASABKA0iFQoEUGluZxINCgV0b2tlbhgBIAEoBiKsAQoFUXVlcnkSEgoKcmVxdWVzdF9pZBgBIAEoDRILCgNtYXAYAiABKAkSJQoFd2hlcmUYAyABKAsyFi50aWRld2lyZS52MS5QcmVkaWNhdGUSJAoIb3JkZXJfYnkYBCABKAsyEi50aWRld2lyZS52MS5GaWVsZBISCgpkZXNjZW5kaW5nGAUgASgIEg0KBWxpbWl0GAYgASgNEhIKCmNvdW50X29ubHkYByABKAgiIQoLQ2FuY2VsUXVlcnkSEgoKcmVxdWVzdF9pZBgBIAEoDSp6Cg1PcGVyYXRpb25LaW5kEh4KGk9QRVJBVElPTl9LSU5EX1VOU1BFQ0lGSUVEEAASFgoST1BFUkFUSU9OX0tJTkRfUFVUEAESGQoVT1BFUkFUSU9OX0tJTkRfUkVNT1ZFEAISFgoST1BFUkFUSU9OX0tJTkRfR0VUEAMqTQoIQWNrTGV2ZWwSGQoVQUNLX0xFVkVMX1VOU1BFQ0lGSUVEEAASEgoOQUNLX0xFVkVMX0ZBU1QQARISCg5BQ0tfTEVWRUxfU0FGRRACKmsKCVN0YXJ0RnJvbRIaChZTVEFSVF9GUk9NX1VOU1BFQ0lGSUVEEAASEgoOU1RBUlRfRlJPTV9OT1cQARIXChNTVEFSVF9GUk9NX1NOQVBTSE9UEAISFQoRU1RBUlRfRlJPTV9SRVNVTUUQA2IGcHJvdG8z", [file_tidewire_v1_predicate, file_tidewire_v1_value]);
+  fileDesc("Chh0aWRld2lyZS92MS9jbGllbnQucHJvdG8SC3RpZGV3aXJlLnYxItACCgtDbGllbnRGcmFtZRINCgVjbG9jaxgBIAEoBhIjCgVoZWxsbxgCIAEoCzISLnRpZGV3aXJlLnYxLkhlbGxvSAASLQoKb3BlcmF0aW9ucxgDIAEoCzIXLnRpZGV3aXJlLnYxLk9wZXJhdGlvbnNIABIrCglzdWJzY3JpYmUYBCABKAsyFi50aWRld2lyZS52MS5TdWJzY3JpYmVIABIvCgt1bnN1YnNjcmliZRgFIAEoCzIYLnRpZGV3aXJlLnYxLlVuc3Vic2NyaWJlSAASIQoEcGluZxgGIAEoCzIRLnRpZGV3aXJlLnYxLlBpbmdIABIjCgVxdWVyeRgHIAEoCzISLnRpZGV3aXJlLnYxLlF1ZXJ5SAASMAoMY2FuY2VsX3F1ZXJ5GAggASgLMhgudGlkZXdpcmUudjEuQ2FuY2VsUXVlcnlIAEIGCgRib2R5It8BCgVIZWxsbxIYChBwcm90b2NvbF92ZXJzaW9uGAEgASgNEgwKBG5vZGUYAiABKA0SDQoFdG9rZW4YAyABKAkSFAoMcmVzdW1lX3Rva2VuGAQgASgMEh4KFmxvd2VzdF9wZW5kaW5nX3JlcXVlc3QYBSABKA0SFAoMbG9nZ2VkX2Vwb2NoGAYgASgGEi4KBmxvZ2dlZBgHIAMoCzIeLnRpZGV3aXJlLnYxLlBhcnRpdGlvblNlcXVlbmNlEiMKBmN1cnNvchgIIAEoCzITLnRpZGV3aXJlLnYxLkN1cnNvciKHAQoGQ3Vyc29yEg0KBXN0b3JlGAEgASgGEg0KBWVwb2NoGAIgASgGEjEKCWRlbGl2ZXJlZBgDIAMoCzIeLnRpZGV3aXJlLnYxLlBhcnRpdGlvblNlcXVlbmNlEiwKBHNlZW4YBCADKAsyHi50aWRld2lyZS52MS5QYXJ0aXRpb25TZXF1ZW5jZSJQCgpPcGVyYXRpb25zEioKCm9wZXJhdGlvbnMYASADKAsyFi50aWRld2lyZS52MS5PcGVyYXRpb24SFgoObG93ZXN0X3BlbmRpbmcYAiABKA0i/gIKCU9wZXJhdGlvbhISCgpyZXF1ZXN0X2lkGAEgASgNEigKBGtpbmQYAiABKA4yGi50aWRld2lyZS52MS5PcGVyYXRpb25LaW5kEgsKA21hcBgDIAEoCRILCgNrZXkYBCABKAkSDQoFdmFsdWUYBSABKAwSKgoKdmFsdWVfa2luZBgGIAEoDjIWLnRpZGV3aXJlLnYxLlZhbHVlS2luZBINCgVzdGFtcBgHIAEoBhIMCgRub2RlGAggASgNEg4KBnR0bF9tcxgJIAEoBBIoCglhY2tfbGV2ZWwYCiABKA4yFS50aWRld2lyZS52MS5BY2tMZXZlbBIVCg1yZXR1cm5fd2lubmVyGAsgASgIEhcKD3doaWxlX2Nvbm5lY3RlZBgMIAEoCBIRCglpZl9hYnNlbnQYDSABKAgSEAoIaWZfc3RhbXAYDiABKAYSDwoHaWZfbm9kZRgPIAEoDRIMCgRrZWVwGBAgASgNEhMKC2ZpcnN0X2Vwb2NoGBEgASgGIsYBCglTdWJzY3JpYmUSFwoPc3Vic2NyaXB0aW9uX2lkGAEgASgNEgsKA21hcBgCIAEoCRILCgNrZXkYAyABKAkSJQoFd2hlcmUYBCABKAsyFi50aWRld2lyZS52MS5QcmVkaWNhdGUSJQoFc3RhcnQYBSABKA4yFi50aWRld2lyZS52MS5TdGFydEZyb20SFgoOa25vd25fc2VxdWVuY2UYBiABKAQSEAoId2l0aF9vbGQYByABKAgSDgoGbWF4X2h6GAggASgNIiYKC1Vuc3Vic2NyaWJlEhcKD3N1YnNjcmlwdGlvbl9pZBgBIAEoDSIVCgRQaW5nEg0KBXRva2VuGAEgASgGIqwBCgVRdWVyeRISCgpyZXF1ZXN0X2lkGAEgASgNEgsKA21hcBgCIAEoCRIlCgV3aGVyZRgDIAEoCzIWLnRpZGV3aXJlLnYxLlByZWRpY2F0ZRIkCghvcmRlcl9ieRgEIAEoCzISLnRpZGV3aXJlLnYxLkZpZWxkEhIKCmRlc2NlbmRpbmcYBSABKAgSDQoFbGltaXQYBiABKA0SEgoKY291bnRfb25seRgHIAEoCCIhCgtDYW5jZWxRdWVyeRISCgpyZXF1ZXN0X2lkGAEgASgNKoUCCg1PcGVyYXRpb25LaW5kEh4KGk9QRVJBVElPTl9LSU5EX1VOU1BFQ0lGSUVEEAASFgoST1BFUkFUSU9OX0tJTkRfUFVUEAESGQoVT1BFUkFUSU9OX0tJTkRfUkVNT1ZFEAISFgoST1BFUkFUSU9OX0tJTkRfR0VUEAMSHAoYT1BFUkFUSU9OX0tJTkRfSU5DUkVNRU5UEAQSGgoWT1BFUkFUSU9OX0tJTkRfTUlOSU1VTRAFEhoKFk9QRVJBVElPTl9LSU5EX01BWElNVU0QBhIYChRPUEVSQVRJT05fS0lORF9NRVJHRRAHEhkKFU9QRVJBVElPTl9LSU5EX0FQUEVORBAIKk0KCEFja0xldmVsEhkKFUFDS19MRVZFTF9VTlNQRUNJRklFRBAAEhIKDkFDS19MRVZFTF9GQVNUEAESEgoOQUNLX0xFVkVMX1NBRkUQAiprCglTdGFydEZyb20SGgoWU1RBUlRfRlJPTV9VTlNQRUNJRklFRBAAEhIKDlNUQVJUX0ZST01fTk9XEAESFwoTU1RBUlRfRlJPTV9TTkFQU0hPVBACEhUKEVNUQVJUX0ZST01fUkVTVU1FEANiBnByb3RvMw", [file_tidewire_v1_predicate, file_tidewire_v1_value]);
 
 /**
  * One WebSocket message from a client.
@@ -180,7 +180,7 @@ export type Cursor = Message<"tidewire.v1.Cursor"> & {
   delivered: PartitionSequence[];
 
   /**
-   * The highest sequence seen in an event or result, where it is above `delivered`.
+   * The highest sequence seen in an event, a result or a slice, where it is above `delivered`.
    *
    * @generated from field: repeated tidewire.v1.PartitionSequence seen = 4;
    */
@@ -202,6 +202,13 @@ export type Operations = Message<"tidewire.v1.Operations"> & {
    * @generated from field: repeated tidewire.v1.Operation operations = 1;
    */
   operations: Operation[];
+
+  /**
+   * The lowest request id that this client still waits for; 0: it does not say.
+   *
+   * @generated from field: uint32 lowest_pending = 2;
+   */
+  lowestPending: number;
 };
 
 /**
@@ -292,6 +299,39 @@ export type Operation = Message<"tidewire.v1.Operation"> & {
    * @generated from field: bool while_connected = 12;
    */
   whileConnected: boolean;
+
+  /**
+   * Of any write: only if the key has no value. Makes it an update.
+   *
+   * @generated from field: bool if_absent = 13;
+   */
+  ifAbsent: boolean;
+
+  /**
+   * Of any write: only if the record has this stamp and node. Makes it an update.
+   *
+   * @generated from field: fixed64 if_stamp = 14;
+   */
+  ifStamp: bigint;
+
+  /**
+   * @generated from field: uint32 if_node = 15;
+   */
+  ifNode: number;
+
+  /**
+   * APPEND: how many of the last elements stay; 0: all.
+   *
+   * @generated from field: uint32 keep = 16;
+   */
+  keep: number;
+
+  /**
+   * Sent before, under this epoch, and not answered; 0: for the first time.
+   *
+   * @generated from field: fixed64 first_epoch = 17;
+   */
+  firstEpoch: bigint;
 };
 
 /**
@@ -502,6 +542,41 @@ export enum OperationKind {
    * @generated from enum value: OPERATION_KIND_GET = 3;
    */
   GET = 3,
+
+  /**
+   * Updates, executed by the owner in the order of their arrival and never superseded: they take a
+   * stamp above the record's. `value` is their argument, JSON; the result carries the new value.
+   * Adds a number; of a key without a value 0.
+   *
+   * @generated from enum value: OPERATION_KIND_INCREMENT = 4;
+   */
+  INCREMENT = 4,
+
+  /**
+   * The smaller and the larger of two numbers.
+   *
+   * @generated from enum value: OPERATION_KIND_MINIMUM = 5;
+   */
+  MINIMUM = 5,
+
+  /**
+   * @generated from enum value: OPERATION_KIND_MAXIMUM = 6;
+   */
+  MAXIMUM = 6,
+
+  /**
+   * JSON merge patch (RFC 7396).
+   *
+   * @generated from enum value: OPERATION_KIND_MERGE = 7;
+   */
+  MERGE = 7,
+
+  /**
+   * Adds an element to the end of an array; see `keep`.
+   *
+   * @generated from enum value: OPERATION_KIND_APPEND = 8;
+   */
+  APPEND = 8,
 }
 
 /**

@@ -1,0 +1,33 @@
+import { RING_BYTES, RING_CONTROL_DIVISOR } from '@tidewire/core';
+import { Doorbell, RingProducer, WorkerControl, type WorkerMemory } from '@tidewire/core/threads';
+
+/** The gateway's end of the rings to one worker, which owns partitions. */
+export class Owner {
+  readonly worker: number;
+  readonly requests: RingProducer;
+  readonly requestBytes: Uint8Array;
+  readonly interests: RingProducer;
+  readonly interestBytes: Uint8Array;
+  /** Something was claimed that `publish` has not made visible. */
+  hasNews = false;
+  readonly #doorbell: Doorbell;
+
+  constructor(memory: WorkerMemory) {
+    this.worker = memory.worker;
+    this.requests = new RingProducer(memory.requestRing, RING_BYTES / 4 / RING_CONTROL_DIVISOR);
+    this.requestBytes = new Uint8Array(memory.requestRing);
+    this.interests = new RingProducer(memory.interestRing);
+    this.interestBytes = new Uint8Array(memory.interestRing);
+    this.#doorbell = new Doorbell(new Int32Array(memory.control), WorkerControl.WORKER_DOORBELL);
+  }
+
+  /** Makes visible what was claimed since the last call, and wakes the worker. False: nothing. */
+  publish(): boolean {
+    if (!this.hasNews) return false;
+    this.hasNews = false;
+    this.requests.commit();
+    this.interests.commit();
+    this.#doorbell.ring();
+    return true;
+  }
+}

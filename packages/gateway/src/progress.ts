@@ -1,0 +1,127 @@
+import { PARTITIONS } from '@tidewire/core';
+import { ProgressMessage, RecordLayout } from '@tidewire/core/threads';
+import type { ControlFrames } from './control-frames.js';
+import type { Session } from './session.js';
+
+/** The topic of Progress frames, which no worker knows. */
+export const PROGRESS_TOPIC = 0;
+
+/** What sessions were told at one time; never changes. */
+export interface Published {
+  readonly round: number;
+  readonly sequences: Float64Array;
+}
+
+/**
+ * Tells sessions how far they have got. What is published holds for everybody on the progress topic:
+ * it is taken from PROGRESS records, all events before them have been published, and a session is on
+ * the topic only while nothing of its subscriptions is missing.
+ */
+export class ProgressDesk {
+  readonly #control: ControlFrames;
+  readonly #publish: (topic: number, bytes: Uint8Array) => void;
+  readonly #send: (session: Session, bytes: Uint8Array) => void;
+  /** Workers that have not reported yet: until then nothing can be told. */
+  readonly #unheard: Set<number>;
+  /** As workers have reported. */
+  readonly #delivered: Float64Array = new Float64Array(PARTITIONS);
+  #published: Published = { round: 0, sequences: new Float64Array(PARTITIONS) };
+  /** Sessions to be admitted once something can be told. */
+  readonly #early: Set<Session> = new Set();
+
+  constructor(options: {
+    workers: number;
+    control: ControlFrames;
+    publish: (topic: number, bytes: Uint8Array) => void;
+    send: (session: Session, bytes: Uint8Array) => void;
+  }) {
+    this.#control = options.control;
+    this.#publish = options.publish;
+    this.#send = options.send;
+    this.#unheard = new Set(Array.from({ length: options.workers }, (_, worker) => worker));
+  }
+
+  get published(): Published {
+    return this.#published;
+  }
+
+  /** All workers have reported, and nothing has been published yet. */
+  get isFirstDue(): boolean {
+    return this.#published.round === 0 && this.#unheard.size === 0;
+  }
+
+  /** What `session` was told last on this connection. */
+  toldTo(session: Session): Published | undefined {
+    return session.isOnProgress ? this.#published : session.told;
+  }
+
+  /** Takes a worker's PROGRESS record. */
+  onReport(worker: number, words: Int32Array, at: number): void {
+    this.#unheard.delete(worker);
+    const end = at + ProgressMessage.ENTRIES + words[at] * ProgressMessage.ENTRY_WORDS;
+    for (let i = at + ProgressMessage.ENTRIES; i < end; i += ProgressMessage.ENTRY_WORDS) {
+      const sequence = RecordLayout.joinWords(words[i + 1], words[i + 2]);
+      if (sequence > this.#delivered[words[i]]) this.#delivered[words[i]] = sequence;
+    }
+  }
+
+  /** REQUIRES: all events taken so far have been published. */
+  publish(): void {
+    if (this.#unheard.size > 0) return;
+    const moved = differing(this.#delivered, this.#published.sequences);
+    if (moved.length > 0 || this.#published.round === 0) this.#advance(moved);
+    for (const session of this.#early) this.#tell(session);
+    this.#early.clear();
+  }
+
+  /** Nothing of the session's subscriptions is missing: tells it so, and whatever comes next. */
+  admit(session: Session): void {
+    if (session.isOnProgress || session.isClosing) return;
+    if (this.#published.round === 0) this.#early.add(session);
+    else this.#tell(session);
+  }
+
+  /** Something of the session's subscriptions is missing, or it has none, or it closes. */
+  dismiss(session: Session): void {
+    this.#early.delete(session);
+    if (!session.isOnProgress) return;
+    session.isOnProgress = false;
+    session.told = this.#published;
+    session.connection.leave(PROGRESS_TOPIC);
+  }
+
+  #advance(moved: readonly number[]): void {
+    const sequences = this.#delivered.slice();
+    this.#published = { round: this.#published.round + 1, sequences };
+    if (moved.length === 0) return;
+    this.#publish(PROGRESS_TOPIC, this.#control.progress(moved, sequences));
+  }
+
+  #tell(session: Session): void {
+    const { sequences } = this.#published;
+    const partitions = untold(session, sequences);
+    session.isOnProgress = true;
+    session.connection.join(PROGRESS_TOPIC);
+    this.#send(session, this.#control.progress(partitions, sequences));
+  }
+}
+
+/** Partitions that stand elsewhere than the session's cursor. */
+function untold(session: Session, sequences: Float64Array): number[] {
+  if (session.told !== undefined) return differing(sequences, session.told.sequences);
+  const { resumption } = session;
+  if (resumption.refusal !== undefined) return standing(sequences);
+  const moved = differing(sequences, resumption.delivered);
+  // Where the number is the same by chance it is told all the same: it is of another epoch.
+  return resumption.isForeign ? [...new Set([...moved, ...standing(sequences)])] : moved;
+}
+
+function differing(left: Float64Array, right: Float64Array): number[] {
+  const partitions: number[] = [];
+  for (let p = 0; p < PARTITIONS; p++) if (left[p] !== right[p]) partitions.push(p);
+  return partitions;
+}
+
+function standing(sequences: Float64Array): number[] {
+  return differing(sequences, new Float64Array(PARTITIONS));
+}

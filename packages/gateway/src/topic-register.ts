@@ -1,0 +1,123 @@
+import { TOPICS_MAX } from '@tidewire/core';
+import {
+  introducedRecord,
+  introduceRecord,
+  subscribeRecord,
+  unsubscribeRecord,
+} from './control-records.js';
+import { type Interest, interestName } from './interest.js';
+import { Topic } from './topic.js';
+import type { WorkerRequests } from './worker-requests.js';
+
+/** A worker's start that has not been told every interest yet. */
+interface Introduction {
+  readonly worker: number;
+  readonly start: number;
+  readonly topics: Iterator<Topic>;
+  next: Topic | undefined;
+}
+
+/**
+ * The register of interests: one topic for each map, key or predicate that somebody watches. Workers
+ * know only what they are told from here, and one that is started anew is told all of it again.
+ */
+export class TopicRegister {
+  readonly #requests: WorkerRequests;
+  readonly #ownersOf: (interest: Interest) => readonly number[];
+  readonly #topics: Map<number, Topic> = new Map();
+  readonly #topicsByName: Map<string, Topic> = new Map();
+  /** Topics with a predicate, by map. */
+  readonly #predicates: Map<number, number> = new Map();
+  #introductions: Introduction[] = [];
+  #lastId = 0;
+
+  constructor(options: {
+    requests: WorkerRequests;
+    ownersOf: (interest: Interest) => readonly number[];
+  }) {
+    this.#requests = options.requests;
+    this.#ownersOf = options.ownersOf;
+  }
+
+  get count(): number {
+    return this.#topics.size;
+  }
+
+  get isFull(): boolean {
+    return this.#topics.size >= TOPICS_MAX;
+  }
+
+  get(id: number): Topic | undefined {
+    return this.#topics.get(id);
+  }
+
+  find(interest: Interest): Topic | undefined {
+    return this.#topicsByName.get(interestName(interest));
+  }
+
+  /** Predicates of different meaning on one map. */
+  predicatesOf(mapId: number): number {
+    return this.#predicates.get(mapId) ?? 0;
+  }
+
+  /** A number for a feed that no worker knows. */
+  nextId(): number {
+    return ++this.#lastId;
+  }
+
+  /** REQUIRES: `find` knows none. Its workers are told. */
+  add(interest: Interest): Topic {
+    const topic = new Topic(this.nextId(), interest, this.#ownersOf(interest));
+    this.#topics.set(topic.id, topic);
+    this.#topicsByName.set(interestName(interest), topic);
+    this.#countPredicate(interest, 1);
+    for (const worker of topic.workers)
+      this.#requests.send(worker, subscribeRecord(topic.id, interest));
+    return topic;
+  }
+
+  /** Nobody watches it any more. */
+  retire(topic: Topic): void {
+    this.#topics.delete(topic.id);
+    this.#topicsByName.delete(interestName(topic.interest));
+    this.#countPredicate(topic.interest, -1);
+    for (const worker of topic.workers) this.#requests.send(worker, unsubscribeRecord(topic.id));
+  }
+
+  /** A worker's marker has come. Returns the topic if this has made it live. */
+  onSubscribed(worker: number, topicId: number): Topic | undefined {
+    const topic = this.#topics.get(topicId); // undefined: retired before it was live
+    return topic?.awaited.delete(worker) && topic.isLive ? topic : undefined;
+  }
+
+  /** A worker has been started for the `start`-th time: it is told every interest there is. */
+  onWorkerStart(worker: number, start: number): void {
+    this.#introductions = this.#introductions.filter((other) => other.worker !== worker);
+    const topics = this.#topics.values();
+    this.#introductions.push({ worker, start, topics, next: topics.next().value });
+  }
+
+  /** Tells workers that start, as far as their rings have room. Returns how much. */
+  introduce(): number {
+    let told = 0;
+    this.#introductions = this.#introductions.filter((introduction) => {
+      const { worker, start, topics } = introduction;
+      for (; introduction.next !== undefined; introduction.next = topics.next().value, told++) {
+        const { id, interest, workers } = introduction.next;
+        if (!workers.includes(worker)) continue;
+        if (!this.#requests.trySend(worker, introduceRecord(id, interest))) return true;
+      }
+      if (!this.#requests.trySend(worker, introducedRecord(start))) return true;
+      told++;
+      return false;
+    });
+    return told;
+  }
+
+  #countPredicate({ mapId, predicate }: Interest, change: number): void {
+    if (predicate.length === 0) return;
+    const count = this.predicatesOf(mapId) + change;
+    if (count === 0) this.#predicates.delete(mapId);
+    else this.#predicates.set(mapId, count);
+  }
+}

@@ -1,0 +1,311 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer, Server as TlsServer } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import {
+  GATHER_BYTES,
+  HANDSHAKE_BYTES_MAX,
+  HANDSHAKE_MS_MAX,
+  MESSAGE_PARTS_MAX,
+  SLOW_CLOSE_MS,
+} from '@tidewire/core';
+import { WebSocket, WebSocketServer } from 'ws';
+import { binaryFrame } from './binary-frame.js';
+import { closeReason } from './close-reason.js';
+import { isLoopback } from './loopback.js';
+import { readTls, type TlsMaterial } from './tls-files.js';
+import {
+  type Connection,
+  NO_UPGRADE,
+  ORIGIN_REFUSED,
+  portRefused,
+  Sent,
+  type Transport,
+  type TransportHandlers,
+  type TransportOptions,
+  UPGRADE_REFUSED,
+} from './transport.js';
+
+/** A quiet connection is looked at so often within its idle timeout, and pinged from the half on. */
+const SWEEPS = 8;
+
+/**
+ * WebSockets on the `ws` library and Node's own HTTP server: slower than uWebSockets, but without a
+ * binary. Messages are framed here, once for all who get them, and written to the sockets directly;
+ * without compression `ws` writes its own frames (close, pong) at once too, so the order holds.
+ */
+export async function createWsTransport<C>(
+  handlers: TransportHandlers<C>,
+  options: TransportOptions,
+): Promise<Transport> {
+  const tls = options.tls === undefined ? undefined : await readTls(options.tls);
+  return new WsTransport(handlers, options, tls);
+}
+
+class WsConnection implements Connection {
+  readonly topics: Set<number> = new Set();
+  /** A message was dropped: none may follow it. */
+  isSlow = false;
+  readonly #webSocket: WebSocket;
+  readonly #socket: Socket;
+  readonly #transport: WsTransportFace;
+  #isOpen = true;
+  /** Written in this turn and not yet handed to the system. */
+  #gatheredBytes = 0;
+  /** What the socket had read at the last sweep, and the sweeps since it read more. */
+  #bytesRead = 0;
+  #quietSweeps = 0;
+
+  constructor(webSocket: WebSocket, socket: Socket, transport: WsTransportFace) {
+    this.#webSocket = webSocket;
+    this.#socket = socket;
+    this.#transport = transport;
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen && this.#webSocket.readyState === WebSocket.OPEN;
+  }
+
+  send(bytes: Uint8Array): Sent {
+    return this.write(binaryFrame(bytes));
+  }
+
+  /** Queues a whole frame, which must not be changed any more. */
+  write(frame: Buffer): Sent {
+    if (!this.isOpen) return Sent.OK;
+    if (this.isSlow) return Sent.DROPPED;
+    if (this.bufferedBytes() > this.#transport.bufferBytesMax) {
+      this.isSlow = true;
+      this.#transport.dropped(this);
+      return Sent.DROPPED;
+    }
+    if (this.#gatheredBytes === 0) {
+      this.#socket.cork();
+      process.nextTick(() => this.#release());
+    }
+    this.#socket.write(frame);
+    this.#gatheredBytes += frame.length;
+    if (this.#gatheredBytes >= GATHER_BYTES) this.#release();
+    return Sent.OK;
+  }
+
+  bufferedBytes(): number {
+    return this.isOpen ? this.#socket.writableLength : 0;
+  }
+
+  join(topic: number): void {
+    if (this.isOpen) this.#transport.join(this, topic);
+  }
+
+  leave(topic: number): void {
+    this.#transport.leave(this, topic);
+  }
+
+  /** The frame waits behind what is buffered; a peer that does not answer it in time is cut off. */
+  close(code: number, reason: string): void {
+    if (!this.isOpen) return;
+    this.#isOpen = false;
+    this.#webSocket.close(code, closeReason(reason));
+  }
+
+  /** Called SWEEPS times in an idle timeout. */
+  sweep(): void {
+    const { bytesRead } = this.#socket;
+    this.#quietSweeps = bytesRead === this.#bytesRead ? this.#quietSweeps + 1 : 0;
+    this.#bytesRead = bytesRead;
+    if (this.#quietSweeps >= SWEEPS) this.#webSocket.terminate();
+    else if (this.#quietSweeps >= SWEEPS / 2 && this.isOpen) this.#webSocket.ping();
+  }
+
+  /** What was written in one turn leaves in one system call. */
+  #release(): void {
+    if (this.#gatheredBytes === 0) return;
+    this.#gatheredBytes = 0;
+    this.#socket.uncork();
+  }
+}
+
+/** What a connection needs of its transport. */
+interface WsTransportFace {
+  readonly bufferBytesMax: number;
+  join(connection: WsConnection, topic: number): void;
+  leave(connection: WsConnection, topic: number): void;
+  dropped(connection: WsConnection): void;
+}
+
+class WsTransport<C> implements Transport, WsTransportFace {
+  readonly bufferBytesMax: number;
+  readonly #handlers: TransportHandlers<C>;
+  readonly #options: TransportOptions;
+  readonly #server: Server | TlsServer;
+  readonly #upgrader: WebSocketServer;
+  readonly #contexts: Map<WsConnection, C> = new Map();
+  readonly #topics: Map<number, Set<WsConnection>> = new Map();
+  /** Have dropped a message, which the handler has not been told. */
+  #slow: WsConnection[] = [];
+  readonly #sweeper: NodeJS.Timeout;
+
+  constructor(
+    handlers: TransportHandlers<C>,
+    options: TransportOptions,
+    tls: TlsMaterial | undefined,
+  ) {
+    this.#handlers = handlers;
+    this.#options = options;
+    this.bufferBytesMax = options.bufferBytesMax;
+    const webSocketOptions = {
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      maxPayload: options.frameBytesMax,
+      maxFragments: MESSAGE_PARTS_MAX,
+      maxBufferedChunks: MESSAGE_PARTS_MAX,
+      closeTimeout: SLOW_CLOSE_MS, // its typings do not have it
+    };
+    this.#upgrader = new WebSocketServer(webSocketOptions);
+    const httpOptions = {
+      headersTimeout: HANDSHAKE_MS_MAX,
+      requestTimeout: HANDSHAKE_MS_MAX,
+      connectionsCheckingInterval: HANDSHAKE_MS_MAX / 2,
+      maxHeaderSize: HANDSHAKE_BYTES_MAX,
+    };
+    this.#server =
+      tls === undefined ? createServer(httpOptions) : createTlsServer({ ...httpOptions, ...tls });
+    this.#server.on('request', (request, response) => this.#http(request, response));
+    this.#server.on('upgrade', (request, socket, head) =>
+      this.#upgrade(request, socket as Socket, head),
+    );
+    this.#sweeper = setInterval(() => this.#sweep(), options.idleTimeoutMs / SWEEPS);
+  }
+
+  listen(host: string, port: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      // Later errors are those of single newcomers, as when there are no more file descriptors.
+      this.#server.on('error', (cause) => reject(new Error(portRefused(host, port), { cause })));
+      this.#server.listen({ host, port, exclusive: true }, () =>
+        resolve((this.#server.address() as AddressInfo).port),
+      );
+    });
+  }
+
+  publish(topic: number, bytes: Uint8Array): void {
+    if (this.#slow.length > 0) this.#tellDropped();
+    const members = this.#topics.get(topic);
+    if (members === undefined) return;
+    const frame = binaryFrame(bytes);
+    for (const connection of members) connection.write(frame);
+  }
+
+  stopListening(): void {
+    this.#server.close();
+  }
+
+  async reloadTls(): Promise<void> {
+    if (this.#options.tls === undefined) return;
+    const tls = await readTls(this.#options.tls);
+    if (this.#server instanceof TlsServer) this.#server.setSecureContext(tls);
+  }
+
+  close(): void {
+    this.stopListening();
+    clearInterval(this.#sweeper);
+    for (const connection of this.#contexts.keys()) connection.close(1001, 'The server stops.');
+    this.#server.closeAllConnections(); // those that have not been upgraded
+  }
+
+  join(connection: WsConnection, topic: number): void {
+    connection.topics.add(topic);
+    const members = this.#topics.get(topic);
+    if (members === undefined) this.#topics.set(topic, new Set([connection]));
+    else members.add(connection);
+  }
+
+  leave(connection: WsConnection, topic: number): void {
+    if (!connection.topics.delete(topic)) return;
+    const members = this.#topics.get(topic);
+    members?.delete(connection);
+    if (members?.size === 0) this.#topics.delete(topic);
+  }
+
+  /** The gateway may be in the middle of a publish: it is told before the next one. */
+  dropped(connection: WsConnection): void {
+    if (this.#slow.length === 0) setImmediate(() => this.#tellDropped());
+    this.#slow.push(connection);
+  }
+
+  #tellDropped(): void {
+    const slow = this.#slow;
+    this.#slow = [];
+    for (const connection of slow) {
+      const context = this.#contexts.get(connection);
+      if (context !== undefined) this.#handlers.onDropped(context);
+    }
+  }
+
+  #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
+    const { origin, host } = request.headers;
+    if (request.httpVersion !== '1.1' || host === undefined) {
+      refuse(socket, '400 Bad Request', NO_UPGRADE);
+      return;
+    }
+    if (origin !== undefined && !this.#options.allowsOrigin(origin)) {
+      refuse(socket, '403 Forbidden', ORIGIN_REFUSED);
+      return;
+    }
+    if (!this.#handlers.onUpgrade()) {
+      refuse(socket, '503 Service Unavailable', UPGRADE_REFUSED);
+      return;
+    }
+    this.#upgrader.handleUpgrade(request, socket, head, (webSocket) =>
+      this.#open(webSocket, socket),
+    );
+  }
+
+  #open(webSocket: WebSocket, socket: Socket): void {
+    const connection = new WsConnection(webSocket, socket, this);
+    const context = this.#handlers.onOpen(connection);
+    this.#contexts.set(connection, context);
+    webSocket.on('message', (data: Buffer, isBinary) => {
+      if (!connection.isOpen) return;
+      // A plain view: Buffer's `slice` does not copy.
+      if (isBinary)
+        this.#handlers.onMessage(
+          context,
+          new Uint8Array(data.buffer, data.byteOffset, data.length),
+        );
+      else this.#handlers.onText(context);
+    });
+    webSocket.on('error', () => {}); // `close` follows
+    webSocket.on('close', () => this.#close(connection, context));
+  }
+
+  #close(connection: WsConnection, context: C): void {
+    for (const topic of connection.topics) this.leave(connection, topic);
+    this.#contexts.delete(connection);
+    this.#handlers.onClose(context);
+  }
+
+  #sweep(): void {
+    for (const connection of this.#contexts.keys()) connection.sweep();
+  }
+
+  #http(request: IncomingMessage, response: ServerResponse): void {
+    if (request.method !== 'GET') {
+      response.writeHead(405, { allow: 'GET' }).end();
+      return;
+    }
+    const [path] = (request.url ?? '').split('?', 1);
+    const isLocal = isLoopback(request.socket.remoteAddress ?? '');
+    const { status, body } = this.#handlers.onHttp(path, isLocal);
+    response
+      .writeHead(Number.parseInt(status, 10), { 'content-type': 'application/json' })
+      .end(body);
+  }
+}
+
+function refuse(socket: Socket, status: string, body: string): void {
+  socket.on('error', () => {}); // the caller may have left
+  socket.once('finish', () => socket.destroy());
+  socket.end(
+    `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+  );
+}

@@ -1,0 +1,137 @@
+import { CONFLATED_TOPIC_BYTES_MAX } from '@tidewire/core';
+import { EventKind, StartFrom } from '@tidewire/schemas';
+import t from 'tap';
+import { mergedKind } from '#lib/merged-kind.js';
+import { TestBench } from './bench.js';
+import { put, remove, write } from './operations.js';
+import { ReferenceClient } from './reference-client.js';
+import { valuesOf } from './subscribers.js';
+
+const { ENTER, UPDATE, LEAVE, PUT, REMOVE } = EventKind;
+
+t.test(
+  'SUB-42: with max_hz the latest state of each key comes, on whole parts of a second',
+  async (t) => {
+    const bench = new TestBench({ workers: 2 });
+    const [writer, client] = [bench.client(1), bench.client(2)];
+    client.say({ case: 'subscribe', value: { subscriptionId: 1, map: 'users', maxHz: 4 } });
+    bench.settle();
+    const heard: [number, string[]][] = [];
+    let seen = 0;
+    for (let ms = 0; ms < 2000; ms += 10) {
+      if (ms < 1600) write(writer, put('a', `${ms}`), put('b', `${ms}`));
+      if (ms === 1100) write(writer, remove('b'));
+      bench.settle();
+      const values = client.events.slice(seen).map(({ value }) => Buffer.from(value).toString());
+      seen = client.events.length;
+      if (values.length > 0) heard.push([ms, values]);
+      bench.nowMs += 10;
+    }
+    t.same(
+      heard.map(([ms]) => ms),
+      [250, 500, 750, 1000, 1250, 1500, 1750],
+    );
+    t.same(
+      heard[0][1],
+      ['250', '250'].map(() => heard[0][1][0]),
+    );
+    for (const [ms, values] of heard.slice(0, -1))
+      t.ok(values.every((value) => Number(value) >= ms - 10));
+    t.same(heard.at(-1)?.[1], ['1590', '1590']);
+  },
+);
+
+t.test(
+  'SUB-43: subscribers of the same rate share a feed; others are not slowed down',
+  async (t) => {
+    const bench = new TestBench();
+    const [writer, swift] = [bench.client(1), bench.client(2)];
+    const slow = [bench.client(3), bench.client(4), bench.client(5)];
+    swift.say({ case: 'subscribe', value: { subscriptionId: 1, map: 'users' } });
+    for (const [i, client] of slow.entries())
+      client.say({
+        case: 'subscribe',
+        value: { subscriptionId: 1, map: 'users', maxHz: i === 2 ? 20 : 10 },
+      });
+    bench.settle();
+    const topics = slow.map((client) => client.last('subscribed')!.topics[0]);
+    t.equal(topics[0], topics[1]);
+    t.equal(new Set([...topics, swift.last('subscribed')!.topics[0]]).size, 3);
+    for (let i = 0; i < 5; i++) write(writer, put('a', `${i}`));
+    bench.settle();
+    t.equal(swift.events.length, 5);
+    t.equal(slow[0].events.length, 0);
+    bench.nowMs += 50;
+    bench.settle();
+    t.same(
+      [slow[0], slow[2]].map(({ events }) => events.length),
+      [0, 1],
+    );
+    bench.nowMs += 50;
+    bench.settle();
+    t.same(
+      slow.map(({ events }) => events.length),
+      [1, 1, 1],
+    );
+    t.equal(bench.gateway.subscriptionCounts.conflated, 8);
+    for (const client of slow) client.say({ case: 'unsubscribe', value: { subscriptionId: 1 } });
+    t.equal(bench.gateway.subscriptionCounts.topics, 1);
+  },
+);
+
+t.test('SUB-44: several changes of a key are told as what they come to', async (t) => {
+  const cases: [EventKind, EventKind, EventKind][] = [
+    [ENTER, UPDATE, ENTER],
+    [ENTER, LEAVE, LEAVE],
+    [ENTER, ENTER, ENTER], // entered, left, and entered again
+    [UPDATE, UPDATE, UPDATE],
+    [UPDATE, ENTER, UPDATE],
+    [UPDATE, LEAVE, LEAVE],
+    [LEAVE, ENTER, UPDATE],
+    [LEAVE, LEAVE, LEAVE],
+    [PUT, REMOVE, REMOVE],
+    [REMOVE, PUT, PUT],
+  ];
+  for (const [first, last, merged] of cases) t.equal(mergedKind(first, last), merged);
+});
+
+t.test('SUB-45: what is held back goes out early before it grows too large', async (t) => {
+  const bench = new TestBench();
+  const [writer, client] = [bench.client(1), bench.client(2)];
+  client.say({ case: 'subscribe', value: { subscriptionId: 1, map: 'users', maxHz: 1 } });
+  bench.settle();
+  const count = Math.ceil(CONFLATED_TOPIC_BYTES_MAX / 30_000) + 5;
+  for (let i = 0; i < count; i++) {
+    write(writer, put(`k${i}`, 'v'.repeat(30_000)));
+    bench.settle();
+  }
+  t.ok(client.events.length > count / 2);
+  bench.nowMs += 1000;
+  bench.settle();
+  t.same(
+    client.events.map(({ key }) => key),
+    Array.from({ length: count }, (_, i) => `k${i}`),
+  );
+});
+
+t.test('SUB-46: a catch-up and what is held back make one history', async (t) => {
+  const bench = new TestBench({ workers: 2 });
+  const writer = bench.client(1);
+  const first = new ReferenceClient(bench, 2);
+  first.follow(1, { map: 'users', maxHz: 1, start: StartFrom.SNAPSHOT });
+  bench.settle();
+  write(writer, put('a', '1'), put('b', '1'), put('c', '1'));
+  bench.settle();
+  const second = new ReferenceClient(bench, 3);
+  second.follow(1, { map: 'users', maxHz: 1, start: StartFrom.SNAPSHOT });
+  bench.settle();
+  t.same(valuesOf(second, 1), { a: '1', b: '1', c: '1' });
+  write(writer, remove('a'), put('b', '2'));
+  bench.settle();
+  second.disconnect();
+  bench.second();
+  bench.second();
+  second.connect(bench);
+  bench.settle();
+  for (const client of [first, second]) t.same(valuesOf(client, 1), { b: '2', c: '1' });
+});

@@ -1,0 +1,113 @@
+import { assert, EFFECT_VALUE_BYTES_MAX } from '@tidewire/core';
+import { copyWords, EffectLayout, RecordLayout } from '@tidewire/core/threads';
+
+const { EFFECT_WORDS, FREE, IMAGE, REQUEST_ID, STATE, TOKEN, TOKEN_WORDS, USED } = EffectLayout;
+const { FLAG_EXPIRES, HEADER_WORDS, LENGTHS, NODE_FLAGS } = RecordLayout;
+const VALUE_WORDS_MAX: number = RecordLayout.wordsOf(EFFECT_VALUE_BYTES_MAX);
+
+/**
+ * Remembers the effects of updates by (resume token, request id), in memory that outlives the worker.
+ * The entries are the truth; how they are found is derived from them when a worker attaches.
+ */
+export class EffectTable {
+  /** The entries; an effect is the index of its image in them, ABSENT_EFFECT stands for none. */
+  readonly words: Int32Array;
+  readonly #free: number[] = [];
+  /** Token → request id → entry. */
+  readonly #entries: Map<string, Map<number, number>> = new Map();
+
+  constructor(buffer: SharedArrayBuffer) {
+    this.words = new Int32Array(buffer);
+    for (let entry = this.words.length - EFFECT_WORDS; entry >= 0; entry -= EFFECT_WORDS)
+      if (this.words[entry + STATE] === USED)
+        this.#list(tokenAt(this.words, entry + TOKEN), this.words[entry + REQUEST_ID], entry);
+      else this.#free.push(entry);
+  }
+
+  get isFull(): boolean {
+    return this.#free.length === 0;
+  }
+
+  get count(): number {
+    return this.words.length / EFFECT_WORDS - this.#free.length;
+  }
+
+  /** Index of the image that the request left, or ABSENT_EFFECT. The token lies at `at`. */
+  find(tokens: Int32Array, at: number, requestId: number): number {
+    const entry = this.#entries.get(tokenAt(tokens, at))?.get(requestId);
+    return entry === undefined ? ABSENT_EFFECT : entry + IMAGE;
+  }
+
+  /** Remembers the record as the request's effect, once. REQUIRES: not full, or known already. */
+  remember(
+    tokens: Int32Array,
+    at: number,
+    requestId: number,
+    records: Int32Array,
+    record: number,
+  ): void {
+    if (this.find(tokens, at, requestId) !== ABSENT_EFFECT) return; // said again after a death
+    const entry = this.#free.pop();
+    assert(entry !== undefined, 'an update is refused while no effect can be remembered');
+    const { words } = this;
+    copyWords(tokens, at, words, entry + TOKEN, TOKEN_WORDS);
+    words[entry + REQUEST_ID] = requestId;
+    writeImage(words, entry + IMAGE, records, record);
+    words[entry + STATE] = USED; // last: a death before leaves a free entry
+    this.#list(tokenAt(tokens, at), requestId, entry);
+  }
+
+  /** The client has the answers of all requests below `lowestPending`. */
+  forgetBelow(tokens: Int32Array, at: number, lowestPending: number): void {
+    const effects = this.#entries.get(tokenAt(tokens, at));
+    if (effects === undefined) return;
+    // Request ids grow, and a Map keeps the order of insertion: the old ones come first.
+    for (const [requestId, entry] of effects) {
+      if (((requestId - lowestPending) | 0) >= 0) break;
+      effects.delete(requestId);
+      this.#release(entry);
+    }
+  }
+
+  /** The session will not come back. */
+  forget(tokens: Int32Array, at: number): void {
+    const token = tokenAt(tokens, at);
+    for (const entry of this.#entries.get(token)?.values() ?? []) this.#release(entry);
+    this.#entries.delete(token);
+  }
+
+  #release(entry: number): void {
+    this.words[entry + STATE] = FREE;
+    this.#free.push(entry);
+  }
+
+  #list(token: string, requestId: number, entry: number): void {
+    const effects = this.#entries.get(token);
+    if (effects === undefined) this.#entries.set(token, new Map([[requestId, entry]]));
+    else effects.set(requestId, entry);
+  }
+}
+
+/** What `find` returns for a request that had no effect, as far as is known. */
+export const ABSENT_EFFECT = 0;
+
+/** True unless the session has no token: then a repeated request is not recognised. */
+export function hasToken(words: Int32Array, at: number): boolean {
+  return (words[at] | words[at + 1] | words[at + 2] | words[at + 3]) !== 0;
+}
+
+function tokenAt(words: Int32Array, at: number): string {
+  return `${words[at]},${words[at + 1]},${words[at + 2]},${words[at + 3]}`;
+}
+
+/** The record's image without its key, and without a value that is too long. */
+function writeImage(words: Int32Array, at: number, records: Int32Array, record: number): void {
+  copyWords(records, record, words, at, HEADER_WORDS);
+  const bytes = RecordLayout.valueLengthOf(records[record + LENGTHS]);
+  const valueLength = RecordLayout.wordsOf(bytes) > VALUE_WORDS_MAX ? 0 : bytes;
+  words[at + LENGTHS] = RecordLayout.packLengths(0, valueLength);
+  const value = RecordLayout.valueIndex(records, record);
+  const expiry = records[record + NODE_FLAGS] & FLAG_EXPIRES; // the words that it takes
+  const count = expiry + RecordLayout.wordsOf(valueLength);
+  copyWords(records, value - expiry, words, at + HEADER_WORDS, count);
+}

@@ -1,0 +1,119 @@
+import { Code } from '@tidewire/core';
+import {
+  loadWatermark,
+  Operation,
+  OperationExtension,
+  RecordLayout,
+  WorkerControl,
+} from '@tidewire/core/threads';
+import { Level } from '@tidewire/schemas';
+import type { Outbound } from '../outbound.js';
+import { ABSENT, FULL, type RecordStore } from '../store/record-store.js';
+import { ABSENT_EFFECT, type EffectTable, hasToken } from './effect-table.js';
+import { flagsOf, isSafe } from './operation.js';
+import type { SafeLane } from './safe-lane.js';
+import { extensionOf, isUncertain, meetsCondition, UpdateRequest } from './update-request.js';
+
+interface UpdateExecutorOptions {
+  readonly store: RecordStore;
+  readonly outbound: Outbound;
+  readonly control: Int32Array;
+  readonly effects: EffectTable;
+  readonly lane: SafeLane;
+  /** The update has been published as `record` over `old`: it is answered, and its events are told. */
+  readonly onApplied: (
+    request: Int32Array,
+    at: number,
+    position: number,
+    record: number,
+    old: number,
+  ) => void;
+}
+
+/**
+ * Executes updates: in the order of their arrival, on the record as it stands, each request of a
+ * session once. An update comes to a plain write, stamped above the record, that is published as any
+ * other; its effect is remembered before it is answered.
+ */
+export class UpdateExecutor {
+  readonly #options: UpdateExecutorOptions;
+  readonly #write: UpdateRequest = new UpdateRequest();
+
+  constructor(options: UpdateExecutorOptions) {
+    this.#options = options;
+  }
+
+  execute(
+    request: Int32Array,
+    at: number,
+    position: number,
+    partition: number,
+    record: number,
+  ): void {
+    const { effects, outbound } = this.#options;
+    const extension = extensionOf(request, at);
+    const lowestPending = request[extension + OperationExtension.LOWEST_PENDING];
+    effects.forgetBelow(request, extension, lowestPending);
+    const effect = effects.find(request, extension, request[at + Operation.REQUEST_ID]);
+    if (effect !== ABSENT_EFFECT) {
+      this.#answerAgain(request, at, position, partition, record, effect);
+      return;
+    }
+    const refusal = this.#apply(request, at, position, partition, record);
+    if (refusal !== Code.UNSPECIFIED)
+      outbound.refuse(request, at, position, partition, refusal, record);
+  }
+
+  /** After the publish, also when it is found out after a death. */
+  remember(request: Int32Array, at: number, record: number): void {
+    const { effects, store } = this.#options;
+    const extension = extensionOf(request, at);
+    if (!hasToken(request, extension)) return;
+    const requestId = request[at + Operation.REQUEST_ID];
+    effects.remember(request, extension, requestId, store.words, record);
+  }
+
+  /** Returns 0, or why nothing was done. */
+  #apply(
+    request: Int32Array,
+    at: number,
+    position: number,
+    partition: number,
+    record: number,
+  ): Code {
+    const { effects, lane, onApplied, store } = this.#options;
+    if (isUncertain(request, extensionOf(request, at))) return Code.UNCERTAIN;
+    if (effects.isFull || (isSafe(request, at) && lane.isFull)) return Code.OVERLOADED;
+    if (!meetsCondition(request, at, store.words, record)) return Code.PRECONDITION;
+    const refusal = this.#write.make(request, at, store.words, record);
+    if (refusal !== Code.UNSPECIFIED) return refusal;
+    const { words } = this.#write;
+    const written = store.put(record, words, 0, partition, flagsOf(words, 0), position);
+    if (written === FULL) return Code.OVERLOADED;
+    this.remember(request, at, written);
+    onApplied(request, at, position, written, record);
+    return Code.UNSPECIFIED;
+  }
+
+  /** The effect may have been replaced since by a `record` that is as durable, or more. */
+  #answerAgain(
+    request: Int32Array,
+    at: number,
+    position: number,
+    partition: number,
+    record: number,
+    effect: number,
+  ): void {
+    const { control, effects, lane, outbound } = this.#options;
+    const { words } = effects;
+    const level = isSafe(request, at) ? Level.DATABASE : Level.MEMORY;
+    const flushed = loadWatermark(control, WorkerControl.flushedIndex(partition));
+    const mustWait = isSafe(request, at) && flushed < RecordLayout.sequenceOf(words, effect);
+    if (mustWait && record !== ABSENT && lane.isFull) {
+      outbound.refuse(request, at, position, partition, Code.OVERLOADED);
+      return;
+    }
+    if (mustWait && record !== ABSENT) outbound.waitForLane(lane.enter(partition, record));
+    outbound.answerWith(words, effect, request, at, position, partition, level);
+  }
+}

@@ -1,0 +1,151 @@
+import { compilePredicate, type RecordTest, type SipHash, sipHash } from '@tidewire/core';
+import { type EventFields, NO_RECORD, RecordLayout, STREAM_LAST } from '@tidewire/core/threads';
+import { EventKind, SliceKind } from '@tidewire/schemas';
+import { ABSENT, type RecordStore } from '../store/record-store.js';
+import type { CatchUpPlan } from './catch-up-plan.js';
+import { PartitionWalk } from './partition-walk.js';
+import type { SliceDraft } from './slice-draft.js';
+import { StoredRecord } from './stored-record.js';
+import type { Stream } from './stream.js';
+import type { MapTopic, PredicateTopic } from './topic.js';
+
+/** What a CATCH_UP record says, and what serves it. */
+export interface CatchUpOptions {
+  readonly id: number;
+  readonly plan: CatchUpPlan;
+  readonly credit: number;
+  readonly nowMs: number;
+  /** Key of the hash of forgotten keys, 16 bytes. */
+  readonly salt: Uint8Array;
+  readonly store: RecordStore;
+  readonly draft: SliceDraft;
+}
+
+/** Records looked at in one turn: a third of a millisecond where a predicate is tried. */
+const VISITS_A_TURN = 256;
+
+/**
+ * Sends a subscriber what it misses of a map, or of the records of it that match: partition by
+ * partition, each from its own cursor, with records as they stand in the turn that sends them.
+ *
+ * Of a key that does not match the subscriber of a predicate gets a hash only: who holds the key knows
+ * it by that, and nobody else learns it.
+ */
+export class CatchUp implements Stream {
+  readonly id: number;
+  credit: number;
+  readonly #mapId: number;
+  /** Undefined: every record is in the subscription. */
+  readonly #test: RecordTest | undefined;
+  readonly #plan: CatchUpPlan;
+  readonly #nowMs: number;
+  readonly #salt: Uint8Array;
+  readonly #store: RecordStore;
+  readonly #stored: StoredRecord;
+  readonly #draft: SliceDraft;
+  readonly #collectedUpTo: (partition: number) => number;
+  readonly #event: EventFields = { kind: EventKind.PUT, record: ABSENT, old: NO_RECORD };
+  #next = 0; // partition of the plan
+  #walk: PartitionWalk | undefined;
+  #visitsLeft = 0;
+
+  /** Tombstones up to `collectedUpTo` of a partition may be gone. */
+  constructor(
+    options: CatchUpOptions & {
+      topic: MapTopic | PredicateTopic;
+      collectedUpTo: (partition: number) => number;
+    },
+  ) {
+    this.id = options.id;
+    this.credit = options.credit;
+    const { topic } = options;
+    this.#mapId = topic.mapId;
+    if (topic.kind === 'predicate') this.#test = compilePredicate(topic.predicate);
+    this.#plan = options.plan;
+    this.#nowMs = options.nowMs;
+    this.#salt = options.salt;
+    this.#store = options.store;
+    this.#stored = new StoredRecord(options.store.words);
+    this.#draft = options.draft;
+    this.#collectedUpTo = options.collectedUpTo;
+  }
+
+  step(): boolean {
+    this.#visitsLeft = VISITS_A_TURN;
+    this.#draft.open(this.credit);
+    while (this.#next < this.#plan.count && this.#visitsLeft > 0 && this.#draft.hasRoom())
+      if (!this.#advance()) break;
+    const isLast = this.#next === this.#plan.count;
+    this.credit -= this.#draft.say(this.id, isLast ? STREAM_LAST : 0);
+    return isLast;
+  }
+
+  /** Goes on with the partition under way; true once it is through. */
+  #advance(): boolean {
+    this.#walk ??= this.#walkOf(this.#next);
+    const walk = this.#walk;
+    const { partition, kind } = walk;
+    this.#draft.openSlice(partition, this.#store.sequence(partition), kind, !walk.hasBegun);
+    const isThrough = walk.run(this.#visit);
+    const isReplaced = isThrough && this.#isCollected(walk);
+    if (this.#draft.closeSlice(isThrough && !isReplaced)) walk.hasBegun = true;
+    if (!isThrough) return false;
+    this.#walk = undefined;
+    if (isReplaced) this.#walk = new PartitionWalk(this.#store, partition, SliceKind.SNAPSHOT, 0);
+    else {
+      this.#draft.endPartition(partition, this.#store.sequence(partition));
+      this.#next++;
+    }
+    return true;
+  }
+
+  #walkOf(i: number): PartitionWalk {
+    const walk = new PartitionWalk(
+      this.#store,
+      this.#plan.partitionAt(i),
+      this.#plan.kindAt(i),
+      this.#plan.cursorAt(i),
+    );
+    if (!this.#isCollected(walk)) return walk;
+    return new PartitionWalk(this.#store, walk.partition, SliceKind.SNAPSHOT, 0);
+  }
+
+  /** Whether a tombstone that the subscriber misses may have been collected: a walk finds it no more. */
+  #isCollected({ partition, kind, cursor }: PartitionWalk): boolean {
+    return kind === SliceKind.CHANGES && cursor < this.#collectedUpTo(partition);
+  }
+
+  readonly #visit: (record: number) => boolean = (record) => {
+    if (this.#visitsLeft === 0) return false;
+    this.#visitsLeft--;
+    const isNews =
+      record !== ABSENT &&
+      RecordLayout.mapIdOf(this.#store.words, record) === this.#mapId &&
+      RecordLayout.sequenceOf(this.#store.words, record) > (this.#walk as PartitionWalk).floor;
+    return !isNews || this.#take(record);
+  };
+
+  /** Says how the record stands; false: it does not fit. */
+  #take(record: number): boolean {
+    const event = this.#event;
+    event.record = record;
+    event.kind = EventKind.PUT;
+    if (this.#isIn(record)) return this.#draft.add(event);
+    if (this.#walk?.kind === SliceKind.SNAPSHOT) return true;
+    if (this.#test !== undefined) return this.#draft.forget(this.#hashOf(record));
+    event.kind = EventKind.REMOVE;
+    return this.#draft.add(event);
+  }
+
+  #isIn(record: number): boolean {
+    if (!RecordLayout.isStanding(this.#store.words, record, this.#nowMs)) return false;
+    return this.#test === undefined || this.#test(this.#stored.turnTo(record));
+  }
+
+  #hashOf(record: number): SipHash {
+    const { words } = this.#store;
+    const length = RecordLayout.keyLengthOf(words[record + RecordLayout.LENGTHS]);
+    const key = new Uint8Array(words.buffer, RecordLayout.keyIndex(record) * 4, length);
+    return sipHash(key, this.#salt);
+  }
+}

@@ -1,0 +1,62 @@
+import { partitionOf } from '@tidewire/core';
+import { type EventFields, NO_RECORD, RecordLayout, STREAM_LAST } from '@tidewire/core/threads';
+import { EventKind, SliceKind } from '@tidewire/schemas';
+import { ABSENT, type RecordStore } from '../store/record-store.js';
+import type { CatchUpOptions } from './catch-up.js';
+import type { CatchUpPlan } from './catch-up-plan.js';
+import type { SliceDraft } from './slice-draft.js';
+import type { Stream } from './stream.js';
+import type { KeyTopic } from './topic.js';
+
+/**
+ * Sends the subscriber of a key its state, unless it holds the very sequence; ends at once. The slice
+ * is a SNAPSHOT, with the key's record or, if there is none, without one.
+ */
+export class KeyCatchUp implements Stream {
+  readonly id: number;
+  credit: number;
+  readonly #topic: KeyTopic;
+  readonly #plan: CatchUpPlan;
+  readonly #nowMs: number;
+  readonly #store: RecordStore;
+  readonly #draft: SliceDraft;
+
+  constructor(options: CatchUpOptions & { topic: KeyTopic }) {
+    this.id = options.id;
+    this.credit = options.credit;
+    this.#topic = options.topic;
+    this.#plan = options.plan;
+    this.#nowMs = options.nowMs;
+    this.#store = options.store;
+    this.#draft = options.draft;
+  }
+
+  step(): boolean {
+    const { hash, mapId, key, keyLength } = this.#topic;
+    const partition = partitionOf(hash);
+    const record = this.#store.find(partition, mapId, hash, key, 0, keyLength);
+    this.#draft.open(this.credit);
+    if (!this.#isKnown(record)) this.#draftState(partition, record);
+    this.#draft.endPartition(partition, this.#store.sequence(partition));
+    this.credit -= this.#draft.say(this.id, STREAM_LAST);
+    return true;
+  }
+
+  /** A key that never was, or is forgotten, has sequence 0. */
+  #isKnown(record: number): boolean {
+    const sequence = record === ABSENT ? 0 : RecordLayout.sequenceOf(this.#store.words, record);
+    return this.#plan.kindAt(0) === SliceKind.CHANGES && this.#plan.cursorAt(0) === sequence;
+  }
+
+  #draftState(partition: number, record: number): void {
+    const sequence = this.#store.sequence(partition);
+    this.#draft.openSlice(partition, sequence, SliceKind.SNAPSHOT, true);
+    if (record !== ABSENT) this.#draft.add(this.#eventOf(record));
+    this.#draft.closeSlice(true);
+  }
+
+  #eventOf(record: number): EventFields {
+    const isStanding = RecordLayout.isStanding(this.#store.words, record, this.#nowMs);
+    return { kind: isStanding ? EventKind.PUT : EventKind.REMOVE, record, old: NO_RECORD };
+  }
+}

@@ -1,0 +1,69 @@
+import { Code, RESTARTS_FRUITLESS_MAX, WORKER_HANG_MS } from '@tidewire/core';
+import { storeWord, WorkerControl } from '@tidewire/core/threads';
+import { OperationKind } from '@tidewire/schemas';
+import t from 'tap';
+import { HeartbeatWatch } from '#lib/heartbeat-watch.js';
+import { type Death, type Deaths, judge, NO_DEATHS, type Verdict } from '#lib/restart-policy.js';
+import { Worker } from '#lib/worker.js';
+import { doorbells, FakeGateway, saysOutcome, smallMemory } from './worker-fixture.js';
+
+function judgeAll(seen: readonly Death[]): Verdict[] {
+  let deaths: Deaths = NO_DEATHS;
+  return seen.map((death) => {
+    const judged = judge(deaths, death);
+    deaths = judged.deaths;
+    return judged.verdict;
+  });
+}
+
+function kinds(seen: readonly Death[]): string[] {
+  return judgeAll(seen).map((verdict) => verdict.kind);
+}
+
+const at = (operationAt: number | undefined, isFruitful = false): Death => ({
+  isFruitful,
+  operationAt,
+});
+
+t.test('POOL-4: an operation that was under way at two deaths in a row is skipped', async (t) => {
+  t.same(kinds([at(8, true), at(8)]), ['RESTART', 'SKIP'], 'also one in the middle of others');
+  t.same(kinds([at(8), at(8)]), ['RESTART', 'SKIP']);
+  t.match(judgeAll([at(8), at(8)])[1], { operationAt: 8, delayMs: 0 });
+  t.same(kinds([at(8), at(undefined)]), ['RESTART', 'RESTART'], 'the second was something else');
+  t.same(kinds([at(undefined), at(8)]), ['RESTART', 'RESTART'], 'so was the first');
+  t.same(kinds([at(8), at(12, true)]), ['RESTART', 'RESTART'], 'another operation');
+  t.same(kinds([at(8), at(undefined), at(8)]), ['RESTART', 'RESTART', 'RESTART'], 'not in a row');
+});
+
+t.test('POOL-5: deaths with work done in between are never too many', async (t) => {
+  const many = Array.from({ length: 1000 }, () => at(undefined, true));
+  t.ok(judgeAll(many).every((verdict) => verdict.kind === 'RESTART' && verdict.delayMs === 0));
+  const idle = Array.from({ length: RESTARTS_FRUITLESS_MAX + 1 }, () => at(undefined));
+  t.same(kinds(idle).lastIndexOf('RESTART'), RESTARTS_FRUITLESS_MAX - 1);
+  t.equal(kinds(idle).at(-1), 'GIVE_UP');
+});
+
+t.test('POOL-6: a poisonous operation is answered POISON and does nothing', async (t) => {
+  const memory = smallMemory();
+  const gateway = new FakeGateway(memory);
+  gateway.send(1, { kind: OperationKind.PUT, key: 'a', value: 'one', ms: 1 });
+  gateway.send(2, { kind: OperationKind.GET, key: 'a', ms: 2 });
+  gateway.send(3, { kind: OperationKind.PUT, key: 'a', value: 'two', ms: 3 });
+  gateway.introduce(1, []);
+  storeWord(new Int32Array(memory.control), WorkerControl.POISONED, 1);
+  const worker = new Worker(memory, doorbells(), 1);
+  while (worker.doWork() > 0) gateway.listen();
+  t.equal(gateway.heard.length, 3);
+  t.ok(saysOutcome(gateway.heard[0], Code.UNSPECIFIED, Code.POISON));
+  t.ok(saysOutcome(gateway.heard[1], Code.ABSENT), 'it has done nothing');
+  t.ok(saysOutcome(gateway.heard[2], Code.APPLIED), 'and those behind it go on');
+});
+
+t.test('POOL-7: a worker hangs when its heartbeat stands still for so long', async (t) => {
+  const watch = new HeartbeatWatch(5, 1000);
+  t.notOk(watch.isHung(5, 1000 + WORKER_HANG_MS - 1));
+  t.ok(watch.isHung(5, 1000 + WORKER_HANG_MS));
+  t.notOk(watch.isHung(6, 1000 + WORKER_HANG_MS), 'it beats again');
+  t.notOk(watch.isHung(6, 1000 + 2 * WORKER_HANG_MS - 1));
+  t.ok(watch.isHung(6, 1000 + 2 * WORKER_HANG_MS));
+});

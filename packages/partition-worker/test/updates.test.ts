@@ -1,0 +1,180 @@
+import { Code } from '@tidewire/core';
+import {
+  EXTENSION_IF_ABSENT,
+  EXTENSION_IF_STAMP,
+  EXTENSION_UNCERTAIN,
+  type WorkerMemory,
+} from '@tidewire/core/threads';
+import { OperationKind } from '@tidewire/schemas';
+import t from 'tap';
+import { Worker } from '#lib/worker.js';
+import {
+  doorbells,
+  FakeGateway,
+  type Sent,
+  START_MS,
+  saysOutcome,
+  smallMemory,
+  type UpdateSent,
+} from './worker-fixture.js';
+
+/** One worker after another on the same memory, and what each answers. */
+class Bench {
+  readonly memory: WorkerMemory = smallMemory();
+  readonly #gateway: FakeGateway = new FakeGateway(this.memory);
+  readonly #doorbells = doorbells();
+  #worker: Worker;
+  #starts = 0;
+
+  constructor() {
+    this.#worker = this.#start();
+  }
+
+  /** Another worker takes over. */
+  restart(): void {
+    this.#worker = this.#start();
+  }
+
+  ask(requestId: number, sent: Sent): string {
+    const { length } = this.#gateway.heard;
+    this.#gateway.send(requestId, sent);
+    while (this.#worker.doWork() > 0) this.#gateway.listen();
+    this.#gateway.listen();
+    return this.#gateway.heard[length];
+  }
+
+  forgetSession(token: number): void {
+    this.#gateway.forgetSession(token);
+    this.#worker.doWork();
+  }
+
+  #start(): Worker {
+    this.#starts++;
+    this.#gateway.introduce(this.#starts, []);
+    return new Worker(this.memory, this.#doorbells, this.#starts);
+  }
+}
+
+const put = (key: string, value: string, ms: number): Sent => ({
+  kind: OperationKind.PUT,
+  key,
+  value,
+  ms,
+});
+const increment = (update: UpdateSent, ms = 1): Sent => ({
+  kind: OperationKind.INCREMENT,
+  key: 'k',
+  value: '5',
+  ms,
+  update,
+});
+const get: Sent = { kind: OperationKind.GET, key: 'k', ms: 100 };
+
+/** Whether the answer carries this value. */
+function says(answer: string, value: string): boolean {
+  const bytes = Buffer.from(value).toString('hex');
+  const length = value.length.toString(16).padStart(2, '0');
+  return answer.includes(`4a${length}${bytes}`);
+}
+
+t.test('UPDATE-5: an update takes a stamp above the record and is never superseded', async (t) => {
+  const bench = new Bench();
+  bench.ask(1, put('k', '41', 50));
+  const answer = bench.ask(2, increment({}, 1));
+  t.ok(saysOutcome(answer, Code.APPLIED));
+  t.ok(says(answer, '46'), 'the answer has the new value');
+  t.ok(saysOutcome(bench.ask(3, put('k', '0', 50)), Code.SUPERSEDED), 'the record is newer now');
+  t.ok(says(bench.ask(4, get), '46'));
+});
+
+t.test('UPDATE-6: one request of a session has one effect, whoever executes it', async (t) => {
+  const bench = new Bench();
+  const first = bench.ask(1, increment({ token: 9 }));
+  t.ok(says(first, '5'));
+  t.equal(bench.ask(1, increment({ token: 9 })), first, 'sent again: the same answer');
+  bench.ask(2, increment({ token: 9 }));
+  t.equal(bench.ask(1, increment({ token: 9 })), first, 'also when the record has moved on');
+  bench.restart();
+  t.equal(bench.ask(1, increment({ token: 9 })), first, 'another worker knows it too');
+  t.ok(says(bench.ask(1, increment({ token: 8 })), '15'), 'another session is another request');
+  t.ok(says(bench.ask(1, increment({})), '20'), 'without a token nothing is recognised');
+  t.ok(says(bench.ask(1, increment({})), '25'));
+});
+
+t.test('UPDATE-7: effects are forgotten once answered, or with their session', async (t) => {
+  const bench = new Bench();
+  bench.ask(1, increment({ token: 9 }));
+  bench.ask(2, increment({ token: 9, lowestPending: 2 }));
+  t.ok(says(bench.ask(1, increment({ token: 9 })), '15'), 'the first was answered, its id is free');
+  bench.ask(4, increment({ token: 9 }));
+  bench.forgetSession(9);
+  t.ok(says(bench.ask(4, increment({ token: 9 })), '25'));
+});
+
+t.test('UPDATE-8: when no more effects can be remembered, updates are refused', async (t) => {
+  const bench = new Bench();
+  const answers = Array.from({ length: 65 }, (_, i) => bench.ask(i + 1, increment({ token: 9 })));
+  t.ok(answers.slice(0, 64).every((answer) => saysOutcome(answer, Code.APPLIED)));
+  t.ok(saysOutcome(answers[64], Code.UNSPECIFIED, Code.OVERLOADED));
+  t.ok(says(bench.ask(66, get), String(64 * 5)), 'it did nothing');
+  const later = bench.ask(67, increment({ token: 9, lowestPending: 60 }));
+  t.ok(says(later, String(65 * 5)), 'room comes with the answers');
+});
+
+t.test('UPDATE-9: a condition on the stamp or on absence must hold', async (t) => {
+  const bench = new Bench();
+  const ifAbsent = (ms: number): Sent => ({
+    ...put('k', '1', ms),
+    update: { flags: EXTENSION_IF_ABSENT },
+  });
+  const ifStamp = (ms: number, ifMs: number): Sent => ({
+    ...put('k', '2', ms),
+    update: { flags: EXTENSION_IF_STAMP, ifMs },
+  });
+  t.ok(saysOutcome(bench.ask(1, ifStamp(5, 5)), Code.UNSPECIFIED, Code.PRECONDITION));
+  t.ok(saysOutcome(bench.ask(2, ifAbsent(5)), Code.APPLIED));
+  const refused = bench.ask(3, ifAbsent(6));
+  t.ok(saysOutcome(refused, Code.UNSPECIFIED, Code.PRECONDITION));
+  t.ok(says(refused, '1'), 'it shows what stands in the way');
+  t.ok(saysOutcome(bench.ask(4, ifStamp(7, 4)), Code.UNSPECIFIED, Code.PRECONDITION));
+  t.ok(saysOutcome(bench.ask(5, ifStamp(7, 5)), Code.APPLIED));
+  t.ok(saysOutcome(bench.ask(6, ifStamp(8, 5)), Code.UNSPECIFIED, Code.PRECONDITION));
+  const remove: Sent = {
+    kind: OperationKind.REMOVE,
+    key: 'k',
+    ms: 9,
+    update: { flags: EXTENSION_IF_STAMP, ifMs: 7 },
+  };
+  t.ok(saysOutcome(bench.ask(7, remove), Code.APPLIED));
+  t.ok(saysOutcome(bench.ask(8, ifAbsent(10)), Code.APPLIED), 'a removed key is absent');
+});
+
+t.test(
+  'UPDATE-10: a repeated update that nobody remembers is UNCERTAIN, with the value',
+  async (t) => {
+    const bench = new Bench();
+    bench.ask(1, increment({ token: 9 }));
+    const unknown = bench.ask(7, increment({ token: 9, flags: EXTENSION_UNCERTAIN }));
+    t.ok(saysOutcome(unknown, Code.UNSPECIFIED, Code.UNCERTAIN));
+    t.ok(says(unknown, '5'));
+    const known = bench.ask(1, increment({ token: 9, flags: EXTENSION_UNCERTAIN }));
+    t.ok(saysOutcome(known, Code.APPLIED), 'one that is remembered is answered');
+    const guarded = {
+      ...put('k', '6', 3),
+      update: { flags: EXTENSION_UNCERTAIN | EXTENSION_IF_STAMP, ifMs: 1 },
+    };
+    t.ok(saysOutcome(bench.ask(8, guarded), Code.APPLIED), 'a condition protects itself');
+  },
+);
+
+t.test('UPDATE-11: an expired record counts as absent, a lifetime is kept', async (t) => {
+  const bench = new Bench();
+  bench.ask(1, { ...put('k', '41', 1), expiresAt: START_MS - 1 });
+  t.ok(says(bench.ask(2, increment({}, 2)), '5'));
+  bench.ask(3, { ...put('k', '41', 10), expiresAt: START_MS + 50 });
+  const expiry = (answer: string): string => answer.slice(-14);
+  const before = expiry(bench.ask(4, get));
+  const after = bench.ask(5, increment({}, 11));
+  t.ok(says(after, '46'));
+  t.equal(expiry(after), before, 'its end is where it was');
+});

@@ -1,0 +1,216 @@
+import { connect, type Socket } from 'node:net';
+import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
+import { PARTITIONS, PROTOCOL_VERSION } from '@tidewire/core';
+import {
+  ClientFrameSchema,
+  type CursorSchema,
+  type Event,
+  EventKind,
+  type PartitionSequence,
+  type ServerFrame,
+  ServerFrameSchema,
+  type Slice,
+  SliceKind,
+  StartFrom,
+  type Welcome,
+} from '@tidewire/schemas';
+import { Inbox } from './inbox.js';
+import { MAP } from './operation-template.js';
+import { maskedMessage, PONG, upgradeRequest, WebSocketReader } from './websocket.js';
+
+const INBOX_BYTES: number = 64 * 1024;
+const PATIENCE_MS = 60_000;
+/** The server takes a connection for dead from which nothing comes. */
+const SIGN_INTERVAL_MS = 5000;
+
+export type SubscriberCursor = MessageInitShape<typeof CursorSchema>;
+
+/** What a subscription is asked for, and told how far it has got. */
+export interface SubscriberOptions {
+  readonly port: number;
+  readonly start: StartFrom;
+  readonly cursor?: SubscriberCursor;
+}
+
+/**
+ * One subscriber of the measured map, by the rules of docs/subscriptions.md and with protobuf-es: it
+ * counts its bytes and knows what it holds. Not for the hot path of a load.
+ */
+export class MapSubscriber extends WebSocketReader {
+  /** Bytes of messages received since Subscribed. */
+  bytes = 0;
+  /** Told that it reads too slowly. */
+  lags = 0;
+  /** Key → sequence of what it holds. */
+  readonly held: Map<string, bigint> = new Map();
+  readonly #options: SubscriberOptions;
+  readonly #socket: Socket;
+  readonly #inbox: Inbox = new Inbox(INBOX_BYTES);
+  readonly #delivered: BigUint64Array = new BigUint64Array(PARTITIONS);
+  #partitionOf: Map<string, number> = new Map();
+  #welcome: Welcome | undefined;
+  #isDone = false;
+  #hasProgress = false;
+  #fault: Error | undefined;
+  #wake: () => void = () => {};
+  #signs: NodeJS.Timeout | undefined;
+
+  private constructor(options: SubscriberOptions) {
+    super();
+    this.#options = options;
+    for (const { partition, sequence } of options.cursor?.delivered ?? [])
+      this.#delivered[partition ?? 0] = BigInt(sequence ?? 0);
+    this.#socket = connect({ port: options.port, host: '127.0.0.1', noDelay: true });
+    this.#socket.on('connect', () => this.#socket.write(upgradeRequest(options.port)));
+    this.#socket.on('data', (chunk) => this.#onData(chunk));
+    this.#socket.on('error', (error) => this.onFault(error.message));
+    this.#socket.on('end', () => this.onFault('the server closed a subscriber'));
+  }
+
+  /** Resolves once it is live and knows its cursor. */
+  static async open(options: SubscriberOptions): Promise<MapSubscriber> {
+    const subscriber = new MapSubscriber(options);
+    await subscriber.#until(() => subscriber.#isDone && subscriber.#hasProgress);
+    return subscriber;
+  }
+
+  get cursor(): SubscriberCursor {
+    const delivered = [...this.#delivered]
+      .map((sequence, partition) => ({ partition, sequence }))
+      .filter(({ sequence }) => sequence > 0n);
+    return { store: this.#welcome?.store ?? 0n, epoch: this.#welcome?.epoch ?? 0n, delivered };
+  }
+
+  /** Stops reading, and shows that it lives; what comes fills the buffers between. */
+  stall(): void {
+    this.#socket.pause();
+    const sign = maskedMessage(new Uint8Array(0), PONG);
+    this.#signs = setInterval(() => this.#socket.write(sign), SIGN_INTERVAL_MS);
+  }
+
+  /** Reads again, and resolves when it holds `count` keys whose sequences add up to `sum`. */
+  async catchUp(expected: { count: number; sum: bigint }): Promise<void> {
+    clearInterval(this.#signs);
+    this.#socket.resume();
+    await this.#until(() => this.held.size === expected.count && sumOf(this) === expected.sum);
+  }
+
+  close(): void {
+    clearInterval(this.#signs);
+    this.#socket.removeAllListeners('end');
+    this.#socket.destroy();
+  }
+
+  protected override onUpgrade(): void {
+    const { cursor } = this.#options;
+    const hello = { protocolVersion: PROTOCOL_VERSION, node: 1, ...(cursor && { cursor }) };
+    this.#send({ case: 'hello', value: hello });
+  }
+
+  protected override onMessage(bytes: Buffer, from: number, to: number): void {
+    this.bytes += to - from;
+    this.#onBody(fromBinary(ServerFrameSchema, bytes.subarray(from, to)).body);
+    this.#wake();
+  }
+
+  protected override onPing(pong: Uint8Array): void {
+    this.#socket.write(pong);
+  }
+
+  protected override onFault(message: string): void {
+    this.#fault = new Error(message);
+    this.#wake();
+  }
+
+  #onData(chunk: Buffer): void {
+    let from = 0;
+    while (from < chunk.length) {
+      const room = this.#inbox.room();
+      const count = chunk.copy(room, 0, from);
+      from += count;
+      this.#inbox.to += count;
+      this.#inbox.from = this.scan(this.#inbox.bytes, this.#inbox.from, this.#inbox.to);
+    }
+  }
+
+  #onBody(body: ServerFrame['body']): void {
+    switch (body.case) {
+      case 'welcome':
+        return this.#onWelcome(body.value);
+      case 'subscribed':
+        this.bytes = 0;
+        this.#isDone = this.#options.start === StartFrom.NOW;
+        return;
+      case 'events':
+        for (const event of body.value.events) this.#take(event);
+        return;
+      case 'catchUp':
+        for (const slice of body.value.slices) this.#takeSlice(slice);
+        this.#isDone ||= body.value.isDone;
+        return;
+      case 'progress':
+        this.#onProgress(body.value.delivered);
+        return;
+      case 'lag':
+        if (body.value.isLagging) this.lags++;
+        return;
+      case 'error':
+        return this.onFault(body.value.detail);
+    }
+  }
+
+  #onWelcome(welcome: Welcome): void {
+    this.#welcome = welcome;
+    const { start } = this.#options;
+    this.#send({ case: 'subscribe', value: { subscriptionId: 1, map: MAP, start } });
+  }
+
+  #onProgress(delivered: readonly PartitionSequence[]): void {
+    this.#hasProgress = true;
+    for (const { partition, sequence } of delivered) this.#delivered[partition] = sequence;
+  }
+
+  #takeSlice(slice: Slice): void {
+    if (slice.kind === SliceKind.SNAPSHOT && slice.begins)
+      for (const key of this.held.keys())
+        if (this.#partitionOf.get(key) === slice.partition) this.held.delete(key);
+    for (const event of slice.events) this.#take(event);
+  }
+
+  #take(event: Event): void {
+    if (event.sequence <= (this.held.get(event.key) ?? 0n)) return;
+    this.#partitionOf.set(event.key, event.partition);
+    if (event.kind === EventKind.REMOVE) this.held.delete(event.key);
+    else this.held.set(event.key, event.sequence);
+  }
+
+  #send(body: MessageInitShape<typeof ClientFrameSchema>['body'] & object): void {
+    this.#socket.write(
+      maskedMessage(toBinary(ClientFrameSchema, create(ClientFrameSchema, { body }))),
+    );
+  }
+
+  #until(isMet: () => boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(
+        () => reject(new Error('a subscriber waits for the server in vain')),
+        PATIENCE_MS,
+      );
+      this.#wake = () => {
+        if (this.#fault === undefined && !isMet()) return;
+        clearTimeout(timer);
+        this.#wake = () => {};
+        if (this.#fault === undefined) resolve();
+        else reject(this.#fault);
+      };
+      this.#wake();
+    });
+  }
+}
+
+/** The sequences of all keys held, added: equal for equal views of one epoch. */
+export function sumOf(subscriber: MapSubscriber): bigint {
+  let sum = 0n;
+  for (const sequence of subscriber.held.values()) sum += sequence;
+  return sum;
+}
