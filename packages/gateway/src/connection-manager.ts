@@ -30,6 +30,8 @@ export class ConnectionManager {
       connection,
       helloDeadlineMs: elapsedMs + HELLO_DEADLINE_MS,
       node: 0,
+      isVerifying: false,
+      validUntilMs: Number.POSITIVE_INFINITY,
       salt: NO_BYTES,
       token: NO_BYTES,
       isResumed: false,

@@ -73,8 +73,8 @@ export class ControlFrames {
     }
   }
 
-  /** `salt`: random, of this session alone. */
-  welcome(salt: Uint8Array): Uint8Array {
+  /** `salt`: random, of this session alone; `validUntilMs` as in `refreshed`. */
+  welcome(salt: Uint8Array, validUntilMs: number): Uint8Array {
     return this.#frame({
       case: 'welcome',
       value: {
@@ -84,6 +84,7 @@ export class ControlFrames {
         limits: LIMITS,
         store: this.store,
         salt,
+        validUntilMs: endOf(validUntilMs),
       },
     });
   }
@@ -120,6 +121,11 @@ export class ControlFrames {
     return this.#frame({ case: 'rows', value });
   }
 
+  /** `validUntilMs`: milliseconds since 1970; Infinity: for ever. */
+  refreshed(validUntilMs: number): Uint8Array {
+    return this.#frame({ case: 'refreshed', value: { validUntilMs: endOf(validUntilMs) } });
+  }
+
   pong(token: bigint): Uint8Array {
     return this.#frame({ case: 'pong', value: { token } });
   }
@@ -138,4 +144,8 @@ export class ControlFrames {
     const frame: ServerFrame = create(ServerFrameSchema, init);
     return toBinary(ServerFrameSchema, frame);
   }
+}
+
+function endOf(validUntilMs: number): bigint {
+  return validUntilMs === Number.POSITIVE_INFINITY ? 0n : BigInt(Math.floor(validUntilMs));
 }

@@ -1,5 +1,6 @@
 import { Code, NODE_MAX, PROTOCOL_VERSION, RESUME_TOKEN_BYTES } from '@tidewire/core';
-import type { Hello } from '@tidewire/schemas';
+import type { Hello, Refresh } from '@tidewire/schemas';
+import type { Authentication } from './access/authentication.js';
 import type { ControlFrames } from './control-frames.js';
 import type { QueryDesk } from './query-desk.js';
 import { Refusal } from './refusal.js';
@@ -11,28 +12,35 @@ const SALT_BYTES = 16;
 
 /** Takes the frames off the hot path: everything but operations. */
 export class ControlIntake {
+  readonly #authentication: Authentication;
   readonly #control: ControlFrames;
   readonly #subscriptions: SubscriptionService;
   readonly #queries: QueryDesk;
   readonly #random: (count: number) => Uint8Array;
+  readonly #refuse: (session: Session, refusal: Refusal) => void;
   readonly #send: (session: Session, bytes: Uint8Array) => void;
   readonly #resume: (session: Session, token: Uint8Array) => void;
   #start: ServerStart | undefined;
 
   constructor(options: {
+    authentication: Authentication;
     control: ControlFrames;
     subscriptions: SubscriptionService;
     queries: QueryDesk;
     random: (count: number) => Uint8Array;
     /** The session continues the earlier one of this token. */
     resume: (session: Session, token: Uint8Array) => void;
+    /** Closes the session and says why. */
+    refuse: (session: Session, refusal: Refusal) => void;
     send: (session: Session, bytes: Uint8Array) => void;
   }) {
+    this.#authentication = options.authentication;
     this.#control = options.control;
     this.#subscriptions = options.subscriptions;
     this.#queries = options.queries;
     this.#random = options.random;
     this.#resume = options.resume;
+    this.#refuse = options.refuse;
     this.#send = options.send;
   }
 
@@ -61,6 +69,8 @@ export class ControlIntake {
       case 'cancelQuery':
         this.#queries.cancel(session, body.value);
         return undefined;
+      case 'refresh':
+        return this.#onRefresh(session, body.value);
       case 'ping':
         this.#send(session, this.#control.pong(body.value.token));
         return undefined;
@@ -75,15 +85,30 @@ export class ControlIntake {
     if (hello.protocolVersion !== PROTOCOL_VERSION)
       return invalid(`This server speaks protocol version ${PROTOCOL_VERSION}.`);
     if (hello.node < 1 || hello.node > NODE_MAX) return invalid(`A node is from 1 to ${NODE_MAX}.`);
-    if (this.#start === undefined) return new Refusal(Code.UNAVAILABLE);
+    const start = this.#start;
+    if (start === undefined) return new Refusal(Code.UNAVAILABLE);
     const tokenBytes = hello.resumeToken.length;
     if (tokenBytes !== 0 && tokenBytes !== RESUME_TOKEN_BYTES)
       return invalid(`A resume token has ${RESUME_TOKEN_BYTES} bytes.`);
-    if (tokenBytes > 0) this.#resume(session, hello.resumeToken);
+    return this.#authentication.check(session, hello.token, (verdict) => {
+      if (verdict instanceof Refusal) this.#refuse(session, verdict);
+      else this.#welcome(session, hello, start);
+    });
+  }
+
+  #welcome(session: Session, hello: Hello, start: ServerStart): void {
+    if (hello.resumeToken.length > 0) this.#resume(session, hello.resumeToken);
     session.node = hello.node;
     session.salt = this.#random(SALT_BYTES);
-    session.resumption = resumptionOf(hello.cursor, this.#start);
-    this.#send(session, this.#control.welcome(session.salt));
-    return undefined;
+    session.resumption = resumptionOf(hello.cursor, start);
+    this.#send(session, this.#control.welcome(session.salt, session.validUntilMs));
+  }
+
+  #onRefresh(session: Session, { token }: Refresh): Refusal | undefined {
+    return this.#authentication.check(session, token, (verdict) => {
+      const isBad = verdict instanceof Refusal && verdict.code !== Code.UNAVAILABLE;
+      if (isBad) this.#refuse(session, verdict);
+      else this.#send(session, this.#control.refreshed(session.validUntilMs));
+    });
   }
 }

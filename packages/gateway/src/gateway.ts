@@ -14,6 +14,7 @@ import {
   MapTable,
   type SharedMemory,
 } from '@tidewire/core/threads';
+import { Authentication, type Verify } from './access/authentication.js';
 import { AnswerBatch } from './answer-batch.js';
 import { ConnectionManager } from './connection-manager.js';
 import { ControlFrames } from './control-frames.js';
@@ -67,6 +68,7 @@ export class Gateway implements TransportHandlers<Session> {
   readonly #subscriptions: SubscriptionService;
   readonly #queryStreams: StreamDesk;
   readonly #queries: QueryDesk;
+  readonly #authentication: Authentication;
   readonly #tokens: ResumeTokens = new ResumeTokens();
   readonly #intake: OperationIntake;
   readonly #control: ControlFrames;
@@ -109,12 +111,15 @@ export class Gateway implements TransportHandlers<Session> {
       clock,
       time: options.time,
     });
+    this.#authentication = new Authentication(() => this.#time.nowMs);
     this.#controlIntake = new ControlIntake({
+      authentication: this.#authentication,
       ...parts,
       subscriptions: this.#subscriptions,
       queries: this.#queries,
       random: options.random,
       resume: (session, token) => this.#resume(session, token),
+      refuse: (session, { code, detail }) => this.#refuseSession(session, code, detail),
     });
     this.#intake = new OperationIntake({
       reader: this.#reader,
@@ -157,8 +162,9 @@ export class Gateway implements TransportHandlers<Session> {
     return this.#outbound.reduce((sum, reader) => sum + reader.pendingCount, 0);
   }
 
-  /** Recovery has ended: lets connections in. */
-  open(start: ServerStart): void {
+  /** Recovery has ended: lets connections in. `verify`: what their tokens are worth, if they need one. */
+  open(start: ServerStart, verify?: Verify): void {
+    this.#authentication.verify = verify;
     this.#controlIntake.open(start);
     this.#partitions.epoch = start.epoch;
     this.#isStarted = true;
@@ -217,10 +223,12 @@ export class Gateway implements TransportHandlers<Session> {
     return Math.min(this.#subscriptions.msLeft(), isWatching ? WATCH_MS : Number.POSITIVE_INFINITY);
   }
 
-  /** Closes sessions that have not said Hello in time; call several times a second. */
+  /** Closes sessions without Hello in time or with a token that ended; call several times a second. */
   checkDeadlines(): void {
     for (const session of this.#connections.takeOverdue(this.#time.elapsedMs()))
-      this.#refuseSession(session, Code.UNAUTHENTICATED, 'No Hello came in time.');
+      this.#refuseSession(session, Code.UNAUTHENTICATED, 'No valid Hello came in time.');
+    for (const session of this.#authentication.takeExpired())
+      this.#refuseSession(session, Code.UNAUTHENTICATED, 'The token has expired.');
     for (const token of this.#tokens.takeExpired(this.#time.elapsedMs()))
       for (let worker = 0; worker < this.#requests.workers; worker++)
         this.#requests.send(worker, forgetSessionRecord(token));
@@ -275,6 +283,7 @@ export class Gateway implements TransportHandlers<Session> {
     session.isClosing = true;
     this.#subscriptions.forget(session);
     this.#queries.forget(session);
+    this.#authentication.forget(session);
     this.#connections.close(session);
     this.#tokens.release(session, this.#time.elapsedMs());
     this.#onWork();

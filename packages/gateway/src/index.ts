@@ -1,3 +1,5 @@
+export type { Verify } from './access/authentication.js';
+export { type KeySource, type TokenRules, TokenVerifier } from './access/token-verifier.js';
 export * from './create-transport.js';
 export * from './gateway.js';
 export * from './gateway-loop.js';

@@ -14,8 +14,12 @@ export interface Session {
   readonly connection: Connection;
   /** In elapsed time; a session that has not said Hello by then is closed. */
   readonly helloDeadlineMs: number;
-  /** Node of Hello; 0 until then: nothing but Hello is accepted. */
+  /** Node of Hello; 0 until it was welcomed: nothing but Hello is accepted. */
   node: number;
+  /** A token of it is being verified. */
+  isVerifying: boolean;
+  /** Milliseconds since 1970 at which its token ends; Infinity: never. */
+  validUntilMs: number;
   /** Random 16 bytes, from Hello on: keys that it may not see are hashed under them. */
   salt: Uint8Array;
   /** By which a later connection continues this session; empty: none can. */

@@ -1,6 +1,7 @@
 import { HybridLogicalClock, TICK_INTERVAL_MS } from '@tidewire/core';
 import { allocateSharedMemory, type SharedMemory } from '@tidewire/core/threads';
 import { Worker } from '@tidewire/partition-worker';
+import type { Verify } from '#lib/access/authentication.js';
 import { Gateway } from '#lib/gateway.js';
 import { TurnTime } from '#lib/turn-time.js';
 import { FakeClient, FakeTopics } from './fake-transport.js';
@@ -25,6 +26,7 @@ export class TestBench {
       epoch?: number;
       store?: bigint;
       bases?: ReadonlyMap<number, Float64Array>;
+      verify?: Verify;
     } = {},
   ) {
     this.memory = allocateSharedMemory({
@@ -46,7 +48,7 @@ export class TestBench {
     });
     this.topics = new FakeTopics(this.gateway);
     const { epoch = 42, store = STORE, bases = new Map() } = options;
-    this.gateway.open({ epoch, store, bases });
+    this.gateway.open({ epoch, store, bases }, options.verify);
     this.#starts = this.memory.workers.map(() => 0);
     this.workers = [];
     for (const { worker } of this.memory.workers) this.startWorker(worker);

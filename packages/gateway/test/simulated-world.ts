@@ -237,10 +237,11 @@ export class SimulatedWorld {
       write(this.#writer, ...changes.slice(i, i + 100).map(({ operation }) => operation));
       this.bench.settle();
     }
-    const replayed = this.#writer.results.map(({ partition, sequence }) => `${partition}/${sequence}`);
+    const replayed = this.#writer.results.map(
+      ({ partition, sequence }) => `${partition}/${sequence}`,
+    );
     const expected = changes.map(({ partition, sequence }) => `${partition}/${sequence}`);
     if (replayed.sort().join() !== expected.sort().join())
       throw new Error('the replay gave other sequences');
   }
 }
-

@@ -1,14 +1,10 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { TOKEN_BYTES_MAX } from '@tidewire/core';
 import { base64url, exportJWK, SignJWT, UnsecuredJWT } from 'jose';
 import t, { type Test } from 'tap';
-import {
-  type KeySource,
-  type TokenRules,
-  TokenVerifier,
-  TOKEN_BYTES_MAX,
-} from '#lib/access/token-verifier.js';
+import { type KeySource, type TokenRules, TokenVerifier } from '#lib/access/token-verifier.js';
 
 const NOW_MS = 1_800_000_000_000;
 const NOW_S: number = NOW_MS / 1000;
@@ -71,16 +67,19 @@ t.test('AUTH-2: no token, a forged one and one of no algorithm are refused', asy
   await refuses(t, verifier, [none, body, signature].join('.'), /not valid/);
 });
 
-t.test('AUTH-3: a public key does not pass for a secret, nor one algorithm for another', async (t) => {
-  const pem = pemOf(RSA);
-  const verifier = await verifierOf({ kind: 'pem', text: pem });
-  const confused = await token().setProtectedHeader({ alg: 'HS256' }).sign(Buffer.from(pem));
-  await refuses(t, verifier, confused, /not valid/);
-  const stronger = await token().setProtectedHeader({ alg: 'RS512' }).sign(RSA.privateKey);
-  await refuses(t, verifier, stronger, /not valid/);
-  const other = await token().setProtectedHeader({ alg: 'ES256' }).sign(EC.privateKey);
-  await refuses(t, verifier, other, /not valid/);
-});
+t.test(
+  'AUTH-3: a public key does not pass for a secret, nor one algorithm for another',
+  async (t) => {
+    const pem = pemOf(RSA);
+    const verifier = await verifierOf({ kind: 'pem', text: pem });
+    const confused = await token().setProtectedHeader({ alg: 'HS256' }).sign(Buffer.from(pem));
+    await refuses(t, verifier, confused, /not valid/);
+    const stronger = await token().setProtectedHeader({ alg: 'RS512' }).sign(RSA.privateKey);
+    await refuses(t, verifier, stronger, /not valid/);
+    const other = await token().setProtectedHeader({ alg: 'ES256' }).sign(EC.privateKey);
+    await refuses(t, verifier, other, /not valid/);
+  },
+);
 
 t.test('AUTH-4: time, audience and issuer must fit, within the leeway', async (t) => {
   const keys: KeySource = { kind: 'secret', secret: SECRET };
@@ -141,8 +140,11 @@ t.test('AUTH-6: what is no key for tokens is refused with a sentence', async (t)
   const secret = RSA.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   bad.push([{ kind: 'pem', text: secret }, /public key/]);
   for (const [keys, message] of bad)
-    await t.rejects(TokenVerifier.create(rulesOf(keys), () => NOW_MS), {
-      name: 'KeyError',
-      message,
-    });
+    await t.rejects(
+      TokenVerifier.create(rulesOf(keys), () => NOW_MS),
+      {
+        name: 'KeyError',
+        message,
+      },
+    );
 });

@@ -24,6 +24,7 @@ import {
   originRule,
   type Transport,
   TurnTime,
+  type Verify,
 } from '@tidewire/gateway';
 import { PartitionPool, type WorkerDown } from '@tidewire/partition-worker';
 import {
@@ -37,6 +38,7 @@ import type { Config } from './config.js';
 import type { Log } from './log.js';
 import { PersistenceThread } from './persistence-thread.js';
 import { Status } from './status.js';
+import { createVerify } from './token-check.js';
 
 const DEADLINES_INTERVAL_MS = 100;
 const CLOCK_BOUND_INTERVAL_MS = 1000;
@@ -127,6 +129,7 @@ export class Coordinator {
 
   /** Resolves with the port once connections are taken. Rejects with a sentence. */
   async start(): Promise<number> {
+    const verify = await this.#step(this.#createVerify());
     await this.#step(mkdir(this.#config.dataDir, { recursive: true }));
     const startMs = await this.#step(this.#clockBound.read());
     const port = await this.#step(this.#listen());
@@ -144,7 +147,7 @@ export class Coordinator {
       this.#pool?.checkHangs();
       this.#status.observe();
     });
-    this.#gateway.open({ epoch: this.#status.epoch, store: 0n, bases: new Map() });
+    this.#gateway.open({ epoch: this.#status.epoch, store: 0n, bases: new Map() }, verify);
     this.#status.phase = 'ready';
     return port;
   }
@@ -183,6 +186,11 @@ export class Coordinator {
   /** One step of the start, unless the start has been ended meanwhile. */
   #step<T>(work: Promise<T>): Promise<T> {
     return Promise.race([this.#ended, work]);
+  }
+
+  async #createVerify(): Promise<Verify | undefined> {
+    const { auth } = this.#config;
+    return auth && (await createVerify(auth, Date.now));
   }
 
   async #listen(): Promise<number> {

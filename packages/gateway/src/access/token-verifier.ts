@@ -1,5 +1,6 @@
 import { createPublicKey, createSecretKey, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { TOKEN_BYTES_MAX } from '@tidewire/core';
 import {
   createLocalJWKSet,
   createRemoteJWKSet,
@@ -49,12 +50,10 @@ export class TokenError extends Error {
 }
 
 /** The keys of a server are no keys: it does not start. The message is a sentence. */
-export class KeyError extends Error {
+class KeyError extends Error {
   override name = 'KeyError';
 }
 
-/** Longest token that is looked at. */
-export const TOKEN_BYTES_MAX: number = 8 * 1024;
 const SECRET_BYTES_MIN = 32;
 /** A key set is not read more often, however many unknown keys tokens name. */
 const RELOAD_INTERVAL_MS = 10_000;
