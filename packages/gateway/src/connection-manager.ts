@@ -14,6 +14,12 @@ export class ConnectionManager {
   /** Sessions that have not said Hello, oldest first. */
   #strangers: Session[] = [];
   #count = 0;
+  readonly #onFreed: (session: Session) => void;
+
+  /** `onFreed`: the session has closed, and every operation of it has been answered. */
+  constructor(onFreed: (session: Session) => void) {
+    this.#onFreed = onFreed;
+  }
 
   get count(): number {
     return this.#count;
@@ -32,6 +38,9 @@ export class ConnectionManager {
       node: 0,
       isVerifying: false,
       validUntilMs: Number.POSITIVE_INFINITY,
+      subject: '',
+      authority: undefined,
+      rules: new Map(),
       salt: NO_BYTES,
       token: NO_BYTES,
       isResumed: false,
@@ -73,6 +82,7 @@ export class ConnectionManager {
   #maybeFree(session: Session): void {
     if (session.inFlight > 0) return;
     this.#slots[session.id] = undefined;
+    this.#onFreed(session);
     this.#free.push(session.id);
   }
 

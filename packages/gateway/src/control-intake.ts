@@ -1,6 +1,7 @@
 import { Code, NODE_MAX, PROTOCOL_VERSION, RESUME_TOKEN_BYTES } from '@tidewire/core';
 import type { Hello, Refresh } from '@tidewire/schemas';
 import type { Authentication } from './access/authentication.js';
+import type { Claims } from './access/token-verifier.js';
 import type { ControlFrames } from './control-frames.js';
 import type { QueryDesk } from './query-desk.js';
 import { Refusal } from './refusal.js';
@@ -9,6 +10,7 @@ import type { Session } from './session.js';
 import type { SubscriptionService } from './subscription-service.js';
 
 const SALT_BYTES = 16;
+const OTHER_AUTHORITY = 'The new token permits other things; connect again.';
 
 /** Takes the frames off the hot path: everything but operations. */
 export class ControlIntake {
@@ -92,8 +94,18 @@ export class ControlIntake {
       return invalid(`A resume token has ${RESUME_TOKEN_BYTES} bytes.`);
     return this.#authentication.check(session, hello.token, (verdict) => {
       if (verdict instanceof Refusal) this.#refuse(session, verdict);
-      else this.#welcome(session, hello, start);
+      else this.#onClaims(session, verdict, () => this.#welcome(session, hello, start));
     });
+  }
+
+  /** Gives the session its authority, or refuses claims that are not sound. */
+  #onClaims(session: Session, claims: Claims, then: () => void): void {
+    const authority = this.#authentication.authorityOf(claims);
+    if (authority instanceof Refusal) return this.#refuse(session, authority);
+    const { sub } = claims.all;
+    session.subject = typeof sub === 'string' ? sub : '';
+    session.authority = authority;
+    then();
   }
 
   #welcome(session: Session, hello: Hello, start: ServerStart): void {
@@ -107,8 +119,16 @@ export class ControlIntake {
   #onRefresh(session: Session, { token }: Refresh): Refusal | undefined {
     return this.#authentication.check(session, token, (verdict) => {
       const isBad = verdict instanceof Refusal && verdict.code !== Code.UNAVAILABLE;
-      if (isBad) this.#refuse(session, verdict);
-      else this.#send(session, this.#control.refreshed(session.validUntilMs));
+      if (isBad) return this.#refuse(session, verdict);
+      const isOther = !(verdict instanceof Refusal) && this.#isOther(session, verdict);
+      if (isOther) return this.#refuse(session, new Refusal(Code.UNAVAILABLE, OTHER_AUTHORITY));
+      this.#send(session, this.#control.refreshed(session.validUntilMs));
     });
+  }
+
+  /** Whether the claims permit other things than the session's: its subscriptions would be wrong. */
+  #isOther({ authority }: Session, claims: Claims): boolean {
+    const next = this.#authentication.authorityOf(claims);
+    return next instanceof Refusal || next?.name !== authority?.name;
   }
 }

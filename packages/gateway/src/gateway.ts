@@ -14,7 +14,10 @@ import {
   MapTable,
   type SharedMemory,
 } from '@tidewire/core/threads';
-import { Authentication, type Verify } from './access/authentication.js';
+import { Audit, type Denial } from './access/audit.js';
+import { type AccessRules, Authentication } from './access/authentication.js';
+import { OperationAccess } from './access/operation-access.js';
+import { RuleRegister } from './access/rule-register.js';
 import { AnswerBatch } from './answer-batch.js';
 import { ConnectionManager } from './connection-manager.js';
 import { ControlFrames } from './control-frames.js';
@@ -49,6 +52,8 @@ export interface GatewayOptions {
   readonly http: (path: string, isLocal: boolean) => HttpAnswer;
   /** A frame has been taken: a turn is due. */
   readonly onWork: () => void;
+  /** A session was not permitted something. */
+  readonly onDenied: (denial: Denial) => void;
 }
 
 /**
@@ -61,7 +66,8 @@ export class Gateway implements TransportHandlers<Session> {
   readonly #http: GatewayOptions['http'];
   readonly #onWork: () => void;
   readonly #reader: FrameReader = new FrameReader();
-  readonly #connections: ConnectionManager = new ConnectionManager();
+  readonly #access: OperationAccess;
+  readonly #connections: ConnectionManager;
   readonly #partitions: PartitionService;
   readonly #requests: WorkerRequests;
   readonly #answers: AnswerBatch;
@@ -89,12 +95,19 @@ export class Gateway implements TransportHandlers<Session> {
     this.#partitions = new PartitionService(memory, mapTable);
     this.#requests = new WorkerRequests(this.#partitions.owners);
     this.#answers = new AnswerBatch({ clock, onDropped: (session) => this.onDropped(session) });
+    const rules = new RuleRegister(this.#requests);
+    const elapsedMs = (): number => this.#time.elapsedMs();
+    const audit = new Audit({ elapsedMs, tell: options.onDenied });
+    this.#access = new OperationAccess({ rules, audit });
+    this.#connections = new ConnectionManager((session) => this.#access.release(session));
     let streams = 0;
     const nextStream = (): number => (streams = (streams + 1) | 0);
     const parts = {
       mapTable,
       partitions: this.#partitions,
       requests: this.#requests,
+      rules,
+      audit,
       control: this.#control,
       send: (session: Session, bytes: Uint8Array) => this.#send(session, bytes),
     };
@@ -127,6 +140,7 @@ export class Gateway implements TransportHandlers<Session> {
       node: options.node,
       partitions: this.#partitions,
       answers: this.#answers,
+      access: this.#access,
     });
     this.#outbound = memory.workers.map(
       (worker) =>
@@ -162,9 +176,9 @@ export class Gateway implements TransportHandlers<Session> {
     return this.#outbound.reduce((sum, reader) => sum + reader.pendingCount, 0);
   }
 
-  /** Recovery has ended: lets connections in. `verify`: what their tokens are worth, if they need one. */
-  open(start: ServerStart, verify?: Verify): void {
-    this.#authentication.verify = verify;
+  /** Recovery has ended: lets connections in. Without rules everybody may do everything. */
+  open(start: ServerStart, rules?: AccessRules): void {
+    this.#authentication.rules = rules;
     this.#controlIntake.open(start);
     this.#partitions.epoch = start.epoch;
     this.#isStarted = true;

@@ -1,4 +1,5 @@
-export type { Verify } from './access/authentication.js';
+export type { AccessRules } from './access/authentication.js';
+export { EMPTY_POLICY, type Policy, readPolicy } from './access/policy.js';
 export { type KeySource, type TokenRules, TokenVerifier } from './access/token-verifier.js';
 export * from './create-transport.js';
 export * from './gateway.js';

@@ -12,6 +12,7 @@ import {
 } from '@tidewire/core';
 import { type FrameReader, isCleanUtf8, OPERATION_READ } from '@tidewire/core/threads';
 import { AckLevel, OperationKind, ValueKind } from '@tidewire/schemas';
+import type { OperationAccess } from './access/operation-access.js';
 import type { AnswerBatch } from './answer-batch.js';
 import { type OperationTime, type PartitionService, ROUTED } from './partition-service.js';
 import type { Session } from './session.js';
@@ -27,6 +28,7 @@ export class OperationIntake {
   readonly #node: number;
   readonly #partitions: PartitionService;
   readonly #answers: AnswerBatch;
+  readonly #access: OperationAccess;
   readonly #time: OperationTime = { ms: 0, counter: 0, node: 0, nowMs: 0 };
   /** Operations sent to workers and not answered by them. */
   outstanding = 0;
@@ -40,17 +42,20 @@ export class OperationIntake {
     node: number;
     partitions: PartitionService;
     answers: AnswerBatch;
+    access: OperationAccess;
   }) {
     this.#reader = options.reader;
     this.#clock = options.clock;
     this.#node = options.node;
     this.#partitions = options.partitions;
     this.#answers = options.answers;
+    this.#access = options.access;
   }
 
   /** Takes all operations of the frame that the reader has opened. */
   take(session: Session, bytes: Uint8Array, nowMs: number): void {
     this.#time.nowMs = nowMs;
+    this.#access.clear();
     const isFull = session.connection.bufferedBytes() > SESSION_SOFT_BYTES;
     while (this.#reader.nextOperation() === OPERATION_READ) {
       const code = isFull ? Code.OVERLOADED : this.#takeOne(session, bytes);
@@ -61,9 +66,9 @@ export class OperationIntake {
   #takeOne(session: Session, bytes: Uint8Array): Code {
     if (this.isDraining) return Code.UNAVAILABLE;
     if (session.inFlight >= IN_FLIGHT_MAX) return Code.OVERLOADED;
-    const fault = this.#check(bytes) || this.#stamp(session);
+    const fault = this.#check(bytes) || this.#permit(session, bytes) || this.#stamp(session);
     if (fault !== Code.UNSPECIFIED) return fault;
-    const code = this.#partitions.route(this.#reader, bytes, session, this.#time);
+    const code = this.#partitions.route(this.#reader, bytes, session, this.#time, this.#access);
     if (code === ROUTED) {
       session.inFlight++;
       this.outstanding++;
@@ -85,6 +90,12 @@ export class OperationIntake {
     if (!isCleanUtf8(bytes, reader.keyOffset, reader.keyLength)) return Code.INVALID;
     if (!isCleanUtf8(bytes, reader.mapOffset, reader.mapLength)) return Code.INVALID;
     return Code.UNSPECIFIED;
+  }
+
+  #permit(session: Session, bytes: Uint8Array): Code {
+    const { authority } = session;
+    if (authority === undefined) return Code.UNSPECIFIED;
+    return this.#access.decide(session, authority, this.#reader, bytes);
   }
 
   /** Stamps an operation that has no stamp; merges the stamp of one that has. */

@@ -8,15 +8,18 @@ import {
   NO_ROOM,
   OPERATION_EXTENDED,
   OPERATION_RETURN_WINNER,
+  OPERATION_RULED,
   OPERATION_SAFE,
   Operation,
   OperationExtension,
+  OperationRules,
   ownerOf,
   RecordLayout,
   RequestKind,
   type SharedMemory,
 } from '@tidewire/core/threads';
 import { AckLevel, OperationKind, ValueKind } from '@tidewire/schemas';
+import type { OperationAccess } from './access/operation-access.js';
 import type { Interest } from './interest.js';
 import { Owner } from './owner.js';
 import type { Session } from './session.js';
@@ -63,6 +66,7 @@ export class PartitionService {
     bytes: Uint8Array,
     session: Session,
     time: OperationTime,
+    access: OperationAccess,
   ): typeof ROUTED | Code {
     const mapId = this.#mapIdFor(reader, bytes);
     if (mapId === NO_MAP) return Code.ABSENT;
@@ -72,16 +76,20 @@ export class PartitionService {
     const keyWords = RecordLayout.wordsOf(reader.keyLength);
     const valueWords = RecordLayout.wordsOf(reader.valueLength);
     const isExtended = isUpdate(reader);
+    const extensionWords = isExtended ? OperationExtension.WORDS : 0;
+    const { isRuled } = access;
+    if (isRuled && owner.isBehind) return Code.OVERLOADED; // it may not know the rules yet
     const at = owner.requests.claim(
       RequestKind.OPERATION,
-      Operation.KEY + keyWords + valueWords + (isExtended ? OperationExtension.WORDS : 0),
+      Operation.KEY + keyWords + valueWords + extensionWords + (isRuled ? OperationRules.WORDS : 0),
     );
     if (at === NO_ROOM) return Code.OVERLOADED;
     const { words } = owner.requests;
     words[at + Operation.SESSION] = session.id;
     words[at + Operation.REQUEST_ID] = reader.requestId;
     words[at + Operation.HASH] = hash;
-    words[at + Operation.MAP_KIND_FLAGS] = (mapId << 16) | (reader.kind << 8) | flagsOf(reader);
+    words[at + Operation.MAP_KIND_FLAGS] =
+      (mapId << 16) | (reader.kind << 8) | flagsOf(reader) | (isRuled ? OPERATION_RULED : 0);
     writeTime(words, at, time, reader);
     words[at + Operation.LENGTHS] = RecordLayout.packLengths(reader.keyLength, reader.valueLength);
     const key = at + Operation.KEY;
@@ -89,6 +97,7 @@ export class PartitionService {
     const value = key + keyWords;
     bytesToWords(bytes, reader.valueOffset, reader.valueLength, words, owner.requestBytes, value);
     if (isExtended) writeExtension(words, value + valueWords, reader, session, this.epoch);
+    if (isRuled) writeRules(words, value + valueWords + extensionWords, access);
     owner.hasNews = true;
     return ROUTED;
   }
@@ -105,6 +114,11 @@ export class PartitionService {
       ? this.#mapTable.idOf(bytes, reader.mapOffset, reader.mapLength)
       : this.#mapTable.register(bytes, reader.mapOffset, reader.mapLength);
   }
+}
+
+function writeRules(words: Int32Array, at: number, { read, write }: OperationAccess): void {
+  words[at + OperationRules.WRITE] = write;
+  words[at + OperationRules.READ] = read;
 }
 
 function flagsOf(reader: FrameReader): number {

@@ -13,11 +13,12 @@ import {
   STREAM_TOO_LARGE,
 } from '@tidewire/core/threads';
 import type { CancelQuery, Query as QueryMessage } from '@tidewire/schemas';
+import type { Audit } from './access/audit.js';
 import type { ControlFrames } from './control-frames.js';
 import type { QueryFields } from './control-records.js';
 import { FrameBuffer } from './frame-buffer.js';
 import { countOf, type Query, QueryDelivery, type QueryHandler, sortedRowsOf } from './query.js';
-import { type Asked, askedOf } from './query-check.js';
+import { type Asked, askedOf, askedWithin } from './query-check.js';
 import { Refusal } from './refusal.js';
 import { RowMerge } from './row-merge.js';
 import type { Session } from './session.js';
@@ -38,6 +39,7 @@ export class QueryDesk implements QueryHandler {
   readonly #mapTable: MapTable;
   readonly #requests: WorkerRequests;
   readonly #control: ControlFrames;
+  readonly #audit: Audit;
   readonly #time: TurnTime;
   readonly #send: (session: Session, bytes: Uint8Array) => void;
   readonly #frame: StreamFrame;
@@ -50,6 +52,7 @@ export class QueryDesk implements QueryHandler {
     mapTable: MapTable;
     requests: WorkerRequests;
     control: ControlFrames;
+    audit: Audit;
     clock: HybridLogicalClock;
     time: TurnTime;
     send: (session: Session, bytes: Uint8Array) => void;
@@ -58,6 +61,7 @@ export class QueryDesk implements QueryHandler {
     this.#mapTable = options.mapTable;
     this.#requests = options.requests;
     this.#control = options.control;
+    this.#audit = options.audit;
     this.#time = options.time;
     this.#send = options.send;
     this.#frame = new StreamFrame(options.clock);
@@ -70,7 +74,7 @@ export class QueryDesk implements QueryHandler {
       const detail = `A query ${requestId} on this connection is under way.`;
       return this.#send(session, this.#control.error(Code.INVALID, { detail }));
     }
-    const asked = this.#limitFault(session) ?? askedOf(message);
+    const asked = this.#limitFault(session) ?? this.#permitted(session, message);
     if (asked instanceof Refusal)
       return this.#send(session, this.#control.rowsRefused(requestId, asked));
     const mapId = this.#mapTable.idOf(asked.map, 0, asked.map.length);
@@ -133,6 +137,16 @@ export class QueryDesk implements QueryHandler {
     const detail = 'A worker has died while it answered; ask again.';
     this.#fail(query, new Refusal(Code.UNAVAILABLE, detail));
     return false;
+  }
+
+  /** What it asks for, as far as the session is permitted to. */
+  #permitted(session: Session, message: QueryMessage): Asked | Refusal {
+    const { authority } = session;
+    const asked = askedOf(message);
+    if (authority === undefined || asked instanceof Refusal) return asked;
+    const permit = authority.permitsOn(message.map).read;
+    if (permit === 'nothing') this.#audit.onDenied(session, message.map, 'read');
+    return askedWithin(asked, permit);
   }
 
   #limitFault(session: Session): Refusal | undefined {

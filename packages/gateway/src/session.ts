@@ -1,3 +1,5 @@
+import type { Authority } from './access/authority.js';
+import type { Rule } from './access/rule-register.js';
 import type { FrameBuffer } from './frame-buffer.js';
 import type { Published } from './progress.js';
 import type { Query } from './query.js';
@@ -20,6 +22,12 @@ export interface Session {
   isVerifying: boolean;
   /** Milliseconds since 1970 at which its token ends; Infinity: never. */
   validUntilMs: number;
+  /** Claim `sub` of its token. */
+  subject: string;
+  /** What it may do, from Hello on; undefined: everything. */
+  authority: Authority | undefined;
+  /** Rules that its operations have named, by their rows. */
+  readonly rules: Map<string, Rule>;
   /** Random 16 bytes, from Hello on: keys that it may not see are hashed under them. */
   salt: Uint8Array;
   /** By which a later connection continues this session; empty: none can. */

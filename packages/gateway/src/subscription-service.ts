@@ -1,6 +1,8 @@
 import type { HybridLogicalClock } from '@tidewire/core';
 import type { MapTable } from '@tidewire/core/threads';
 import type { Subscribe, Unsubscribe } from '@tidewire/schemas';
+import type { Audit } from './access/audit.js';
+import type { RuleRegister } from './access/rule-register.js';
 import { CatchUpDesk } from './catch-up-desk.js';
 import { Conflation } from './conflation.js';
 import type { ControlFrames } from './control-frames.js';
@@ -20,6 +22,8 @@ export interface SubscriptionServiceOptions {
   readonly mapTable: MapTable;
   readonly partitions: PartitionService;
   readonly requests: WorkerRequests;
+  readonly rules: RuleRegister;
+  readonly audit: Audit;
   readonly control: ControlFrames;
   readonly clock: HybridLogicalClock;
   readonly time: TurnTime;
@@ -61,6 +65,7 @@ export class SubscriptionService {
     this.#lag = new LagDesk();
     this.#topics = new TopicRegister({
       requests,
+      rules: options.rules,
       ownersOf: (interest) => partitions.ownersOf(interest),
     });
     this.#conflation = new Conflation({

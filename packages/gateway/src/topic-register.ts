@@ -1,7 +1,10 @@
 import { TOPICS_MAX } from '@tidewire/core';
+import type { RuleRegister } from './access/rule-register.js';
 import {
+  type ControlRecord,
   introducedRecord,
   introduceRecord,
+  introduceRuleRecord,
   subscribeRecord,
   unsubscribeRecord,
 } from './control-records.js';
@@ -13,16 +16,18 @@ import type { WorkerRequests } from './worker-requests.js';
 interface Introduction {
   readonly worker: number;
   readonly start: number;
-  readonly topics: Iterator<Topic>;
-  next: Topic | undefined;
+  readonly records: Iterator<ControlRecord, undefined>;
+  next: ControlRecord | undefined;
 }
 
 /**
  * The register of interests: one topic for each map, key or predicate that somebody watches. Workers
- * know only what they are told from here, and one that is started anew is told all of it again.
+ * know only what they are told from here, and one that is started anew is told all of it again, and
+ * all rules.
  */
 export class TopicRegister {
   readonly #requests: WorkerRequests;
+  readonly #rules: RuleRegister;
   readonly #ownersOf: (interest: Interest) => readonly number[];
   readonly #topics: Map<number, Topic> = new Map();
   readonly #topicsByName: Map<string, Topic> = new Map();
@@ -33,9 +38,11 @@ export class TopicRegister {
 
   constructor(options: {
     requests: WorkerRequests;
+    rules: RuleRegister;
     ownersOf: (interest: Interest) => readonly number[];
   }) {
     this.#requests = options.requests;
+    this.#rules = options.rules;
     this.#ownersOf = options.ownersOf;
   }
 
@@ -93,25 +100,30 @@ export class TopicRegister {
   /** A worker has been started for the `start`-th time: it is told every interest there is. */
   onWorkerStart(worker: number, start: number): void {
     this.#introductions = this.#introductions.filter((other) => other.worker !== worker);
-    const topics = this.#topics.values();
-    this.#introductions.push({ worker, start, topics, next: topics.next().value });
+    const records = this.#introductionOf(worker);
+    this.#introductions.push({ worker, start, records, next: records.next().value });
   }
 
   /** Tells workers that start, as far as their rings have room. Returns how much. */
   introduce(): number {
     let told = 0;
     this.#introductions = this.#introductions.filter((introduction) => {
-      const { worker, start, topics } = introduction;
-      for (; introduction.next !== undefined; introduction.next = topics.next().value, told++) {
-        const { id, interest, workers } = introduction.next;
-        if (!workers.includes(worker)) continue;
-        if (!this.#requests.trySend(worker, introduceRecord(id, interest))) return true;
-      }
+      const { worker, start, records } = introduction;
+      for (; introduction.next !== undefined; introduction.next = records.next().value, told++)
+        if (!this.#requests.trySend(worker, introduction.next)) return true;
       if (!this.#requests.trySend(worker, introducedRecord(start))) return true;
       told++;
       return false;
     });
     return told;
+  }
+
+  /** What is added while it is under way may come too; what is not has been told past it. */
+  *#introductionOf(worker: number): Generator<ControlRecord, undefined> {
+    for (const { id, predicate } of this.#rules.all()) yield introduceRuleRecord(id, predicate);
+    for (const { id, interest, workers } of this.#topics.values())
+      if (workers.includes(worker)) yield introduceRecord(id, interest);
+    return undefined;
   }
 
   #countPredicate({ mapId, predicate }: Interest, change: number): void {

@@ -1,6 +1,7 @@
 import { Code, HELLO_DEADLINE_MS, VERIFICATIONS_MAX } from '@tidewire/core';
 import { OperationKind } from '@tidewire/schemas';
 import t from 'tap';
+import { EMPTY_POLICY } from '#lib/access/policy.js';
 import { type Claims, TokenError } from '#lib/access/token-verifier.js';
 import { TestBench } from './bench.js';
 import type { FakeClient } from './fake-transport.js';
@@ -13,12 +14,15 @@ class GuardedBench extends TestBench {
 
   constructor() {
     super({
-      verify: (token) =>
-        new Promise((resolve, reject) => {
-          const say = (verdict: Claims | Error): void =>
-            verdict instanceof Error ? reject(verdict) : resolve(verdict);
-          this.asked.push({ token, say });
-        }),
+      access: {
+        policy: EMPTY_POLICY,
+        verify: (token) =>
+          new Promise((resolve, reject) => {
+            const say = (verdict: Claims | Error): void =>
+              verdict instanceof Error ? reject(verdict) : resolve(verdict);
+            this.asked.push({ token, say });
+          }),
+      },
     });
   }
 

@@ -20,7 +20,8 @@ import {
   writeResult,
 } from '@tidewire/core/threads';
 import type { Level } from '@tidewire/schemas';
-import { isUpdate, isVisible, returnsWinner } from './execute/operation.js';
+import { isRuled, isUpdate, isVisible, returnsWinner } from './execute/operation.js';
+import type { RowRules } from './execute/row-rules.js';
 import type { SubscriptionIndex } from './query/subscription-index.js';
 import { ABSENT, type RecordStore } from './store/record-store.js';
 
@@ -48,6 +49,7 @@ export class Outbound {
   readonly #ring: RingProducer;
   readonly #doorbell: Doorbell;
   readonly #interests: SubscriptionIndex;
+  readonly #rules: RowRules;
   readonly #records: Int32Array;
   readonly #recordBytes: Uint8Array;
   readonly #result: ResultFields = {
@@ -66,8 +68,10 @@ export class Outbound {
     memory: WorkerMemory;
     doorbells: SharedArrayBuffer;
     interests: SubscriptionIndex;
+    rules: RowRules;
     store: RecordStore;
   }) {
+    this.#rules = options.rules;
     this.#interests = options.interests;
     this.#ring = new RingProducer(options.memory.outboundRing);
     this.words = this.#ring.words;
@@ -124,6 +128,7 @@ export class Outbound {
       (outcome === Code.SUPERSEDED &&
         returnsWinner(request, at) &&
         isVisible(request, at, this.#records, record));
+    if (isRuled(request, at)) this.#hide(request, at, record);
     this.#write(request, at, position, this.#records, this.#recordBytes);
   }
 
@@ -143,7 +148,9 @@ export class Outbound {
     result.level = level;
     result.partition = partition;
     result.record = record;
-    result.withValue = RecordLayout.valueLengthOf(words[record + RecordLayout.LENGTHS]) > 0;
+    result.withValue =
+      RecordLayout.valueLengthOf(words[record + RecordLayout.LENGTHS]) > 0 &&
+      this.#rules.showsAll(request, at); // the image has no key to ask a rule by
     this.#write(request, at, position, words, new Uint8Array(words.buffer));
   }
 
@@ -163,6 +170,7 @@ export class Outbound {
     result.partition = partition;
     result.record = record === ABSENT ? NO_RECORD : record;
     result.withValue = record !== ABSENT && isVisible(request, at, this.#records, record);
+    if (isRuled(request, at)) this.#hide(request, at, record);
     this.#write(request, at, position, this.#records, this.#recordBytes);
   }
 
@@ -201,6 +209,15 @@ export class Outbound {
   /** Wakes the gateway, once a turn. */
   ring(): void {
     this.#doorbell.ring();
+  }
+
+  /** Of a record that the session may not see nothing is shown, but its own write's stamp. */
+  #hide(request: Int32Array, at: number, record: number): void {
+    const result = this.#result;
+    if (this.#rules.shows(request, at, record)) return;
+    const isOwn = result.outcome === Code.APPLIED || result.outcome === Code.DUPLICATE;
+    if (!isOwn) result.record = NO_RECORD;
+    result.withValue = false;
   }
 
   #write(

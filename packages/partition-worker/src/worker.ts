@@ -19,6 +19,7 @@ import {
 } from '@tidewire/core/threads';
 import { ChangeEvents } from './change-events.js';
 import { Executor } from './execute/executor.js';
+import { RowRules } from './execute/row-rules.js';
 import { Outbound } from './outbound.js';
 import { PersistenceQueue } from './persistence-queue.js';
 import { ProgressReport } from './progress-report.js';
@@ -51,6 +52,7 @@ export class Worker {
   readonly #store: RecordStore;
   readonly #outbound: Outbound;
   readonly #executor: Executor;
+  readonly #rules: RowRules;
   readonly #recovery: Recovery;
   readonly #queue: PersistenceQueue;
   readonly #streams: Streams;
@@ -83,7 +85,8 @@ export class Worker {
     const control = this.#control;
     const store = new RecordStore(memory.arena);
     const interests = new SubscriptionIndex(control);
-    const outbound = new Outbound({ memory, doorbells, interests, store });
+    const rules = new RowRules(store.words);
+    const outbound = new Outbound({ memory, doorbells, interests, rules, store });
     const events = new ChangeEvents({ outbound, interests, words: store.words });
     const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition).filter(
       (partition) => ownerOf(partition, memory.workers) === memory.worker,
@@ -91,10 +94,12 @@ export class Worker {
     this.#store = store;
     this.#outbound = outbound;
     this.#interests = interests;
+    this.#rules = rules;
     this.#executor = new Executor({
       store,
       outbound,
       events,
+      rules,
       control,
       effects: memory.effects,
     });
@@ -220,6 +225,12 @@ export class Worker {
       case RequestKind.FORGET_SESSION:
         this.#executor.forgetSession(words, at);
         return;
+      case RequestKind.RULE:
+        this.#rules.add(words, at);
+        return;
+      case RequestKind.FORGET_RULE:
+        this.#rules.forget(words, at);
+        return;
       case RequestKind.TICK:
         if ((words[at + TickRequest.FLAGS] & TICK_REPORT) !== 0) this.#progress.say(this.#outbound);
         return;
@@ -246,8 +257,9 @@ export class Worker {
     let done = 0;
     const { words } = this.#interestRing;
     while (!this.#isIntroduced && done < INTERESTS_A_TURN && this.#interestRing.next()) {
-      const at = this.#interestRing.index;
-      if (this.#interestRing.kind === InterestKind.SUBSCRIBE) this.#interests.add(words, at);
+      const { index: at, kind } = this.#interestRing;
+      if (kind === InterestKind.SUBSCRIBE) this.#interests.add(words, at);
+      else if (kind === InterestKind.RULE) this.#rules.add(words, at);
       else this.#isIntroduced = words[at + InterestEnd.START] === this.#start;
       this.#interestRing.release();
       done++;

@@ -20,6 +20,7 @@ import {
 import { OperationKind } from '@tidewire/schemas';
 import { ChangeEvents } from '#lib/change-events.js';
 import { Executor } from '#lib/execute/executor.js';
+import { RowRules } from '#lib/execute/row-rules.js';
 import { Outbound } from '#lib/outbound.js';
 import { Streams } from '#lib/query/streams.js';
 import { SubscriptionIndex } from '#lib/query/subscription-index.js';
@@ -96,11 +97,19 @@ export class StreamBench {
     this.#said = new RingConsumer(memory.outboundRing);
     this.#saidBytes = new Uint8Array(memory.outboundRing);
     const interests = new SubscriptionIndex(control);
-    const outbound = new Outbound({ memory, doorbells: doorbells(), interests, store });
+    const rules = new RowRules(store.words);
+    const outbound = new Outbound({ memory, doorbells: doorbells(), interests, rules, store });
     this.#interests = interests;
     this.#outbound = outbound;
     const events = new ChangeEvents({ outbound, interests, words: store.words });
-    this.#executor = new Executor({ store, outbound, events, control, effects: memory.effects });
+    this.#executor = new Executor({
+      store,
+      outbound,
+      events,
+      rules,
+      control,
+      effects: memory.effects,
+    });
     const collectedUpTo = (partition: number): number => this.collected.get(partition) ?? 0;
     this.streams = new Streams({ outbound, interests, store, control, partitions, collectedUpTo });
   }

@@ -12,6 +12,7 @@ export const AUTH_SETTINGS = {
   'auth-audience': { value: 'NAME', help: 'audience that a token must name' },
   'auth-issuer': { value: 'NAME', help: 'issuer that a token must name' },
   'auth-leeway': { value: 'SECONDS', help: 'how far clocks may lie apart (default 30)' },
+  policy: { value: 'FILE', help: 'JSON of what tokens permit; what it does not grant is denied' },
   'allow-no-auth': { value: undefined, help: 'let anybody in from other machines too' },
 } as const;
 
@@ -24,6 +25,7 @@ interface AuthSettings {
   readonly 'auth-issuer'?: string | undefined;
   /** Seconds. */
   readonly 'auth-leeway': number;
+  readonly policy?: string | undefined;
   readonly 'allow-no-auth': boolean;
 }
 
@@ -35,6 +37,8 @@ type KeyPlace =
 /** How tokens are verified. */
 export interface AuthConfig extends Omit<TokenRules, 'keys'> {
   readonly keys: KeyPlace;
+  /** File of the policy; undefined: tokens alone grant something. */
+  readonly policy: string | undefined;
 }
 
 /** Undefined: anybody may come in. @throws ConfigError */
@@ -51,11 +55,12 @@ export function authConfigOf(
     audience: settings['auth-audience'],
     issuer: settings['auth-issuer'],
     leewayMs: settings['auth-leeway'] * 1000,
+    policy: settings.policy,
   };
 }
 
 function checkNone(settings: AuthSettings, host: string): void {
-  const names = ['auth-key', 'auth-jwks', 'auth-audience', 'auth-issuer'] as const;
+  const names = ['auth-key', 'auth-jwks', 'auth-audience', 'auth-issuer', 'policy'] as const;
   const given = names.find((name) => settings[name] !== undefined);
   if (given !== undefined) throw new ConfigError(`--${given} needs --auth jwt.`);
   if (isLoopbackHost(host) || settings['allow-no-auth']) return;

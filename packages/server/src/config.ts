@@ -94,6 +94,7 @@ const ConfigSchema = z.strictObject({
     .min(0)
     .max(3600)
     .default(TOKEN_LEEWAY_MS / 1000),
+  policy: Path.optional(),
   'allow-no-auth': Flag.default(false),
 });
 

@@ -18,13 +18,13 @@ import {
   type SharedMemory,
 } from '@tidewire/core/threads';
 import {
+  type AccessRules,
   createTransport,
   Gateway,
   GatewayLoop,
   originRule,
   type Transport,
   TurnTime,
-  type Verify,
 } from '@tidewire/gateway';
 import { PartitionPool, type WorkerDown } from '@tidewire/partition-worker';
 import {
@@ -34,11 +34,11 @@ import {
   type PersistenceStatus,
   startEmbedded,
 } from '@tidewire/persistence';
+import { readAccessRules } from './access-rules.js';
 import type { Config } from './config.js';
 import type { Log } from './log.js';
 import { PersistenceThread } from './persistence-thread.js';
 import { Status } from './status.js';
-import { createVerify } from './token-check.js';
 
 const DEADLINES_INTERVAL_MS = 100;
 const CLOCK_BOUND_INTERVAL_MS = 1000;
@@ -119,6 +119,7 @@ export class Coordinator {
       publish: (topic, bytes) => this.#transport?.publish(topic, bytes),
       http: (path, isLocal) => this.#status.answer(path, isLocal),
       onWork: () => this.#loop.wake(),
+      onDenied: (denial) => this.#log.warn(denial, 'not permitted'),
     });
     this.#loop = new GatewayLoop({
       gateway: this.#gateway,
@@ -129,7 +130,7 @@ export class Coordinator {
 
   /** Resolves with the port once connections are taken. Rejects with a sentence. */
   async start(): Promise<number> {
-    const verify = await this.#step(this.#createVerify());
+    const rules = await this.#step(this.#readAccessRules());
     await this.#step(mkdir(this.#config.dataDir, { recursive: true }));
     const startMs = await this.#step(this.#clockBound.read());
     const port = await this.#step(this.#listen());
@@ -147,7 +148,7 @@ export class Coordinator {
       this.#pool?.checkHangs();
       this.#status.observe();
     });
-    this.#gateway.open({ epoch: this.#status.epoch, store: 0n, bases: new Map() }, verify);
+    this.#gateway.open({ epoch: this.#status.epoch, store: 0n, bases: new Map() }, rules);
     this.#status.phase = 'ready';
     return port;
   }
@@ -188,9 +189,9 @@ export class Coordinator {
     return Promise.race([this.#ended, work]);
   }
 
-  async #createVerify(): Promise<Verify | undefined> {
+  async #readAccessRules(): Promise<AccessRules | undefined> {
     const { auth } = this.#config;
-    return auth && (await createVerify(auth, Date.now));
+    return auth && (await readAccessRules(auth, Date.now));
   }
 
   async #listen(): Promise<number> {

@@ -14,6 +14,8 @@ export const RequestKind = {
   CANCEL: 7,
   TICK: 8,
   FORGET_SESSION: 9,
+  RULE: 10,
+  FORGET_RULE: 11,
 } as const;
 
 /**
@@ -48,6 +50,22 @@ export const OPERATION_SAFE = 1;
 export const OPERATION_RETURN_WINNER = 2;
 /** An update: OperationExtension follows the value. */
 export const OPERATION_EXTENDED = 4;
+/** The session may not do it to every record: OperationRules follow, last of all. */
+export const OPERATION_RULED = 8;
+
+/** Behind the value of an OPERATION, or behind its extension. */
+export const OperationRules = {
+  /** Rule that a record must pass, before the write if there is one and after it; or NO_RULE. */
+  WRITE: 0,
+  /** Rule that a record must pass to be shown; NO_RULE or RULE_NOTHING. */
+  READ: 1,
+  WORDS: 2,
+} as const;
+
+/** Every record passes. */
+export const NO_RULE = 0;
+/** No record passes. */
+export const RULE_NOTHING = -1;
 
 /** Behind the value of an OPERATION that is an update. */
 export const OperationExtension = {
@@ -151,6 +169,17 @@ export const CancelRequest = { STREAM: 0, WORDS: 1 } as const;
 /** FORGET_SESSION: the session of this resume token will not come back. */
 export const ForgetSessionRequest = { TOKEN: 0, WORDS: 4 } as const;
 
+/** RULE: records pass the rule of this number, above 0 and never used twice, if the predicate holds. */
+export const RuleRequest = {
+  RULE: 0,
+  /** Length of the Predicate message in bytes. */
+  PREDICATE_LENGTH: 1,
+  BODY: 2,
+} as const;
+
+/** FORGET_RULE: no operation names the rule any more. */
+export const ForgetRuleRequest = { RULE: 0, WORDS: 1 } as const;
+
 /** TICK: the gateway's time, several times a second; workers read no clock. */
 export const TickRequest = { NOW_LOW: 0, NOW_HIGH: 1, FLAGS: 2, WORDS: 3 } as const;
 
@@ -158,11 +187,11 @@ export const TickRequest = { NOW_LOW: 0, NOW_HIGH: 1, FLAGS: 2, WORDS: 3 } as co
 export const TICK_REPORT = 1;
 
 /** Interest ring: gateway → worker, for one that starts. It executes nothing before END. */
-export const InterestKind = { SUBSCRIBE: 1, END: 2 } as const;
+export const InterestKind = { SUBSCRIBE: 1, END: 2, RULE: 3 } as const;
 
-/** SUBSCRIBE: as in the request ring, but not answered. */
+/** SUBSCRIBE: as in the request ring, but not answered. RULE: as there. */
 
-/** END: the worker's start of this number has been told every interest there is. */
+/** END: the worker's start of this number has been told every interest and every rule there is. */
 export const InterestEnd = { START: 0, WORDS: 1 } as const;
 
 /** Outbound ring: worker → gateway. */

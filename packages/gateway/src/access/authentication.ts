@@ -1,10 +1,18 @@
 import { Code, VERIFICATIONS_MAX } from '@tidewire/core';
 import { Refusal } from '../refusal.js';
 import type { Session } from '../session.js';
+import { type Authority, authorityOf } from './authority.js';
+import { type Policy, PolicyError } from './policy.js';
 import { type Claims, TokenError } from './token-verifier.js';
 
 /** Rejects with TokenError. */
 export type Verify = (token: string) => Promise<Claims>;
+
+/** Who may come in, and what they may do. */
+export interface AccessRules {
+  readonly verify: Verify;
+  readonly policy: Policy;
+}
 
 /** UNAVAILABLE where not the token is at fault. */
 type OnVerdict = (verdict: Claims | Refusal) => void;
@@ -15,8 +23,8 @@ type OnVerdict = (verdict: Claims | Refusal) => void;
  */
 export class Authentication {
   readonly #nowMs: () => number;
-  /** Undefined: everybody may come in. */
-  verify: Verify | undefined;
+  /** Undefined: everybody may come in and do everything. */
+  rules: AccessRules | undefined;
   /** Sessions whose token does not hold for ever. */
   readonly #mortal: Set<Session> = new Set();
   /** No token of theirs ends before. */
@@ -37,7 +45,7 @@ export class Authentication {
    * the session has closed by then. Returns why it is not even looked at.
    */
   check(session: Session, token: string, onVerdict: OnVerdict): Refusal | undefined {
-    if (this.verify === undefined) {
+    if (this.rules === undefined) {
       onVerdict(NO_CLAIMS);
       return undefined;
     }
@@ -45,8 +53,19 @@ export class Authentication {
     if (this.#underWay >= VERIFICATIONS_MAX) return new Refusal(Code.OVERLOADED);
     session.isVerifying = true;
     this.#underWay++;
-    void this.#decide(session, this.verify(token), onVerdict);
+    void this.#decide(session, this.rules.verify(token), onVerdict);
     return undefined;
+  }
+
+  /** What whoever has these claims may do; undefined: everything. */
+  authorityOf({ all }: Claims): Authority | Refusal | undefined {
+    if (this.rules === undefined) return undefined;
+    try {
+      return authorityOf(this.rules.policy, all);
+    } catch (error) {
+      if (!(error instanceof PolicyError)) throw error;
+      return new Refusal(Code.UNAUTHENTICATED, `The token's own grants: ${error.message}.`);
+    }
   }
 
   /** Takes out and returns the sessions whose token holds no longer. */

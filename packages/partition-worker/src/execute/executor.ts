@@ -6,7 +6,8 @@ import type { Outbound } from '../outbound.js';
 import { ABSENT, FULL, type RecordStore } from '../store/record-store.js';
 import { compareWrite, shouldApply } from './conflict.js';
 import { EffectTable } from './effect-table.js';
-import { flagsOf, isSafe, isUpdate, isVisible, operationKindOf } from './operation.js';
+import { flagsOf, isRuled, isSafe, isUpdate, isVisible, operationKindOf } from './operation.js';
+import type { RowRules } from './row-rules.js';
 import { SafeLane } from './safe-lane.js';
 import { UpdateExecutor } from './update-executor.js';
 
@@ -19,6 +20,7 @@ export class Executor {
   readonly #store: RecordStore;
   readonly #outbound: Outbound;
   readonly #events: ChangeEvents;
+  readonly #rules: RowRules;
   readonly #control: Int32Array;
   readonly #lane: SafeLane;
   readonly #effects: EffectTable;
@@ -30,6 +32,7 @@ export class Executor {
     store: RecordStore;
     outbound: Outbound;
     events: ChangeEvents;
+    rules: RowRules;
     control: Int32Array;
     /** See effect-table.ts. */
     effects: SharedArrayBuffer;
@@ -37,6 +40,7 @@ export class Executor {
     this.#store = options.store;
     this.#outbound = options.outbound;
     this.#events = options.events;
+    this.#rules = options.rules;
     this.#control = options.control;
     this.#lane = new SafeLane(options.store, options.control);
     this.#effects = new EffectTable(options.effects);
@@ -98,7 +102,8 @@ export class Executor {
   }
 
   #get(request: Int32Array, at: number, position: number, partition: number, record: number): void {
-    const isFound = record !== ABSENT && isVisible(request, at, this.#store.words, record);
+    const isThere = record !== ABSENT && isVisible(request, at, this.#store.words, record);
+    const isFound = isThere && this.#rules.shows(request, at, record);
     const outcome = isFound ? Code.FOUND : Code.ABSENT;
     this.#outbound.answer(request, at, position, partition, record, outcome, Level.MEMORY);
   }
@@ -117,6 +122,10 @@ export class Executor {
     const flags = flagsOf(request, at);
     const order =
       record === ABSENT ? 1 : compareWrite(request, at, flags, this.#store.words, record);
+    if (order !== 0 && isRuled(request, at) && !this.#mayWrite(request, at, record)) {
+      this.#outbound.refuse(request, at, position, partition, Code.FORBIDDEN);
+      return;
+    }
     if (!shouldApply(order)) {
       const outcome = order === 0 ? Code.DUPLICATE : Code.SUPERSEDED;
       this.#answer(request, at, position, partition, record, outcome);
@@ -125,6 +134,11 @@ export class Executor {
     const written = this.#store.put(record, request, at, partition, flags, position);
     if (written === FULL) this.#outbound.refuse(request, at, position, partition, Code.OVERLOADED);
     else this.#applied(request, at, position, written, record);
+  }
+
+  #mayWrite(request: Int32Array, at: number, record: number): boolean {
+    const rules = this.#rules;
+    return rules.mayTouch(request, at, record) && rules.mayLeave(request, at, record, request, at);
   }
 
   /** What follows the publish of `record` over `old`; all of it may be said again after a death. */

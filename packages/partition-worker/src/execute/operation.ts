@@ -1,6 +1,7 @@
 import {
   OPERATION_EXTENDED,
   OPERATION_RETURN_WINNER,
+  OPERATION_RULED,
   OPERATION_SAFE,
   Operation,
   RecordLayout,
@@ -25,6 +26,11 @@ export function isSafe(request: Int32Array, at: number): boolean {
 /** An update: it is executed on what is there, whatever the stamps say. */
 export function isUpdate(request: Int32Array, at: number): boolean {
   return (request[at + Operation.MAP_KIND_FLAGS] & OPERATION_EXTENDED) !== 0;
+}
+
+/** The session may not do it to every record. */
+export function isRuled(request: Int32Array, at: number): boolean {
+  return (request[at + Operation.MAP_KIND_FLAGS] & OPERATION_RULED) !== 0;
 }
 
 function nowOf(request: Int32Array, at: number): number {

@@ -11,6 +11,7 @@ import type { Outbound } from '../outbound.js';
 import { ABSENT, FULL, type RecordStore } from '../store/record-store.js';
 import { ABSENT_EFFECT, type EffectTable, hasToken } from './effect-table.js';
 import { flagsOf, isSafe } from './operation.js';
+import type { RowRules } from './row-rules.js';
 import type { SafeLane } from './safe-lane.js';
 import { extensionOf, isUncertain, meetsCondition, UpdateRequest } from './update-request.js';
 
@@ -20,6 +21,7 @@ interface UpdateExecutorOptions {
   readonly control: Int32Array;
   readonly effects: EffectTable;
   readonly lane: SafeLane;
+  readonly rules: RowRules;
   /** The update has been published as `record` over `old`: it is answered, and its events are told. */
   readonly onApplied: (
     request: Int32Array,
@@ -60,8 +62,9 @@ export class UpdateExecutor {
       return;
     }
     const refusal = this.#apply(request, at, position, partition, record);
-    if (refusal !== Code.UNSPECIFIED)
-      outbound.refuse(request, at, position, partition, refusal, record);
+    if (refusal === Code.UNSPECIFIED) return;
+    const shown = refusal === Code.FORBIDDEN ? ABSENT : record;
+    outbound.refuse(request, at, position, partition, refusal, shown);
   }
 
   /** After the publish, also when it is found out after a death. */
@@ -81,13 +84,15 @@ export class UpdateExecutor {
     partition: number,
     record: number,
   ): Code {
-    const { effects, lane, onApplied, store } = this.#options;
+    const { effects, lane, onApplied, rules, store } = this.#options;
     if (isUncertain(request, extensionOf(request, at))) return Code.UNCERTAIN;
     if (effects.isFull || (isSafe(request, at) && lane.isFull)) return Code.OVERLOADED;
+    if (!rules.mayTouch(request, at, record)) return Code.FORBIDDEN;
     if (!meetsCondition(request, at, store.words, record)) return Code.PRECONDITION;
     const refusal = this.#write.make(request, at, store.words, record);
     if (refusal !== Code.UNSPECIFIED) return refusal;
     const { words } = this.#write;
+    if (!rules.mayLeave(request, at, record, words, 0)) return Code.FORBIDDEN;
     const written = store.put(record, words, 0, partition, flagsOf(words, 0), position);
     if (written === FULL) return Code.OVERLOADED;
     this.remember(request, at, written);
