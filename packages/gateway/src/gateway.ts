@@ -149,6 +149,7 @@ export class Gateway implements TransportHandlers<Session> {
           subscriptions: this.#subscriptions,
           queries: this.#queryStreams,
           connections: this.#connections,
+          onForbidden: (session, mapId) => audit.onDenied(session, mapTable.nameOf(mapId), 'write'),
         }),
     );
   }

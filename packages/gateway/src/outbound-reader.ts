@@ -2,6 +2,8 @@ import { InvariantError, OUTBOUND_RECORDS_A_TURN } from '@tidewire/core';
 import {
   loadWord,
   OutboundKind,
+  RESULT_FORBIDDEN,
+  RESULT_WAITS,
   ResultMessage,
   RingConsumer,
   SubscribedMessage,
@@ -11,6 +13,7 @@ import {
 import type { AnswerBatch } from './answer-batch.js';
 import type { ConnectionManager } from './connection-manager.js';
 import { PendingAcks } from './pending-acks.js';
+import type { Session } from './session.js';
 import type { StreamDesk } from './stream-desk.js';
 import type { SubscriptionService } from './subscription-service.js';
 
@@ -25,6 +28,7 @@ export class OutboundReader {
   readonly #subscriptions: SubscriptionService;
   readonly #queries: StreamDesk;
   readonly #connections: ConnectionManager;
+  readonly #onForbidden: (session: Session, mapId: number) => void;
   /** Request ring position answered last: after a worker's death it is answered again. */
   #answered = 0;
 
@@ -35,6 +39,8 @@ export class OutboundReader {
       subscriptions: SubscriptionService;
       queries: StreamDesk;
       connections: ConnectionManager;
+      /** A rule of the session on this map forbade a write. */
+      onForbidden: (session: Session, mapId: number) => void;
     },
   ) {
     this.#worker = memory.worker;
@@ -45,6 +51,7 @@ export class OutboundReader {
     this.#subscriptions = options.subscriptions;
     this.#queries = options.queries;
     this.#connections = options.connections;
+    this.#onForbidden = options.onForbidden;
   }
 
   get pendingCount(): number {
@@ -103,12 +110,14 @@ export class OutboundReader {
     const sessionId = words[at + ResultMessage.SESSION];
     const length = words[at + ResultMessage.BYTES];
     const offset = (at + ResultMessage.BODY) * 4;
-    if (words[at + ResultMessage.WAITS] !== 0) {
-      const lanePosition = words[at + ResultMessage.LANE_POSITION];
+    const lanePosition = words[at + ResultMessage.LANE_POSITION];
+    if (words[at + ResultMessage.WAITS] === RESULT_WAITS) {
       this.#pending.add({ sessionId, lanePosition, elapsedMs }, this.#ringBytes, offset, length);
       return 1;
     }
-    this.#send(sessionId, this.#ringBytes, offset, length);
+    const session = this.#send(sessionId, this.#ringBytes, offset, length);
+    const isForbidden = words[at + ResultMessage.WAITS] === RESULT_FORBIDDEN;
+    if (isForbidden && session !== undefined) this.#onForbidden(session, lanePosition);
     return 1;
   }
 
@@ -118,12 +127,14 @@ export class OutboundReader {
     return true;
   }
 
-  readonly #sendPending: (sessionId: number, result: Uint8Array) => void = (sessionId, result) =>
+  readonly #sendPending: (sessionId: number, result: Uint8Array) => void = (sessionId, result) => {
     this.#send(sessionId, result, 0, result.length);
+  };
 
-  #send(sessionId: number, bytes: Uint8Array, offset: number, length: number): void {
+  #send(sessionId: number, bytes: Uint8Array, offset: number, length: number): Session | undefined {
     const session = this.#connections.answered(sessionId);
     if (session !== undefined) this.#answers.append(session, bytes, offset, length);
+    return session;
   }
 
   #laneFlushed(): number {

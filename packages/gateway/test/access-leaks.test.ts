@@ -140,12 +140,15 @@ t.test('ACCESS-12: nor to one that lags, reconnects, or whose worker has died', 
   const back = await bench.member({ sub: 'ann' }, { cursor });
   watch(back, bench, StartFrom.RESUME);
   t.ok(back.hasHeard('shown at last'));
+  const take = put(`${SECRET_KEY}-2`, 'ann', 'x');
+  change(bench, root, take.key, 'bob', SECRET_VALUE);
+  t.equal(bench.done(back, take).refusal, Code.FORBIDDEN);
   bench.startWorker(0);
   bench.startWorker(1);
   change(bench, root, `${SECRET_KEY}-2`, 'bob', SECRET_VALUE);
   change(bench, root, 'open-2', 'ann', 'after the death');
   t.ok(back.hasHeard('after the death'));
-  t.equal(bench.done(back, put(`${SECRET_KEY}-2`, 'ann', 'x')).refusal, Code.FORBIDDEN);
+  t.equal(bench.done(back, take).refusal, Code.FORBIDDEN);
   keepsSecrets(t, back);
 });
 
@@ -271,6 +274,11 @@ t.test(
     ann.say({ case: 'subscribe', value: { subscriptionId: 1, map: MAP } });
     ann.say({ case: 'query', value: { requestId: 1, map: MAP } });
     bench.settle();
+    const { key, value } = put('k', 'bob', 'x');
+    const own = await bench.member({ sub: 'eve', 'tidewire.grants': [OWN] });
+    bench.nowMs += 1000;
+    bench.done(own, { kind: OperationKind.PUT, map: MAP, key, value });
+    t.match(bench.denials.pop(), { subject: 'eve', map: MAP, right: 'write', untold: 0 });
     t.match(bench.denials.slice(10), [
       { right: 'subscribe', untold: 20 },
       { right: 'read', untold: 0 },

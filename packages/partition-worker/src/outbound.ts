@@ -9,6 +9,8 @@ import {
   Operation,
   OutboundKind,
   ProgressMessage,
+  RESULT_FORBIDDEN,
+  RESULT_WAITS,
   RecordLayout,
   type ResultFields,
   ResultMessage,
@@ -35,7 +37,6 @@ const MATCH_WORDS_MAX: number = RecordLayout.wordsOf(KEY_BYTES_MAX + 2 * VALUE_B
 /** ENTER; UPDATE and LEAVE, each with and without the value before. */
 const MATCH_KINDS = 5;
 const NO_LANE = 0;
-const WAITS = 1;
 
 /**
  * The worker's end of the outbound ring: whatever it says is encoded once, by the worker, so that the
@@ -102,7 +103,7 @@ export class Outbound {
 
   /** The next answer goes out once the SAFE lane is flushed up to `lanePosition`. */
   waitForLane(lanePosition: number): void {
-    this.#waits = WAITS;
+    this.#waits = RESULT_WAITS;
     this.#lanePosition = lanePosition;
   }
 
@@ -172,6 +173,13 @@ export class Outbound {
     result.withValue = record !== ABSENT && isVisible(request, at, this.#records, record);
     if (isRuled(request, at)) this.#hide(request, at, record);
     this.#write(request, at, position, this.#records, this.#recordBytes);
+  }
+
+  /** Says that a rule forbids it, and shows nothing. */
+  forbid(request: Int32Array, at: number, position: number, partition: number): void {
+    this.#waits = RESULT_FORBIDDEN;
+    this.#lanePosition = request[at + Operation.MAP_KIND_FLAGS] >>> 16;
+    this.refuse(request, at, position, partition, Code.FORBIDDEN);
   }
 
   /** Answers a SUBSCRIBE record: from here on every change of the topic is in the ring. */

@@ -40,7 +40,7 @@ function endIn(ms: number): number {
 t.test('AUTH-22: whoever shows no valid token stays outside, and no token is told', async (t) => {
   const server = await RunningServer.start(t, {
     args: [...ARGS, '--auth-audience', 'board', '--policy', await policyFile(t)],
-    env: { TIDEWIRE_AUTH_SECRET: SECRET },
+    env: { TIDEWIRE_AUTH_SECRET: SECRET, LOG_LEVEL: 'debug' },
   });
   const claims = { ...MEMBER, aud: 'board' };
   const good = signed({ ...claims, exp: endIn(LIFE_MS) });
@@ -69,7 +69,7 @@ t.test('AUTH-22: whoever shows no valid token stays outside, and no token is tol
 t.test('AUTH-23: a session whose token is refreshed outlives it, another is closed', async (t) => {
   const server = await RunningServer.start(t, {
     args: [...ARGS, '--policy', await policyFile(t)],
-    env: { TIDEWIRE_AUTH_SECRET: SECRET },
+    env: { TIDEWIRE_AUTH_SECRET: SECRET, LOG_LEVEL: 'debug' },
   });
   const short = (): string => signed({ ...MEMBER, exp: endIn(2000) });
   let tokens = 0;
@@ -118,7 +118,7 @@ t.test(
   async (t) => {
     const server = await RunningServer.start(t, {
       args: [...ARGS, '--policy', await policyFile(t)],
-      env: { TIDEWIRE_AUTH_SECRET: SECRET },
+      env: { TIDEWIRE_AUTH_SECRET: SECRET, LOG_LEVEL: 'debug' },
     });
     const [ann, bob] = await Promise.all(
       ['ann', 'bob'].map((sub) => connect(server.url, { token: signed({ sub }) })),

@@ -208,13 +208,18 @@ export const OutboundKind = {
 export const ResultMessage = {
   REQUEST_POSITION: 0,
   SESSION: 1,
-  /** 1: goes out once LANE_FLUSHED has reached LANE_POSITION; 0: at once. */
+  /** How it goes out: 0 at once, or one of the following. */
   WAITS: 2,
   LANE_POSITION: 3,
   /** Bytes of the Result message, as it stands in Results with its tag and length. */
   BYTES: 4,
   BODY: 5,
 } as const;
+
+/** Once LANE_FLUSHED has reached LANE_POSITION. */
+export const RESULT_WAITS = 1;
+/** At once; its session's rule on the map whose id is in LANE_POSITION forbade it. */
+export const RESULT_FORBIDDEN = 2;
 
 /**
  * EVENT: one change as some topics see it. A change that concerns several kinds of topics, or very many

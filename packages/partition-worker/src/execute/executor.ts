@@ -123,7 +123,7 @@ export class Executor {
     const order =
       record === ABSENT ? 1 : compareWrite(request, at, flags, this.#store.words, record);
     if (order !== 0 && isRuled(request, at) && !this.#mayWrite(request, at, record)) {
-      this.#outbound.refuse(request, at, position, partition, Code.FORBIDDEN);
+      this.#outbound.forbid(request, at, position, partition);
       return;
     }
     if (!shouldApply(order)) {

@@ -62,9 +62,9 @@ export class UpdateExecutor {
       return;
     }
     const refusal = this.#apply(request, at, position, partition, record);
-    if (refusal === Code.UNSPECIFIED) return;
-    const shown = refusal === Code.FORBIDDEN ? ABSENT : record;
-    outbound.refuse(request, at, position, partition, refusal, shown);
+    if (refusal === Code.FORBIDDEN) outbound.forbid(request, at, position, partition);
+    else if (refusal !== Code.UNSPECIFIED)
+      outbound.refuse(request, at, position, partition, refusal, record);
   }
 
   /** After the publish, also when it is found out after a death. */
