@@ -75,13 +75,14 @@ module.exports = {
     forbid(
       'public-faces-only',
       '^(packages/([^/]+)|schemas)/src',
-      '^packages/(?!$2/)[^/]+/(src|dist)/(?!index\\.|threads\\.|node\\.|entry\\.)',
+      '^packages/(?!$2/)[^/]+/(src|dist)/(?!index\\.|threads\\.|front\\.|node\\.|entry\\.)',
       'other packages are imported by their faces',
     ),
     ...[
-      'uWebSockets.js:packages/gateway/src/uws-transport',
+      'uWebSockets.js:packages/gateway/src/uws-(transport|connection)',
+      'ws:packages/(gateway/src/ws-(transport|connection)|client/src/node)',
       'postgres:packages/persistence/src/postgres-store',
-      'piscina:packages/(partition-worker/src/partition-pool|server/src/persistence-thread)',
+      'piscina:packages/(partition-worker/src/worker-threads|server/src/persistence-thread)',
     ].map((pair) => {
       const [library, file] = pair.split(':');
       return {

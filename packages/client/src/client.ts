@@ -69,6 +69,7 @@ export class Client {
     const connection = new Connection({
       url: checkedUrl(url),
       tokenSource: options.token ?? '',
+      resumeToken: environment.randomToken(),
       connectTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
       environment,
       clock,

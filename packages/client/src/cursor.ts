@@ -1,6 +1,3 @@
-import type { PartitionSequence, Progress } from '@tidewire/schemas';
-import { badFrame } from './protocol.js';
-
 /** A cursor as Hello carries it; sequences by partition. */
 export interface CursorFields {
   readonly store: bigint;
@@ -60,14 +57,12 @@ export class Cursor {
     raise(this.#seenOfServer, partition, sequence);
   }
 
-  /** @throws TidewireError INVALID if the Progress is of another epoch than its server. */
-  move({ epoch, delivered }: Progress): void {
-    if (epoch !== this.#serverEpoch) throw badFrame('is a Progress of another epoch');
-    if (epoch !== this.#epoch) this.#seen = new Map(this.#seenOfServer);
-    this.#epoch = epoch;
+  /** Everything up to these sequences of the present server has been delivered. */
+  move(delivered: ReadonlyMap<number, number>): void {
+    if (this.#epoch !== this.#serverEpoch) this.#seen = new Map(this.#seenOfServer);
+    this.#epoch = this.#serverEpoch;
     this.#hasMoved = true;
-    for (const { partition, sequence } of delivered as PartitionSequence[])
-      this.#delivered.set(partition, Number(sequence));
+    for (const [partition, sequence] of delivered) this.#delivered.set(partition, sequence);
   }
 
   #enter(store: bigint, epoch: bigint): void {

@@ -1,3 +1,5 @@
+import { RESUME_TOKEN_BYTES } from '@tidewire/core';
+
 /** The part of a WebSocket that this library uses; browsers' own and `ws` both have it. */
 export interface Socket {
   binaryType: string;
@@ -22,6 +24,8 @@ export interface Environment {
   random(): number;
   /** The stamps' tie-break of this client: 24 random bits, at least 1. */
   randomNode(): number;
+  /** 16 random bytes by which a later connection continues this client's session. */
+  randomToken(): Uint8Array;
   /** Takes what a subscription's handler threw; the library itself goes on. */
   reportError(error: unknown): void;
 }
@@ -40,6 +44,7 @@ export function platformEnvironment(WebSocket: SocketConstructor): Environment {
       const [bits] = crypto.getRandomValues(new Uint32Array(1));
       return bits >>> 8 || 1;
     },
+    randomToken: () => crypto.getRandomValues(new Uint8Array(RESUME_TOKEN_BYTES)),
     reportError: (error) =>
       queueMicrotask(() => {
         throw error;

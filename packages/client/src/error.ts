@@ -1,4 +1,5 @@
 import { CODE_SENTENCES, Code } from '@tidewire/core';
+import type { Entry } from './entry.js';
 import type { WriteResult } from './write-result.js';
 
 /**
@@ -13,11 +14,17 @@ export class TidewireError extends Error {
   readonly retryAfterMs: number;
   /** NOT_YET_DURABLE alone: the write *was* applied, to this result. */
   readonly result: WriteResult | undefined;
+  /** PRECONDITION and UNCERTAIN: the record that stands; undefined: none, or nothing is known. */
+  readonly present: Entry<unknown> | undefined;
 
   constructor(
     code: Code,
     detail = '',
-    more: { retryAfterMs?: number; result?: WriteResult | undefined } = {},
+    more: {
+      retryAfterMs?: number;
+      result?: WriteResult | undefined;
+      present?: Entry<unknown> | undefined;
+    } = {},
   ) {
     super(detail === '' ? sentenceOf(code) : detail);
     this.name = nameOf(code);
@@ -25,6 +32,7 @@ export class TidewireError extends Error {
     this.detail = this.message;
     this.retryAfterMs = more.retryAfterMs ?? 0;
     this.result = more.result;
+    this.present = more.present;
   }
 }
 

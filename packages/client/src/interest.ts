@@ -25,15 +25,16 @@ export interface InterestHandlers {
 /**
  * One subscription from its call to its end, over all connections. `asked`: the server has not
  * confirmed it yet; `filling`: what stands is still on its way; `whole`: the handler knows everything
- * up to some cursor, so that a later connection can resume.
+ * up to some cursor, so that a later connection can resume; `resuming`: that has been asked for, and
+ * what was missed is still on its way.
  */
 export class Interest {
   readonly subscriptionId: number;
   readonly fields: InterestFields;
   readonly #handlers: InterestHandlers;
   #held: HeldRecords;
-  #state: 'asked' | 'filling' | 'whole' | 'closed' = 'asked';
-  /** How it was asked for on this connection. */
+  #state: 'asked' | 'filling' | 'whole' | 'resuming' | 'closed' = 'asked';
+  /** How it was asked for on this connection; `resume`, too, once nothing of that is missing. */
   #start: SubscribeFields['start'] = 'now';
   /** Since the last catch-up: told once. */
   #isGapTold = false;
@@ -48,7 +49,7 @@ export class Interest {
   /** What to ask of a server that makes `fate` of the cursor. */
   ask(fate: CursorFate): SubscribeFields {
     this.#isGapTold = false;
-    if (this.#state === 'whole') this.#renew(fate);
+    if (this.#state === 'whole' || this.#state === 'resuming') this.#renew(fate);
     else this.#start = this.#state === 'filling' ? 'snapshot' : this.fields.from;
     const resumesKey = this.#start === 'resume' && this.fields.key !== '';
     return {
@@ -57,6 +58,11 @@ export class Interest {
       start: this.#start,
       knownSequence: resumesKey ? this.#held.sequenceOf(this.fields.key) : 0,
     };
+  }
+
+  /** It still needs the cursor that the present connection began with. */
+  get isResuming(): boolean {
+    return this.#state === 'resuming';
   }
 
   /** The server delivers from here on. */
@@ -101,6 +107,7 @@ export class Interest {
   #renew(fate: CursorFate): void {
     if (fate === 'holds') {
       this.#start = 'resume';
+      this.#state = 'resuming';
       return;
     }
     if (fate === 'void') this.#tellGap('The server has another database than before.');
@@ -112,6 +119,7 @@ export class Interest {
   /** Without a cursor nothing tells old records from changes: they are heard from now on, again. */
   #beginAnew(): void {
     this.#tellGap('The connection was lost before the server had told how far it was.');
+    this.#state = 'asked';
     this.#held = newlyHeld(this.fields);
   }
 

@@ -41,6 +41,8 @@ export interface LinkOptions {
   /** Shown in Hello, and where the next ones come from. */
   readonly token: string;
   readonly tokenSource: TokenSource;
+  /** By which the server knows this client again. */
+  readonly resumeToken: Uint8Array;
   readonly connectTimeoutMs: number;
   readonly environment: Environment;
   readonly clock: ServerClock;
@@ -110,8 +112,8 @@ export class Link {
 
   #onOpen(): void {
     this.#state = 'greeting';
-    const { clock, token, cursor } = this.#options;
-    this.send(encodeHello({ node: clock.node, token, cursor: cursor.fields }));
+    const { clock, token, resumeToken, cursor } = this.#options;
+    this.send(encodeHello({ node: clock.node, token, resumeToken, cursor: cursor.fields }));
   }
 
   #onMessage(data: unknown): void {

@@ -48,6 +48,7 @@ export class OperationSender {
         deadlineMs: this.#options.environment.monotonicMs() + this.#options.timeoutMs,
         inFlight: false,
         attempted: false,
+        firstEpoch: 0n,
         onResult: (result) => resolve(read(result)),
         onRefusal: reject,
       };
@@ -108,7 +109,9 @@ export class OperationSender {
     while (connection.isReady) {
       const batch = this.#window.takeBatch(connection.server.limits);
       if (batch.length === 0) return;
-      connection.send(encodeOperations(clock.packed, batch));
+      const { epoch } = connection.server;
+      connection.send(encodeOperations(clock.packed, batch, this.#window.lowestRequestId));
+      for (const operation of batch) operation.firstEpoch ||= epoch;
     }
   }
 
@@ -146,7 +149,7 @@ export class OperationSender {
 }
 
 function settle(operation: PendingOperation, result: Result): void {
-  const refusal = refusalOf(result);
+  const refusal = refusalOf(operation.key, result);
   try {
     if (refusal) operation.onRefusal(refusal);
     else operation.onResult(result);

@@ -1,9 +1,9 @@
 import type { Result } from '@tidewire/schemas';
 import type { TidewireError } from './error.js';
-import type { OperationFields } from './protocol.js';
+import type { SentOperation } from './protocol.js';
 
 /** An operation that has not been settled yet. */
-export interface PendingOperation extends OperationFields {
+export interface PendingOperation extends SentOperation {
   /** Upper bound of what it takes of a frame. */
   readonly frameBytes: number;
   readonly deadlineMs: number;
@@ -11,6 +11,7 @@ export interface PendingOperation extends OperationFields {
   inFlight: boolean;
   /** Was sent at least once: a write that is given up now may have had its effect. */
   attempted: boolean;
+  firstEpoch: bigint;
   /** One of these two is called, once. */
   onResult(result: Result): void;
   onRefusal(error: TidewireError): void;
@@ -107,6 +108,11 @@ export class OperationWindow {
     if (expired.some((operation) => !operation.inFlight))
       this.#replaceQueue(this.#queue.filter(({ requestId }) => this.#unsettled.has(requestId)));
     return expired;
+  }
+
+  /** Of the requests that an answer is still wanted for; 0: none. */
+  get lowestRequestId(): number {
+    return this.#oldest()?.requestId ?? 0;
   }
 
   #oldest(): PendingOperation | undefined {

@@ -23,12 +23,13 @@ import {
 import type { CursorFields } from './cursor.js';
 import { TidewireError } from './error.js';
 import type { Stamp } from './stamp.js';
+import type { Guard, UpdateKind } from './update.js';
 
 /** The wire: our frames to bytes and the server's bytes to frames. The only user of protobuf-es. */
 
 export interface OperationFields {
   readonly requestId: number;
-  readonly kind: 'put' | 'remove' | 'get';
+  readonly kind: 'put' | 'remove' | 'get' | UpdateKind;
   readonly map: string;
   readonly key: string;
   readonly value: Uint8Array;
@@ -38,6 +39,16 @@ export interface OperationFields {
   /** 0: for ever. */
   readonly ttlMs: number;
   readonly safe: boolean;
+  /** Makes a put or remove an update. */
+  readonly guard?: Guard | undefined;
+  /** `execute`: name of the processor. */
+  readonly processor?: string;
+}
+
+/** An operation as it is sent. */
+export interface SentOperation extends OperationFields {
+  /** Epoch under which it was sent before; 0: it was not. */
+  readonly firstEpoch: bigint;
 }
 
 export interface SubscribeFields {
@@ -72,12 +83,18 @@ export interface ReceivedFrame {
 }
 
 /** More than an operation's fields and framing take beside map, key and value. */
-export const OPERATION_OVERHEAD_BYTES = 64;
+export const OPERATION_OVERHEAD_BYTES = 96;
 
 const KINDS = {
   put: OperationKind.PUT,
   remove: OperationKind.REMOVE,
   get: OperationKind.GET,
+  increment: OperationKind.INCREMENT,
+  minimum: OperationKind.MINIMUM,
+  maximum: OperationKind.MAXIMUM,
+  merge: OperationKind.MERGE,
+  append: OperationKind.APPEND,
+  execute: OperationKind.EXECUTE,
 } as const;
 
 const STARTS = {
@@ -90,12 +107,14 @@ const STARTS = {
 export function encodeHello(hello: {
   node: number;
   token: string;
+  resumeToken: Uint8Array;
   cursor: CursorFields | undefined;
 }): Uint8Array<ArrayBuffer> {
   const value = {
     protocolVersion: PROTOCOL_VERSION,
     node: hello.node,
     token: hello.token,
+    resumeToken: hello.resumeToken,
     ...(hello.cursor && { cursor: cursorMessage(hello.cursor) }),
   };
   return encode(0n, { case: 'hello', value });
@@ -103,9 +122,16 @@ export function encodeHello(hello: {
 
 export function encodeOperations(
   clock: bigint,
-  batch: readonly OperationFields[],
+  batch: readonly SentOperation[],
+  lowestPending: number,
 ): Uint8Array<ArrayBuffer> {
-  return encode(clock, { case: 'operations', value: { operations: batch.map(operationMessage) } });
+  const value = { operations: batch.map(operationMessage), lowestPending };
+  return encode(clock, { case: 'operations', value });
+}
+
+/** It is executed on what stands, so that sending it again is not harmless by its stamp. */
+function isUpdate({ kind, guard }: OperationFields): boolean {
+  return KINDS[kind] >= OperationKind.INCREMENT || guard !== undefined;
 }
 
 export function encodeSubscribe(
@@ -193,7 +219,8 @@ function sequenceMessages(sequences: ReadonlyMap<number, number>) {
   return [...sequences].map(([partition, sequence]) => ({ partition, sequence: BigInt(sequence) }));
 }
 
-function operationMessage(fields: OperationFields) {
+function operationMessage(fields: SentOperation) {
+  const { guard } = fields;
   return {
     requestId: fields.requestId,
     kind: KINDS[fields.kind],
@@ -205,5 +232,11 @@ function operationMessage(fields: OperationFields) {
     node: fields.stamp?.node ?? 0,
     ttlMs: BigInt(fields.ttlMs),
     ackLevel: fields.safe ? AckLevel.SAFE : AckLevel.FAST,
+    ifAbsent: guard?.ifAbsent ?? false,
+    ifStamp: guard?.ifStamp ? packStamp(guard.ifStamp.ms, guard.ifStamp.counter) : 0n,
+    ifNode: guard?.ifStamp?.node ?? 0,
+    keep: guard?.keep ?? 0,
+    processor: fields.processor ?? '',
+    firstEpoch: isUpdate(fields) ? fields.firstEpoch : 0n,
   };
 }

@@ -10,6 +10,9 @@ const OUTCOMES: ReadonlyMap<Code, Outcome> = new Map([
   [Code.DUPLICATE, 'DUPLICATE'],
 ]);
 
+/** A processor may leave what it finds. */
+const UPDATED: ReadonlySet<Code> = new Set([Code.APPLIED, Code.FOUND, Code.ABSENT]);
+
 const LEVELS: ReadonlyMap<Level, ReachedLevel> = new Map([
   [Level.MEMORY, 'MEMORY'],
   [Level.JOURNAL, 'JOURNAL'],
@@ -17,11 +20,12 @@ const LEVELS: ReadonlyMap<Level, ReachedLevel> = new Map([
 ]);
 
 /** The error that a refused operation rejects with; undefined if it was not refused. */
-export function refusalOf(result: Result): TidewireError | undefined {
+export function refusalOf(key: string, result: Result): TidewireError | undefined {
   if (!isRefusal(result.refusal)) return undefined;
   return new TidewireError(result.refusal, result.detail, {
     retryAfterMs: result.retryAfterMs,
     result: OUTCOMES.has(result.outcome) ? writeResultOf(result) : undefined,
+    present: hasValue(result) ? entryIn(key, result) : undefined,
   });
 }
 
@@ -45,6 +49,24 @@ export function writeResultOf(result: Result): WriteResult {
 export function entryOf<T>(key: string, result: Result): Entry<T> | undefined {
   if (result.outcome === Code.ABSENT) return undefined;
   if (result.outcome !== Code.FOUND) throw unexpected('a get', result);
+  return entryIn<T>(key, result);
+}
+
+/**
+ * What an update has made of `key`; undefined if the answer does not repeat the value: a long one,
+ * when the first answer was lost.
+ * @throws TidewireError INVALID if this answers no update.
+ */
+export function updatedEntryOf<T>(key: string, result: Result): Entry<T> | undefined {
+  if (!UPDATED.has(result.outcome)) throw unexpected('an update', result);
+  return hasValue(result) ? entryIn<T>(key, result) : undefined;
+}
+
+function hasValue(result: Result): boolean {
+  return result.valueKind !== ValueKind.UNSPECIFIED;
+}
+
+function entryIn<T>(key: string, result: Result): Entry<T> {
   return new Entry<T>({
     key,
     bytes: result.value,

@@ -6,7 +6,7 @@ import type { Environment } from './environment.js';
 import { TidewireError } from './error.js';
 import type { Change } from './held-records.js';
 import { Interest, type InterestFields } from './interest.js';
-import { encodeSubscribe, encodeUnsubscribe } from './protocol.js';
+import { badFrame, encodeSubscribe, encodeUnsubscribe } from './protocol.js';
 import type { ServerClock } from './server-clock.js';
 import type { QueryOptions, SubscribeOptions, Subscription } from './subscription.js';
 
@@ -44,6 +44,8 @@ export class Subscriber {
   readonly #standing = new Map<number, Standing>();
   /** Topics of the present connection. */
   readonly #topics = new Map<number, Set<Standing>>();
+  /** What the server has told of its progress and the cursor has not taken yet. */
+  #progress: Map<number, number> | undefined;
   #lastSubscriptionId = 0;
   #end: TidewireError | undefined;
 
@@ -82,6 +84,7 @@ export class Subscriber {
 
   onLost(): void {
     this.#topics.clear();
+    this.#progress = undefined;
   }
 
   onSubscribed({ subscriptionId, topics }: Subscribed): void {
@@ -105,20 +108,21 @@ export class Subscriber {
   /** @throws TidewireError INVALID for slices that break their rules. */
   onCatchUp(catchUp: CatchUp): void {
     const { connection, cursor } = this.#options;
-    for (const { partition, sequence, events } of catchUp.slices) {
-      cursor.see(partition, Number(sequence));
-      for (const event of events) cursor.see(partition, Number(event.sequence));
-    }
+    // A slice has all that it shows up to its sequence, also by leaving a key out.
+    for (const { partition, sequence } of catchUp.slices) cursor.see(partition, Number(sequence));
     const standing = this.#standing.get(catchUp.subscriptionId);
     standing?.interest.onCatchUp(catchUp, connection.server.salt);
+    this.#moveCursor();
   }
 
   /** @throws TidewireError INVALID for a Progress of another epoch. */
-  onProgress(progress: Progress): void {
-    this.#options.cursor.move(progress);
-    for (const { interest } of this.#standing.values())
-      for (const { partition, sequence } of progress.delivered)
-        interest.onProgress(partition, Number(sequence));
+  onProgress({ epoch, delivered }: Progress): void {
+    if (epoch !== this.#options.connection.server.epoch)
+      throw badFrame('is a Progress of another epoch');
+    this.#progress ??= new Map();
+    for (const { partition, sequence } of delivered)
+      this.#progress.set(partition, Number(sequence));
+    this.#moveCursor();
   }
 
   onLag(isLagging: boolean): void {
@@ -140,6 +144,20 @@ export class Subscriber {
   onEnd(error: TidewireError): void {
     this.#end = error;
     for (const standing of [...this.#standing.values()]) this.#finish(standing, error);
+  }
+
+  /**
+   * Not while a subscription resumes: the server may have sent this before it read of that one, whose
+   * changes from the earlier cursor on would then be skipped after another loss.
+   */
+  #moveCursor(): void {
+    const progress = this.#progress;
+    const interests = [...this.#standing.values()].map(({ interest }) => interest);
+    if (progress === undefined || interests.some(({ isResuming }) => isResuming)) return;
+    this.#progress = undefined;
+    this.#options.cursor.move(progress);
+    for (const interest of interests)
+      for (const [partition, sequence] of progress) interest.onProgress(partition, sequence);
   }
 
   #newInterest(
@@ -209,7 +227,9 @@ export class Subscriber {
   #forget(standing: Standing): boolean {
     standing.interest.close();
     this.#leaveTopics(standing);
-    return this.#standing.delete(standing.interest.subscriptionId);
+    const isNews = this.#standing.delete(standing.interest.subscriptionId);
+    this.#moveCursor();
+    return isNews;
   }
 
   #guard(action: () => void): void {

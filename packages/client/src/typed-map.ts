@@ -1,4 +1,5 @@
-import { COUNTER_MAX, Code, MAX_HZ_MAX, NODE_MAX, STAMP_MS_MAX, TTL_MS_MAX } from '@tidewire/core';
+import { Code, TTL_MS_MAX } from '@tidewire/core';
+import type { Result } from '@tidewire/schemas';
 import type { Connection } from './connection.js';
 import { Entry, entryFieldsOf } from './entry.js';
 import type { Environment } from './environment.js';
@@ -6,26 +7,33 @@ import { TidewireError } from './error.js';
 import { type EntryEvent, entryEventOf, type QueryEvent, queryEventOf } from './event.js';
 import type { Change } from './held-records.js';
 import type { InterestFields } from './interest.js';
+import { type InterestOptions, interestFieldsOf } from './interest-fields.js';
 import { type LiveOptions, type LiveView, openLiveView } from './live-view.js';
 import { nameBytes, utf8Of } from './name.js';
 import type { OperationDraft, OperationSender } from './operation-sender.js';
-import { checkedPredicate, type Where } from './predicate.js';
+import type { Where } from './predicate.js';
 import type { QueryFields } from './protocol.js';
 import { type FetchOptions, queryFieldsOf } from './query.js';
 import type { QuerySender } from './query-sender.js';
-import { entryOf, writeResultOf } from './result.js';
+import { entryOf, updatedEntryOf, writeResultOf } from './result.js';
 import { RowCollection, RowQueue } from './row-sinks.js';
 import type { ServerClock } from './server-clock.js';
-import type { Stamp } from './stamp.js';
+import { checkedStamp, type Stamp } from './stamp.js';
 import type { Subscriber } from './subscriber.js';
 import type {
   EventHandler,
-  From,
   QueryHandler,
   QueryOptions,
   SubscribeOptions,
   Subscription,
 } from './subscription.js';
+import {
+  type AppendOptions,
+  argumentBytes,
+  guardOf,
+  type UpdateKind,
+  type UpdateOptions,
+} from './update.js';
 import type { WriteResult } from './write-result.js';
 
 export interface WriteOptions {
@@ -33,11 +41,15 @@ export interface WriteOptions {
   readonly safe?: boolean;
   /** The write's own time instead of now; a write repeated under its stamp is harmless. */
   readonly stamp?: Stamp;
+  /** Only if the record has this stamp; else PRECONDITION. */
+  readonly ifStamp?: Stamp;
 }
 
 export interface PutOptions extends WriteOptions {
   /** Milliseconds from the stamp on after which the record counts as removed. */
   readonly ttlMs?: number;
+  /** Only if the key has no value; else PRECONDITION. */
+  readonly ifAbsent?: boolean;
 }
 
 interface MapParts {
@@ -48,6 +60,9 @@ interface MapParts {
   readonly querySender: QuerySender;
   readonly subscriber: Subscriber;
 }
+
+/** The part of an operation that its kind makes. */
+type Write = Pick<OperationDraft, 'kind' | 'key' | 'value' | 'storedAs' | 'processor'>;
 
 const NO_BYTES: Uint8Array = new Uint8Array(0);
 
@@ -90,6 +105,61 @@ export class TypedMap<T> {
 
   async remove(key: string, options: WriteOptions = {}): Promise<WriteResult> {
     return this.#write({ kind: 'remove', key, value: NO_BYTES, storedAs: 'json' }, options);
+  }
+
+  /** Adds `by` to the number that stands, 0 if there is none; integers exactly, of any length. */
+  async increment(
+    key: string,
+    by: number | bigint = 1,
+    options: UpdateOptions = {},
+  ): Promise<Entry<T>> {
+    return this.#update('increment', key, by, options);
+  }
+
+  /** Leaves the smaller of `bound` and the number that stands. */
+  async minimum(
+    key: string,
+    bound: number | bigint,
+    options: UpdateOptions = {},
+  ): Promise<Entry<T>> {
+    return this.#update('minimum', key, bound, options);
+  }
+
+  /** Leaves the larger of `bound` and the number that stands. */
+  async maximum(
+    key: string,
+    bound: number | bigint,
+    options: UpdateOptions = {},
+  ): Promise<Entry<T>> {
+    return this.#update('maximum', key, bound, options);
+  }
+
+  /** JSON merge patch (RFC 7396): members of `patch` replace those that stand, null removes them. */
+  async merge(key: string, patch: unknown, options: UpdateOptions = {}): Promise<Entry<T>> {
+    return this.#update('merge', key, patch, options);
+  }
+
+  /** Adds `element` to the end of the array that stands, and keeps the last `keep` of them. */
+  async append(key: string, element: unknown, options: AppendOptions = {}): Promise<Entry<T>> {
+    return this.#update('append', key, element, options);
+  }
+
+  /**
+   * Runs a processor that the server was started with on the record, in the thread that owns it.
+   * Resolves with what it left; undefined: no record.
+   * @throws TidewireError FAILED for what it throws: nothing has changed.
+   */
+  async execute(
+    key: string,
+    processor: string,
+    argument?: unknown,
+    options: UpdateOptions = {},
+  ): Promise<Entry<T> | undefined> {
+    const value = argument === undefined ? NO_BYTES : argumentBytes(argument);
+    return this.#submitUpdate(
+      { kind: 'execute', key, value, storedAs: 'json', processor },
+      options,
+    );
   }
 
   /** The record under `key`, or undefined. */
@@ -168,23 +238,8 @@ export class TypedMap<T> {
     return (await this.#collect(fields)).count;
   }
 
-  #interestFields(
-    options: SubscribeOptions & QueryOptions & LiveOptions<T> & { readonly from: From },
-  ): InterestFields {
-    const { limits } = this.#parts.connection.server;
-    const { key, where } = options;
-    nameBytes('map', this.name, limits.mapBytesMax);
-    if (key !== undefined) nameBytes('key', key, limits.keyBytesMax);
-    if (key !== undefined && where !== undefined)
-      throw new TidewireError(Code.INVALID, 'A key and a predicate do not go together.');
-    return {
-      map: this.name,
-      key: key ?? '',
-      where: where && checkedPredicate(where, limits.predicateBytesMax),
-      withOld: options.withOld ?? false,
-      maxHz: checkedMaxHz(options.maxHz),
-      from: options.from,
-    };
+  #interestFields(options: InterestOptions<T>): InterestFields {
+    return interestFieldsOf(this.name, options, this.#parts.connection.server.limits);
   }
 
   #queryFields(options: FetchOptions<T>): QueryFields {
@@ -199,21 +254,47 @@ export class TypedMap<T> {
     return collection.whole;
   }
 
-  #write(
-    write: Pick<OperationDraft, 'kind' | 'key' | 'value' | 'storedAs'>,
-    options: PutOptions,
-  ): Promise<WriteResult> {
-    const { sender, clock, connection } = this.#parts;
+  #write(write: Write, options: PutOptions): Promise<WriteResult> {
+    const { stamp } = options;
+    const draft = this.#draft(write, options);
+    const own = stamp === undefined ? this.#parts.clock.tick() : checkedStamp(stamp);
+    return this.#parts.sender.submit({ ...draft, stamp: own }, writeResultOf);
+  }
+
+  /** Without a stamp: the server gives it one above the record's. */
+  async #update(
+    kind: UpdateKind,
+    key: string,
+    argument: unknown,
+    options: AppendOptions,
+  ): Promise<Entry<T>> {
+    const value = argumentBytes(argument);
+    const update = { kind, key, value, storedAs: 'json' } as const;
+    const updated = await this.#submitUpdate(update, options);
+    if (updated) return updated;
+    throw new TidewireError(Code.ABSENT, 'The update was applied; the record is gone by now.');
+  }
+
+  /** An answer without a value is completed by a get. */
+  async #submitUpdate(update: Write, options: AppendOptions): Promise<Entry<T> | undefined> {
+    const { key } = update;
+    const read = (result: Result): Entry<T> | undefined => updatedEntryOf<T>(key, result);
+    const updated = await this.#parts.sender.submit(this.#draft(update, options), read);
+    return updated ?? this.get(key);
+  }
+
+  #draft(write: Write, options: PutOptions & AppendOptions): OperationDraft {
     const target = this.#target(write.key);
-    checkValue(write.value, connection.server.limits.valueBytesMax);
-    const draft: OperationDraft = {
+    checkValue(write.value, this.#parts.connection.server.limits.valueBytesMax);
+    if (options.ifStamp !== undefined) checkedStamp(options.ifStamp);
+    return {
       ...write,
       ...target,
-      stamp: options.stamp === undefined ? clock.tick() : checkedStamp(options.stamp),
+      stamp: undefined,
       ttlMs: options.ttlMs === undefined ? 0 : checkedTtl(options.ttlMs),
       safe: options.safe ?? false,
+      guard: guardOf(options),
     };
-    return sender.submit(draft, writeResultOf);
   }
 
   #target(key: string): Pick<OperationDraft, 'map' | 'key' | 'nameBytes'> {
@@ -231,27 +312,7 @@ function checkValue(value: Uint8Array, bytesMax: number): void {
   );
 }
 
-function checkedMaxHz(maxHz: number | undefined): number {
-  if (maxHz === undefined) return 0;
-  if (Number.isInteger(maxHz) && maxHz >= 1 && maxHz <= MAX_HZ_MAX) return maxHz;
-  throw new TidewireError(Code.INVALID, `A maxHz of ${maxHz} is not 1 to ${MAX_HZ_MAX}, whole.`);
-}
-
 function checkedTtl(ttlMs: number): number {
   if (Number.isSafeInteger(ttlMs) && ttlMs >= 1 && ttlMs <= TTL_MS_MAX) return ttlMs;
   throw new TidewireError(Code.INVALID, `A ttlMs of ${ttlMs} is not 1 to ${TTL_MS_MAX}, whole.`);
-}
-
-function checkedStamp(stamp: Stamp): Stamp {
-  const { ms, counter, node } = stamp;
-  const sound =
-    isWholeUpTo(ms, STAMP_MS_MAX) &&
-    isWholeUpTo(counter, COUNTER_MAX) &&
-    isWholeUpTo(node, NODE_MAX);
-  if (sound && ms + counter > 0 && node > 0) return stamp;
-  throw new TidewireError(Code.INVALID, `${JSON.stringify(stamp)} is not a stamp.`);
-}
-
-function isWholeUpTo(number: number, max: number): boolean {
-  return Number.isInteger(number) && number >= 0 && number <= max;
 }

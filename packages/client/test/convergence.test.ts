@@ -96,7 +96,7 @@ class Run {
     const chance = this.#random.below(100);
     if (chance < 40) this.#write();
     else if (chance < 65) session?.advance((from) => this.#random.pick(from), 1 + this.#below(3));
-    else if (chance < 75) session?.takeFrames();
+    else if (chance < 75) session?.takeFrames(1 + this.#below(2));
     else if (chance < 80) session?.beat();
     else if (chance < 84) session?.progress();
     else if (chance < 88) this.#flush();
@@ -163,7 +163,7 @@ class Run {
 
   #finish(): void {
     const { session } = this.#server;
-    session?.takeFrames();
+    session?.takeFrames(Number.POSITIVE_INFINITY);
     session?.drain();
     while (session?.advance((from) => from[0], 3));
     session?.progress();

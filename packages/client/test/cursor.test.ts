@@ -1,20 +1,7 @@
-import { create } from '@bufbuild/protobuf';
-import { type Progress, ProgressSchema } from '@tidewire/schemas';
 import { test } from 'tap';
 import { Cursor, type CursorFields } from '#lib/cursor.js';
 
 const STORE = 5n;
-
-function progressOf(
-  epoch: bigint,
-  ...delivered: [partition: number, sequence: number][]
-): Progress {
-  const sequences = delivered.map(([partition, sequence]) => ({
-    partition,
-    sequence: BigInt(sequence),
-  }));
-  return create(ProgressSchema, { epoch, delivered: sequences });
-}
 
 function plain(fields: CursorFields | undefined): unknown {
   if (fields === undefined) return undefined;
@@ -27,20 +14,24 @@ test('CLIENT-108: the cursor moves by Progress alone; before the first there is 
   t.equal(cursor.welcome({ store: STORE, epoch: 3n }), 'none');
   cursor.see(1, 10);
   t.equal(cursor.fields, undefined);
-  cursor.move(progressOf(3n, [1, 8], [2, 5]));
+  cursor.move(
+    new Map([
+      [1, 8],
+      [2, 5],
+    ]),
+  );
   t.same(plain(cursor.fields), [3, { 1: 8, 2: 5 }, { 1: 10 }]);
-  cursor.move(progressOf(3n, [1, 12]));
+  cursor.move(new Map([[1, 12]]));
   t.same(plain(cursor.fields), [3, { 1: 12, 2: 5 }, {}]);
   t.equal(cursor.welcome({ store: STORE, epoch: 3n }), 'holds');
   t.equal(cursor.fields?.store, STORE);
-  t.throws(() => cursor.move(progressOf(4n)), { name: 'INVALID' });
   t.end();
 });
 
 test('CLIENT-109: seen is the highest sequence of each partition, where above delivered', (t) => {
   const cursor = new Cursor();
   cursor.welcome({ store: STORE, epoch: 3n });
-  cursor.move(progressOf(3n, [1, 8]));
+  cursor.move(new Map([[1, 8]]));
   for (const sequence of [9, 11, 10]) cursor.see(1, sequence);
   cursor.see(2, 1);
   cursor.see(3, 0); // a refused operation
@@ -51,13 +42,18 @@ test('CLIENT-109: seen is the highest sequence of each partition, where above de
 test('CLIENT-114: until the first Progress of a new epoch both epochs’ sequences are seen', (t) => {
   const cursor = new Cursor();
   cursor.welcome({ store: STORE, epoch: 3n });
-  cursor.move(progressOf(3n, [1, 8], [2, 2]));
+  cursor.move(
+    new Map([
+      [1, 8],
+      [2, 2],
+    ]),
+  );
   cursor.see(1, 20);
   t.equal(cursor.welcome({ store: STORE, epoch: 4n }), 'holds');
   cursor.see(1, 9);
   cursor.see(2, 7);
   t.same(plain(cursor.fields), [3, { 1: 8, 2: 2 }, { 1: 20, 2: 7 }]);
-  cursor.move(progressOf(4n, [1, 6]));
+  cursor.move(new Map([[1, 6]]));
   t.same(plain(cursor.fields), [4, { 1: 6, 2: 2 }, { 1: 9, 2: 7 }], 'then only the new one’s');
   t.end();
 });
@@ -69,11 +65,11 @@ test('CLIENT-111: another store, or an epoch set back, makes the cursor void', (
   ]) {
     const cursor = new Cursor();
     cursor.welcome({ store: STORE, epoch: 3n });
-    cursor.move(progressOf(3n, [1, 8]));
+    cursor.move(new Map([[1, 8]]));
     cursor.see(1, 9);
     t.equal(cursor.welcome(welcome), 'void');
     t.equal(cursor.fields, undefined);
-    cursor.move(progressOf(welcome.epoch, [2, 1]));
+    cursor.move(new Map([[2, 1]]));
     t.same(plain(cursor.fields), [Number(welcome.epoch), { 2: 1 }, {}]);
   }
   t.end();

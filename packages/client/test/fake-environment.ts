@@ -51,6 +51,10 @@ export class FakeEnvironment implements Environment {
     return this.node;
   }
 
+  randomToken(): Uint8Array {
+    return new Uint8Array(16).fill(7);
+  }
+
   reportError(error: unknown): void {
     this.reported.push(error);
   }

@@ -40,7 +40,9 @@ export function gone(key: string, sequence: number, more: EventInit = {}): Event
 }
 
 export function changes(events: Event[], more: SliceInit = {}): SliceInit {
-  return { partition: 85, kind: SliceKind.CHANGES, begins: true, ends: true, events, ...more };
+  const sequence = BigInt(Math.max(0, ...events.map((event) => Number(event.sequence))));
+  const whole = { partition: 85, begins: true, ends: true };
+  return { ...whole, kind: SliceKind.CHANGES, events, sequence, ...more };
 }
 
 /** All there is of partition 85. */

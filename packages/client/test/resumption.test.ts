@@ -122,6 +122,7 @@ test('CLIENT-108, CLIENT-109: Hello carries what was delivered, and seen in even
   progress(environment, { 85: 3, 7: 9 });
   events(environment, 5, put('a', 5), put('b', 4));
   catchUp(environment, 1, [changes([put('c', 2, { partition: 8 })], { partition: 8 })]);
+  catchUp(environment, 1, [snapshot([], { partition: 6, sequence: 70n })]);
   const writing = client.map('m').put('k', 1);
   await settled();
   environment.socket.answer(applied(environment.socket.operations[0], { partition: 9 }));
@@ -132,7 +133,32 @@ test('CLIENT-108, CLIENT-109: Hello carries what was delivered, and seen in even
   const plain = (list: { partition: number; sequence: bigint }[] = []): unknown =>
     Object.fromEntries(list.map(({ partition, sequence }) => [partition, Number(sequence)]));
   t.same(plain(cursor?.delivered), { 85: 3, 7: 9 });
-  t.same(plain(cursor?.seen), { 85: 5, 8: 2, 9: 12 });
+  t.same(plain(cursor?.seen), { 85: 5, 8: 2, 6: 70, 9: 12 });
+});
+
+test('CLIENT-123: a Progress that comes while a subscription resumes moves the cursor after it', async (t) => {
+  const { client, environment } = await connected();
+  const map = client.map('m');
+  const opening = [map.subscribe(() => {}), map.subscribe(() => {})];
+  await settled();
+  live(environment, 1, 5);
+  live(environment, 2, 6);
+  await Promise.all(opening);
+  progress(environment, { 85: 3 });
+  const delivered = (): unknown =>
+    helloOf(environment).cursor?.delivered.map(({ sequence }) => Number(sequence));
+  reconnect(environment);
+  live(environment, 1, 5);
+  catchUp(environment, 1, []);
+  progress(environment, { 85: 9 }); // the server has not read of the second one yet
+  reconnect(environment);
+  t.same(delivered(), [3]);
+  for (const id of [1, 2]) live(environment, id, id);
+  catchUp(environment, 1, []);
+  progress(environment, { 85: 9 });
+  catchUp(environment, 2, []);
+  reconnect(environment);
+  t.same(delivered(), [9]);
 });
 
 test('CLIENT-110: what is whole resumes, a key with the sequence held of it', async (t) => {

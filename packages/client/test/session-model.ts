@@ -71,10 +71,12 @@ export class ModelSession {
     return [...this.#topics.values()].filter(({ stream }) => stream !== undefined);
   }
 
-  /** Takes what the client has sent. */
-  takeFrames(): void {
-    for (; this.#framesTaken < this.#socket.frames.length; this.#framesTaken++) {
-      const { body } = this.#socket.frames[this.#framesTaken];
+  /** Takes so many frames of what the client has sent. */
+  takeFrames(framesMax: number): void {
+    const { frames } = this.#socket;
+    const end = Math.min(frames.length, this.#framesTaken + framesMax);
+    for (; this.#framesTaken < end; this.#framesTaken++) {
+      const { body } = frames[this.#framesTaken];
       if (body.case === 'subscribe') this.#subscribe(body.value);
     }
   }
@@ -208,7 +210,8 @@ export class ModelSession {
       topic.gapNoted = false;
     }
     const { subscriptionId } = topic.subscribe;
-    const slices = (slice ? [slice] : []) as Slice[];
+    const sequence = BigInt(this.#server.partitions[pending.partition].sequence);
+    const slices = (slice ? [{ ...slice, sequence }] : []) as Slice[];
     this.#socket.push({ case: 'catchUp', value: { subscriptionId, slices, isDone } });
     this.progress();
   }

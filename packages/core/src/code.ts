@@ -24,6 +24,7 @@ export const CODE_SENTENCES: Readonly<Record<Code, string>> = {
   [Code.POISON]: 'The operation ended its worker twice and was skipped.',
   [Code.FENCED]: 'Another server took the database over.',
   [Code.SLOW_CONSUMER]: 'The connection did not read fast enough.',
+  [Code.FAILED]: 'The processor threw or took too long; nothing was changed.',
 };
 
 /** The WebSocket close code for `code` (RFC 6455 §7.4.2 leaves 4000–4999 to applications). */

@@ -117,6 +117,16 @@ export const CONTROL_BACKLOG_MAX = 65_536;
 export const DRIFT_MS_MAX = 5000;
 export const SAFE_DEADLINE_MS = 10_000;
 
+// Lifetimes.
+/** How long a removal is remembered at least, unless memory runs short. */
+export const TOMBSTONE_HORIZON_MS: number = 60 * 60 * 1000;
+/** Between two looks through all records for tombstones to collect. */
+export const TOMBSTONE_PASS_INTERVAL_MS = 60_000;
+/** With less than one part in so many of an arena left, tombstones go before the horizon. */
+export const ARENA_PRESSURE_DIVISOR = 8;
+/** How long presence records outlive their connection, for it to come back. */
+export const PRESENCE_GRACE_MS = 10_000;
+
 // Shared memory.
 export const MAPS_MAX = 4096;
 export const WORKERS_MAX = 16;
@@ -145,6 +155,10 @@ export const RESUME_TOKENS_MAX = 131_072;
 // Workers that die.
 /** A worker that takes no turn for so long is ended; every turn is bounded far below. */
 export const WORKER_HANG_MS = 5000;
+/** A processor that takes longer changes nothing. */
+export const PROCESSOR_BUDGET_MS = 100;
+/** Of what its error says. */
+export const PROCESSOR_ERROR_CHARACTERS_MAX = 160;
 /** Starts of one worker without a request done in between, after which it is given up. */
 export const RESTARTS_FRUITLESS_MAX = 8;
 export const RESTART_BACKOFF_MIN_MS = 10;
@@ -169,6 +183,8 @@ export const DATABASE_STATEMENT_MS = 30_000;
 export const DATABASE_CONNECTIONS = 2;
 /** Whoever holds the fence for longer while another process takes over is disconnected. */
 export const FENCE_HOLDER_MS = 10_000;
+/** Batches of as many records go to the database by COPY. */
+export const COPY_RECORDS_MIN = 512;
 /** The clock's bound is written this far ahead of the clock. */
 export const CLOCK_BOUND_AHEAD_MS = 3000;
 

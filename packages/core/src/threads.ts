@@ -1,3 +1,4 @@
+export * from './memory/collection-mark.js';
 export * as EffectLayout from './memory/effect.js';
 export * from './memory/lanes.js';
 export * from './memory/map-table.js';
@@ -16,6 +17,7 @@ export * from './wire/frame-fault.js';
 export * from './wire/frame-head.js';
 export * from './wire/frame-reader.js';
 export * from './wire/frame-writer.js';
+export { OperationFields } from './wire/operation-fields.js';
 export { NO_RECORD } from './wire/record-fields.js';
 export * from './wire/slice-writer.js';
 export * from './wire/utf8.js';

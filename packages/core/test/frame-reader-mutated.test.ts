@@ -1,16 +1,8 @@
-import { configureTextEncoding } from '@bufbuild/protobuf/wire';
 import t from 'tap';
 import { FrameFault } from '#lib/wire/frame-fault.js';
-import { isStrictlyValid, oracleFrame, readFrame } from './frame-oracle.js';
+import { disagreement } from './frame-disagreement.js';
 import { mutateFrame, oddFrame, randomFrame } from './random-frame.js';
 import { SEED, SeededRandom } from './seeded-random.js';
-
-// The reader does not look at text, so here Protobuf must not either: one character a byte.
-configureTextEncoding({
-  encodeUtf8: (text) => new TextEncoder().encode(text),
-  decodeUtf8: (bytes) => Buffer.from(bytes).toString('latin1'),
-  checkUtf8: () => true,
-});
 
 const FRAMES = 100_000;
 
@@ -40,23 +32,4 @@ function anyFrame(random: SeededRandom): Uint8Array {
   let frame = random.chance(50) ? randomFrame(random) : oddFrame(random);
   for (let times = random.below(3); times > 0; times--) frame = mutateFrame(frame, random);
   return frame;
-}
-
-/** What is wrong with our reading of a frame, if anything. */
-function disagreement(bytes: Uint8Array, note: (fault: number) => void): string | undefined {
-  const ours = readFrame(bytes);
-  const fault = typeof ours === 'number' ? ours : FrameFault.NONE;
-  note(fault);
-  if ((fault === FrameFault.NONE) !== isStrictlyValid(bytes)) return `fault ${fault} by no rule`;
-  if (typeof ours === 'number' || ours.body !== 3) return undefined;
-  try {
-    const theirs = oracleFrame(bytes, 'latin1');
-    return show(ours) === show(theirs) ? undefined : `${show(ours)} is not ${show(theirs)}`;
-  } catch (error) {
-    return `Protobuf refuses: ${String(error)}`;
-  }
-}
-
-function show(value: unknown): string {
-  return JSON.stringify(value, (_, v) => (typeof v === 'bigint' ? `${v}` : v));
 }

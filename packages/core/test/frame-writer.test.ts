@@ -31,6 +31,7 @@ function randomResult(random: SeededRandom, record: number): ResultFields {
     partition: random.below(271),
     record: random.chance(30) ? NO_RECORD : record,
     withValue: random.chance(50),
+    detail: new TextEncoder().encode('é'.repeat(random.pick([0, 1, 200]))),
   };
 }
 
@@ -39,7 +40,8 @@ function expectedResult(
   record: RecordFields,
 ): MessageInitShape<typeof ResultsSchema> {
   const { requestId, outcome, refusal, level, partition } = result;
-  const base = { requestId, outcome, refusal, level, partition };
+  const detail = new TextDecoder().decode(result.detail);
+  const base = { requestId, outcome, refusal, level, partition, detail };
   if (result.record === NO_RECORD) return { results: [base] };
   const spoken = { stamp: stampOf(record), node: record.node, sequence: BigInt(record.sequence) };
   if (!result.withValue || record.isTombstone) return { results: [{ ...base, ...spoken }] };
@@ -118,6 +120,7 @@ t.test('WIRE-19: results of several operations share a head', async (t) => {
     partition: 9,
     record: NO_RECORD,
     withValue: false,
+    detail: new Uint8Array(0),
   };
   const buffer = new Uint8Array(200);
   let end = FRAME_HEAD_BYTES_MAX;

@@ -35,6 +35,7 @@ export class AnswerBatch {
     partition: 0,
     record: NO_RECORD,
     withValue: false,
+    detail: NO_BYTES,
   };
 
   constructor(options: { clock: HybridLogicalClock; onDropped: (session: Session) => void }) {

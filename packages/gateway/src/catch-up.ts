@@ -1,7 +1,11 @@
 import { PARTITIONS, partitionOf, STREAM_CREDIT_BYTES } from '@tidewire/core';
 import { CATCH_UP_RESUME, CATCH_UP_SNAPSHOT, ownerOf } from '@tidewire/core/threads';
+import {
+  type CatchUpFields,
+  type ControlRecord,
+  catchUpRecord,
+} from '@tidewire/partition-worker/front';
 import { type CatchUpPlan, planBeyond, SNAPSHOT_PLAN } from './catch-up-plan.js';
-import { type CatchUpFields, type ControlRecord, catchUpRecord } from './control-records.js';
 import type { Session } from './session.js';
 import type { Delivery, Stream } from './stream-desk.js';
 import type { Subscription } from './subscription.js';

@@ -1,5 +1,5 @@
 import { assert, CONNECTIONS_MAX, HELLO_DEADLINE_MS } from '@tidewire/core';
-import { NO_BYTES } from './interest.js';
+import { NO_BYTES } from '@tidewire/partition-worker/front';
 import { NO_CURSOR } from './resume.js';
 import type { Session } from './session.js';
 import type { Connection } from './transport.js';
@@ -60,6 +60,11 @@ export class ConnectionManager {
     this.#strangers.push(session);
     this.#count++;
     return session;
+  }
+
+  /** The session of this id. */
+  find(id: number): Session | undefined {
+    return this.#slots[id];
   }
 
   /** An operation of the session of this id has been answered. Returns it, unless it has closed. */

@@ -1,6 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import {
+  assert,
   CODE_SENTENCES,
   type Code,
   DRIFT_MS_MAX,
@@ -22,6 +23,7 @@ import {
   SUBSCRIPTIONS_MAX,
   VALUE_BYTES_MAX,
 } from '@tidewire/core';
+import { RecordLayout, writeStamp } from '@tidewire/core/threads';
 import {
   type ClientFrame,
   ClientFrameSchema,
@@ -30,6 +32,8 @@ import {
   ServerFrameSchema,
 } from '@tidewire/schemas';
 import type { Refusal } from './refusal.js';
+
+const CLOCK_TAG = 0x09;
 
 const LIMITS: MessageInitShape<typeof LimitsSchema> = {
   frameBytesMax: FRAME_BYTES_MAX,
@@ -110,6 +114,14 @@ export class ControlFrames {
     return this.#frame({ case: 'progress', value: { epoch: BigInt(this.epoch), delivered } });
   }
 
+  /** The same frame as of now; it is changed where it lies. */
+  refreshed(frame: Uint8Array): Uint8Array {
+    assert(frame[0] === CLOCK_TAG, 'a frame begins with its clock');
+    const { ms, counter } = this.#clock;
+    writeStamp(frame, 1, RecordLayout.lowWord(ms), RecordLayout.highWord(ms), counter);
+    return frame;
+  }
+
   /** The last of a query's answer. */
   rowsDone(requestId: number, count: number): Uint8Array {
     const value = { requestId, isDone: true, count: BigInt(count) };
@@ -122,7 +134,7 @@ export class ControlFrames {
   }
 
   /** `validUntilMs`: milliseconds since 1970; Infinity: for ever. */
-  refreshed(validUntilMs: number): Uint8Array {
+  tokenRefreshed(validUntilMs: number): Uint8Array {
     return this.#frame({ case: 'refreshed', value: { validUntilMs: endOf(validUntilMs) } });
   }
 

@@ -92,9 +92,11 @@ export class ControlIntake {
     const tokenBytes = hello.resumeToken.length;
     if (tokenBytes !== 0 && tokenBytes !== RESUME_TOKEN_BYTES)
       return invalid(`A resume token has ${RESUME_TOKEN_BYTES} bytes.`);
+    // A copy: the frame is the transport's, and gone after this call.
+    const own = { ...hello, resumeToken: hello.resumeToken.slice() };
     return this.#authentication.check(session, hello.token, (verdict) => {
       if (verdict instanceof Refusal) this.#refuse(session, verdict);
-      else this.#onClaims(session, verdict, () => this.#welcome(session, hello, start));
+      else this.#onClaims(session, verdict, () => this.#welcome(session, own, start));
     });
   }
 
@@ -122,7 +124,7 @@ export class ControlIntake {
       if (isBad) return this.#refuse(session, verdict);
       const isOther = !(verdict instanceof Refusal) && this.#isOther(session, verdict);
       if (isOther) return this.#refuse(session, new Refusal(Code.UNAVAILABLE, OTHER_AUTHORITY));
-      this.#send(session, this.#control.refreshed(session.validUntilMs));
+      this.#send(session, this.#control.tokenRefreshed(session.validUntilMs));
     });
   }
 

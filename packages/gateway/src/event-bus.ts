@@ -1,17 +1,17 @@
-import { type HybridLogicalClock, PARTITIONS } from '@tidewire/core';
-import { EventMessage, RecordLayout, writeEventsHead } from '@tidewire/core/threads';
+import type { HybridLogicalClock } from '@tidewire/core';
+import { EventMessage, writeEventsHead } from '@tidewire/core/threads';
+import { HeardChanges, type TopicRegister } from '@tidewire/partition-worker/front';
 import type { Conflation } from './conflation.js';
 import type { Feed } from './feed.js';
 import { type FrameBuffer, FrameBufferPool } from './frame-buffer.js';
 import type { Topic } from './topic.js';
-import type { TopicRegister } from './topic-register.js';
 
 /**
  * Broadcasts changes to subscribers. A change is encoded once by its worker and published once a
  * topic. Publishing may suspend or close any session: whoever publishes looks again afterwards.
  */
 export class EventBus {
-  readonly #topics: TopicRegister;
+  readonly #topics: TopicRegister<Topic>;
   readonly #conflation: Conflation;
   readonly #clock: HybridLogicalClock;
   readonly #beforePublish: () => void;
@@ -19,13 +19,10 @@ export class EventBus {
   readonly #onPublished: (bytes: number) => void;
   readonly #pool: FrameBufferPool = new FrameBufferPool();
   #touched: Topic[] = [];
-  /** The last change heard of in each partition: after a worker's death it is said again. */
-  readonly #sequences: Float64Array = new Float64Array(PARTITIONS);
-  /** The change that is being said has been heard before. */
-  readonly #isResaid: Uint8Array = new Uint8Array(PARTITIONS);
+  readonly #heard: HeardChanges = new HeardChanges();
 
   constructor(options: {
-    topics: TopicRegister;
+    topics: TopicRegister<Topic>;
     conflation: Conflation;
     clock: HybridLogicalClock;
     /** Results go out before the events of their changes. */
@@ -44,9 +41,7 @@ export class EventBus {
 
   /** Takes the EVENT record at `at`; a change that a worker says again after a death is dropped. */
   onEvent(words: Int32Array, wordBytes: Uint8Array, at: number): void {
-    const partition = words[at + EventMessage.PARTITION];
-    if (words[at + EventMessage.FIRST] !== 0) this.#beginChange(partition, words, at);
-    if (this.#isResaid[partition] !== 0) return;
+    if (!this.#heard.isNew(words, at)) return;
     const length = words[at + EventMessage.BYTES];
     const count = words[at + EventMessage.TOPIC_COUNT];
     const offset = (at + EventMessage.TOPICS + count) * 4;
@@ -78,17 +73,6 @@ export class EventBus {
     const start = writeEventsHead(bytes, buffer.start, end, feed.id, ms, counter);
     this.#publish(feed.id, bytes.subarray(start, end));
     this.#onPublished(end - start);
-  }
-
-  /** The records of one change are contiguous, and those of a partition come from one worker. */
-  #beginChange(partition: number, words: Int32Array, at: number): void {
-    const sequence = RecordLayout.joinWords(
-      words[at + EventMessage.SEQUENCE_LOW],
-      words[at + EventMessage.SEQUENCE_HIGH],
-    );
-    const isResaid = sequence <= this.#sequences[partition];
-    this.#isResaid[partition] = isResaid ? 1 : 0;
-    if (!isResaid) this.#sequences[partition] = sequence;
   }
 
   #append(topicId: number, bytes: Uint8Array, offset: number, length: number): void {

@@ -14,6 +14,13 @@ import {
   MapTable,
   type SharedMemory,
 } from '@tidewire/core/threads';
+import {
+  forgetSessionRecord,
+  type OutboundHandlers,
+  OutboundReader,
+  PartitionService,
+  WorkerRequests,
+} from '@tidewire/partition-worker/front';
 import { Audit, type Denial } from './access/audit.js';
 import { type AccessRules, Authentication } from './access/authentication.js';
 import { OperationAccess } from './access/operation-access.js';
@@ -22,10 +29,7 @@ import { AnswerBatch } from './answer-batch.js';
 import { ConnectionManager } from './connection-manager.js';
 import { ControlFrames } from './control-frames.js';
 import { ControlIntake } from './control-intake.js';
-import { forgetSessionRecord } from './control-records.js';
 import { OperationIntake } from './operation-intake.js';
-import { OutboundReader } from './outbound-reader.js';
-import { PartitionService } from './partition-service.js';
 import { QueryDesk } from './query-desk.js';
 import type { ServerStart } from './resume.js';
 import { ResumeTokens } from './resume-tokens.js';
@@ -34,7 +38,6 @@ import { StreamDesk } from './stream-desk.js';
 import { type SubscriptionCounts, SubscriptionService } from './subscription-service.js';
 import { type Connection, type HttpAnswer, Sent, type TransportHandlers } from './transport.js';
 import type { TurnTime } from './turn-time.js';
-import { WorkerRequests } from './worker-requests.js';
 
 /** How often a connection is looked at that had not read what was sent to it. */
 const WATCH_MS = 2;
@@ -66,6 +69,8 @@ export class Gateway implements TransportHandlers<Session> {
   readonly #http: GatewayOptions['http'];
   readonly #onWork: () => void;
   readonly #reader: FrameReader = new FrameReader();
+  readonly #mapTable: MapTable;
+  readonly #audit: Audit;
   readonly #access: OperationAccess;
   readonly #connections: ConnectionManager;
   readonly #partitions: PartitionService;
@@ -97,8 +102,9 @@ export class Gateway implements TransportHandlers<Session> {
     this.#answers = new AnswerBatch({ clock, onDropped: (session) => this.onDropped(session) });
     const rules = new RuleRegister(this.#requests);
     const elapsedMs = (): number => this.#time.elapsedMs();
-    const audit = new Audit({ elapsedMs, tell: options.onDenied });
-    this.#access = new OperationAccess({ rules, audit });
+    this.#mapTable = mapTable;
+    this.#audit = new Audit({ elapsedMs, tell: options.onDenied });
+    this.#access = new OperationAccess({ rules, audit: this.#audit });
     this.#connections = new ConnectionManager((session) => this.#access.release(session));
     let streams = 0;
     const nextStream = (): number => (streams = (streams + 1) | 0);
@@ -107,7 +113,7 @@ export class Gateway implements TransportHandlers<Session> {
       partitions: this.#partitions,
       requests: this.#requests,
       rules,
-      audit,
+      audit: this.#audit,
       control: this.#control,
       send: (session: Session, bytes: Uint8Array) => this.#send(session, bytes),
     };
@@ -142,16 +148,8 @@ export class Gateway implements TransportHandlers<Session> {
       answers: this.#answers,
       access: this.#access,
     });
-    this.#outbound = memory.workers.map(
-      (worker) =>
-        new OutboundReader(worker, {
-          answers: this.#answers,
-          subscriptions: this.#subscriptions,
-          queries: this.#queryStreams,
-          connections: this.#connections,
-          onForbidden: (session, mapId) => audit.onDenied(session, mapTable.nameOf(mapId), 'write'),
-        }),
-    );
+    const handlers = this.#outboundHandlers();
+    this.#outbound = memory.workers.map((worker) => new OutboundReader(worker, handlers));
   }
 
   get connections(): number {
@@ -175,6 +173,11 @@ export class Gateway implements TransportHandlers<Session> {
   /** SAFE results that wait for the database. */
   get waiting(): number {
     return this.#outbound.reduce((sum, reader) => sum + reader.pendingCount, 0);
+  }
+
+  /** Lets clients execute processors, named in the order of their numbers. */
+  allowProcessors(names: readonly string[]): void {
+    this.#intake.processors = new Map(names.map((name, number) => [name, number]));
   }
 
   /** Recovery has ended: lets connections in. Without rules everybody may do everything. */
@@ -314,6 +317,30 @@ export class Gateway implements TransportHandlers<Session> {
     if (clockMs === 0) return;
     if (this.#clock.receive(clockMs, clockCounter) === Receipt.DRIFT)
       this.#send(session, this.#control.error(Code.CLOCK_DRIFT));
+  }
+
+  #outboundHandlers(): OutboundHandlers {
+    const subscriptions = this.#subscriptions;
+    const queries = this.#queryStreams;
+    return {
+      onForbidden: (id, mapId) => {
+        const session = this.#connections.find(id);
+        if (session !== undefined) this.#onForbidden(session, mapId);
+      },
+      onResult: (id, bytes, offset, length) => {
+        const session = this.#connections.answered(id);
+        if (session !== undefined) this.#answers.append(session, bytes, offset, length);
+      },
+      onEvent: (words, bytes, at) => subscriptions.onEvent(words, bytes, at),
+      onSlice: (words, bytes, at) => subscriptions.onSlice(words, bytes, at),
+      onRows: (words, bytes, at) => queries.onRecord(words, bytes, at),
+      onProgress: (worker, words, at) => subscriptions.onProgress(worker, words, at),
+      onSubscribed: (worker, topic) => subscriptions.onSubscribed(worker, topic),
+    };
+  }
+
+  #onForbidden(session: Session, mapId: number): void {
+    this.#audit.onDenied(session, this.#mapTable.nameOf(mapId), 'write');
   }
 
   #onControl(session: Session, bytes: Uint8Array): void {

@@ -53,8 +53,10 @@ export class LagDesk {
 
   /** Looks at some of those that lag, and at a few others. Returns how many were restored. */
   doWork(): number {
-    if (this.#looked === this.#round.length) this.#beginRound();
-    this.#lookAt(this.#looked + LOOKS_A_TURN);
+    if (this.#published > 0) {
+      if (this.#looked === this.#round.length) this.#beginRound();
+      this.#lookAt(this.#looked + LOOKS_A_TURN);
+    }
     let restored = 0;
     let looks = Math.min(this.#lagging.size, LAGGING_LOOKS_A_TURN);
     for (const session of this.#lagging) {

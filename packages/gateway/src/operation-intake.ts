@@ -11,12 +11,16 @@ import {
   VALUE_BYTES_MAX,
 } from '@tidewire/core';
 import { type FrameReader, isCleanUtf8, OPERATION_READ } from '@tidewire/core/threads';
+import {
+  areUpdateFieldsSound,
+  type OperationTime,
+  type PartitionService,
+  ROUTED,
+} from '@tidewire/partition-worker/front';
 import { AckLevel, OperationKind, ValueKind } from '@tidewire/schemas';
 import type { OperationAccess } from './access/operation-access.js';
 import type { AnswerBatch } from './answer-batch.js';
-import { type OperationTime, type PartitionService, ROUTED } from './partition-service.js';
 import type { Session } from './session.js';
-import { areUpdateFieldsSound } from './update-fields.js';
 
 /**
  * Takes the operations of a frame: checks each, stamps it if it has no stamp, and sends it to its
@@ -30,6 +34,8 @@ export class OperationIntake {
   readonly #answers: AnswerBatch;
   readonly #access: OperationAccess;
   readonly #time: OperationTime = { ms: 0, counter: 0, node: 0, nowMs: 0 };
+  /** Numbers of the processors that clients may execute, by name. */
+  processors: ReadonlyMap<string, number> = new Map();
   /** Operations sent to workers and not answered by them. */
   outstanding = 0;
   /** The server stops: every operation is refused. */
@@ -81,9 +87,13 @@ export class OperationIntake {
     if (reader.mapLength > MAP_BYTES_MAX || reader.keyLength > KEY_BYTES_MAX) return Code.TOO_LARGE;
     if (reader.valueLength > VALUE_BYTES_MAX) return Code.TOO_LARGE;
     if (reader.mapLength === 0 || reader.keyLength === 0) return Code.INVALID;
-    if (reader.kind < OperationKind.PUT || reader.kind > OperationKind.APPEND) return Code.INVALID;
+    if (reader.kind < OperationKind.PUT || reader.kind > OperationKind.EXECUTE) return Code.INVALID;
     if (!hasValue(reader.kind) && (reader.valueLength > 0 || reader.ttlMs > 0)) return Code.INVALID;
     if (!areUpdateFieldsSound(reader)) return Code.INVALID;
+    if (reader.kind === OperationKind.EXECUTE) {
+      const fault = this.#name(bytes);
+      if (fault !== Code.UNSPECIFIED) return fault;
+    } else if (reader.processorLength > 0) return Code.INVALID;
     if (reader.valueKind < 0 || reader.valueKind > ValueKind.BYTES) return Code.INVALID;
     if (reader.ackLevel < 0 || reader.ackLevel > AckLevel.SAFE) return Code.INVALID;
     if (reader.node > NODE_MAX || reader.ttlMs > TTL_MS_MAX) return Code.INVALID;
@@ -96,6 +106,17 @@ export class OperationIntake {
     const { authority } = session;
     if (authority === undefined) return Code.UNSPECIFIED;
     return this.#access.decide(session, authority, this.#reader, bytes);
+  }
+
+  /** Turns the processor's name into its number. */
+  #name(bytes: Uint8Array): Code {
+    if (this.processors.size === 0) return Code.FORBIDDEN;
+    const { processorOffset, processorLength } = this.#reader;
+    const name = bytes.subarray(processorOffset, processorOffset + processorLength);
+    const number = this.processors.get(Buffer.from(name).toString());
+    if (number === undefined) return Code.INVALID;
+    this.#reader.keep = number;
+    return Code.UNSPECIFIED;
   }
 
   /** Stamps an operation that has no stamp; merges the stamp of one that has. */

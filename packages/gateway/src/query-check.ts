@@ -1,8 +1,8 @@
 import { Code, encodeField, fieldOf, PredicateError, QUERY_ROWS_MAX } from '@tidewire/core';
 import { QUERY_COUNT_ONLY, QUERY_DESCENDING, QUERY_ORDERED } from '@tidewire/core/threads';
+import { NO_BYTES } from '@tidewire/partition-worker/front';
 import type { Field, Query } from '@tidewire/schemas';
 import type { Permit } from './access/authority.js';
-import { NO_BYTES } from './interest.js';
 import { Refusal } from './refusal.js';
 import { conditionOf, conditionWithin, nameFault } from './subscribe-check.js';
 

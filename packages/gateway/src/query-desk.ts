@@ -12,10 +12,10 @@ import {
   STREAM_LAST,
   STREAM_TOO_LARGE,
 } from '@tidewire/core/threads';
+import type { QueryFields, WorkerRequests } from '@tidewire/partition-worker/front';
 import type { CancelQuery, Query as QueryMessage } from '@tidewire/schemas';
 import type { Audit } from './access/audit.js';
 import type { ControlFrames } from './control-frames.js';
-import type { QueryFields } from './control-records.js';
 import { FrameBuffer } from './frame-buffer.js';
 import { countOf, type Query, QueryDelivery, type QueryHandler, sortedRowsOf } from './query.js';
 import { type Asked, askedOf, askedWithin } from './query-check.js';
@@ -25,7 +25,6 @@ import type { Session } from './session.js';
 import type { Stream, StreamDesk } from './stream-desk.js';
 import { StreamFrame } from './stream-frame.js';
 import type { TurnTime } from './turn-time.js';
-import type { WorkerRequests } from './worker-requests.js';
 
 /** What a worker may send before its rows are merged, at least. */
 const MERGE_CREDIT_BYTES_MIN = 4096;

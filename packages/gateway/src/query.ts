@@ -1,5 +1,9 @@
 import { RecordLayout, RowsMessage } from '@tidewire/core/threads';
-import { type ControlRecord, type QueryFields, queryRecord } from './control-records.js';
+import {
+  type ControlRecord,
+  type QueryFields,
+  queryRecord,
+} from '@tidewire/partition-worker/front';
 import { keyOf } from './event-entry.js';
 import type { Row, RowMerge } from './row-merge.js';
 import type { Session } from './session.js';

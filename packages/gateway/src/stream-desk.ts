@@ -4,9 +4,13 @@ import {
   SESSION_STREAMS_MAX,
   STREAMING_SESSIONS_MAX,
 } from '@tidewire/core';
-import { type ControlRecord, cancelRecord, creditRecord } from './control-records.js';
+import {
+  type ControlRecord,
+  cancelRecord,
+  creditRecord,
+  type WorkerRequests,
+} from '@tidewire/partition-worker/front';
 import type { Session } from './session.js';
-import type { WorkerRequests } from './worker-requests.js';
 
 const LOOKS_A_TURN = 256;
 

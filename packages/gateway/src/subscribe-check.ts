@@ -15,10 +15,10 @@ import {
   type Predicate as Test,
 } from '@tidewire/core';
 import { isCleanUtf8 } from '@tidewire/core/threads';
+import { NO_BYTES } from '@tidewire/partition-worker/front';
 import { type Predicate, StartFrom, type Subscribe } from '@tidewire/schemas';
 import type { Permit, Rows } from './access/authority.js';
 import { type CatchUpPlan, SNAPSHOT_PLAN } from './catch-up-plan.js';
-import { NO_BYTES } from './interest.js';
 import { Refusal } from './refusal.js';
 import { type Resumption, resumeKey } from './resume.js';
 

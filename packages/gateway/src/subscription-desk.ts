@@ -6,6 +6,11 @@ import {
   SUBSCRIPTIONS_UNINDEXED_MAX,
 } from '@tidewire/core';
 import { MAPS_FULL, type MapTable, NO_MAP } from '@tidewire/core/threads';
+import {
+  interestIn,
+  type TopicRegister,
+  type WorkerRequests,
+} from '@tidewire/partition-worker/front';
 import type { Subscribe, Unsubscribe } from '@tidewire/schemas';
 import type { Audit } from './access/audit.js';
 import type { CatchUpDesk } from './catch-up-desk.js';
@@ -13,7 +18,6 @@ import { planAfter, SNAPSHOT_PLAN } from './catch-up-plan.js';
 import type { Conflation } from './conflation.js';
 import type { ControlFrames } from './control-frames.js';
 import type { EventBus } from './event-bus.js';
-import { interestIn } from './interest.js';
 import type { LagDesk } from './lag.js';
 import type { ProgressDesk, Published } from './progress.js';
 import { Refusal } from './refusal.js';
@@ -21,8 +25,6 @@ import type { Session } from './session.js';
 import { type Wanted, wantedOf, withinPermit } from './subscribe-check.js';
 import type { Subscription } from './subscription.js';
 import type { Topic } from './topic.js';
-import type { TopicRegister } from './topic-register.js';
-import type { WorkerRequests } from './worker-requests.js';
 
 /**
  * The life of subscriptions: each waits for its topic, joins, catches up and is complete; a session
@@ -31,7 +33,7 @@ import type { WorkerRequests } from './worker-requests.js';
 export class SubscriptionDesk {
   readonly #mapTable: MapTable;
   readonly #requests: WorkerRequests;
-  readonly #topics: TopicRegister;
+  readonly #topics: TopicRegister<Topic>;
   readonly #bus: EventBus;
   readonly #conflation: Conflation;
   readonly #catchUps: CatchUpDesk;
@@ -44,7 +46,7 @@ export class SubscriptionDesk {
   constructor(options: {
     mapTable: MapTable;
     requests: WorkerRequests;
-    topics: TopicRegister;
+    topics: TopicRegister<Topic>;
     bus: EventBus;
     conflation: Conflation;
     catchUps: CatchUpDesk;

@@ -1,5 +1,10 @@
 import type { HybridLogicalClock } from '@tidewire/core';
 import type { MapTable } from '@tidewire/core/threads';
+import {
+  type PartitionService,
+  TopicRegister,
+  type WorkerRequests,
+} from '@tidewire/partition-worker/front';
 import type { Subscribe, Unsubscribe } from '@tidewire/schemas';
 import type { Audit } from './access/audit.js';
 import type { RuleRegister } from './access/rule-register.js';
@@ -8,15 +13,13 @@ import { Conflation } from './conflation.js';
 import type { ControlFrames } from './control-frames.js';
 import { EventBus } from './event-bus.js';
 import { LagDesk } from './lag.js';
-import type { PartitionService } from './partition-service.js';
 import { ProgressDesk } from './progress.js';
 import { Pulse } from './pulse.js';
 import type { Session } from './session.js';
 import { StreamDesk } from './stream-desk.js';
 import { SubscriptionDesk } from './subscription-desk.js';
-import { TopicRegister } from './topic-register.js';
+import { Topic } from './topic.js';
 import type { TurnTime } from './turn-time.js';
-import type { WorkerRequests } from './worker-requests.js';
 
 export interface SubscriptionServiceOptions {
   readonly mapTable: MapTable;
@@ -50,7 +53,7 @@ export interface SubscriptionCounts {
 
 /** What serves subscriptions, put together: what workers say goes in, frames to sessions come out. */
 export class SubscriptionService {
-  readonly #topics: TopicRegister;
+  readonly #topics: TopicRegister<Topic>;
   readonly #conflation: Conflation;
   readonly #bus: EventBus;
   readonly #streams: StreamDesk;
@@ -65,8 +68,9 @@ export class SubscriptionService {
     this.#lag = new LagDesk();
     this.#topics = new TopicRegister({
       requests,
-      rules: options.rules,
+      rules: () => options.rules.all(),
       ownersOf: (interest) => partitions.ownersOf(interest),
+      makeTopic: (id, interest, workers) => new Topic(id, interest, workers),
     });
     this.#conflation = new Conflation({
       nextId: () => this.#topics.nextId(),

@@ -1,21 +1,18 @@
 import type uWS from 'uWebSockets.js';
-import { SLOW_CLOSE_MS } from '@tidewire/core';
-import { closeReason } from './close-reason.js';
 import { isLoopback } from './loopback.js';
 import { readTls } from './tls-files.js';
 import {
-  type Connection,
   type HttpAnswer,
   NO_UPGRADE,
   ORIGIN_REFUSED,
   portRefused,
-  Sent,
   type TlsFiles,
   type Transport,
   type TransportHandlers,
   type TransportOptions,
   UPGRADE_REFUSED,
 } from './transport.js';
+import { type UserData, UwsConnection } from './uws-connection.js';
 
 /** The binary has these; its typings do not. */
 declare module 'uWebSockets.js' {
@@ -32,10 +29,6 @@ declare module 'uWebSockets.js' {
 
 type UwsModule = typeof uWS;
 
-interface UserData<C> {
-  context: C | undefined;
-}
-
 interface UwsApp {
   readonly app: uWS.TemplatedApp;
   connections: number;
@@ -46,8 +39,6 @@ interface Listening {
   readonly host: string;
   readonly port: number;
 }
-
-const DROPPED = 2; // what uWebSockets' send returns beyond maxBackpressure
 
 /**
  * WebSockets on uWebSockets.js, which must run on the main thread: a worker that dies with an open
@@ -84,63 +75,6 @@ async function loadUws(): Promise<UwsModule> {
   }
 }
 
-class UwsConnection<C> implements Connection {
-  /** A message was dropped: none may follow it. */
-  isSlow = false;
-  readonly #socket: uWS.WebSocket<UserData<C>>;
-  readonly #bufferBytesMax: number;
-  #isOpen = true;
-  /** How to close once the buffer has room for it. */
-  #ending: { readonly code: number; readonly reason: string } | undefined;
-  #endingTimer: NodeJS.Timeout | undefined;
-
-  constructor(socket: uWS.WebSocket<UserData<C>>, bufferBytesMax: number) {
-    this.#socket = socket;
-    this.#bufferBytesMax = bufferBytesMax;
-  }
-
-  /** The socket must not be touched once uWebSockets has closed it. */
-  markClosed(): void {
-    this.#isOpen = false;
-    clearTimeout(this.#endingTimer);
-  }
-
-  send(bytes: Uint8Array): Sent {
-    if (!this.#isOpen || this.#ending !== undefined) return Sent.OK;
-    if (this.isSlow) return Sent.DROPPED;
-    return this.#socket.send(bytes, true) === DROPPED ? Sent.DROPPED : Sent.OK;
-  }
-
-  bufferedBytes(): number {
-    return this.#isOpen ? this.#socket.getBufferedAmount() : 0;
-  }
-
-  join(topic: number): void {
-    if (this.#isOpen) this.#socket.subscribe(String(topic));
-  }
-
-  leave(topic: number): void {
-    if (this.#isOpen) this.#socket.unsubscribe(String(topic));
-  }
-
-  /** Beyond the limit of the buffer uWebSockets would drop the close frame too. */
-  close(code: number, reason: string): void {
-    if (!this.#isOpen || this.#ending !== undefined) return;
-    if (this.bufferedBytes() <= this.#bufferBytesMax) {
-      this.#socket.end(code, closeReason(reason));
-      return;
-    }
-    this.#ending = { code, reason: closeReason(reason) };
-    this.#endingTimer = setTimeout(() => this.#socket.close(), SLOW_CLOSE_MS);
-  }
-
-  /** The peer has read something. */
-  onDrain(): void {
-    if (this.#ending === undefined || this.bufferedBytes() > this.#bufferBytesMax) return;
-    this.#socket.end(this.#ending.code, this.#ending.reason);
-  }
-}
-
 class UwsTransport<C> implements Transport {
   readonly #uws: UwsModule;
   readonly #handlers: TransportHandlers<C>;
@@ -151,6 +85,7 @@ class UwsTransport<C> implements Transport {
   /** Have dropped a message, which the handler has not been told. */
   #slow: uWS.WebSocket<UserData<C>>[] = [];
   #listening: Listening | undefined;
+  #isClosed = false;
 
   constructor(uws: UwsModule, handlers: TransportHandlers<C>, options: TransportOptions) {
     this.#uws = uws;
@@ -198,6 +133,7 @@ class UwsTransport<C> implements Transport {
     this.stopListening();
     for (const connection of [...this.#connections.values()])
       connection.close(1001, 'The server stops.');
+    this.#isClosed = true;
     for (const { app } of this.#apps) app.close();
   }
 
@@ -242,7 +178,7 @@ class UwsTransport<C> implements Transport {
 
   /** Ends an app that no longer listens once its last connection has gone. */
   #maybeRetire(own: UwsApp): void {
-    if (own === this.#apps[0] || own.connections > 0) return;
+    if (this.#isClosed || own === this.#apps[0] || own.connections > 0) return;
     const [newest, ...older] = this.#apps;
     this.#apps = [newest, ...older.filter((app) => app !== own)];
     setImmediate(() => own.app.close()); // the last connection is just being closed

@@ -2,31 +2,25 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer, Server as TlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import {
-  GATHER_BYTES,
   HANDSHAKE_BYTES_MAX,
   HANDSHAKE_MS_MAX,
   MESSAGE_PARTS_MAX,
   SLOW_CLOSE_MS,
 } from '@tidewire/core';
-import { WebSocket, WebSocketServer } from 'ws';
+import { type WebSocket, WebSocketServer } from 'ws';
 import { binaryFrame } from './binary-frame.js';
-import { closeReason } from './close-reason.js';
 import { isLoopback } from './loopback.js';
 import { readTls, type TlsMaterial } from './tls-files.js';
 import {
-  type Connection,
   NO_UPGRADE,
   ORIGIN_REFUSED,
   portRefused,
-  Sent,
   type Transport,
   type TransportHandlers,
   type TransportOptions,
   UPGRADE_REFUSED,
 } from './transport.js';
-
-/** A quiet connection is looked at so often within its idle timeout, and pinged from the half on. */
-const SWEEPS = 8;
+import { SWEEPS, WsConnection, type WsTransportFace } from './ws-connection.js';
 
 /**
  * WebSockets on the `ws` library and Node's own HTTP server: slower than uWebSockets, but without a
@@ -39,97 +33,6 @@ export async function createWsTransport<C>(
 ): Promise<Transport> {
   const tls = options.tls === undefined ? undefined : await readTls(options.tls);
   return new WsTransport(handlers, options, tls);
-}
-
-class WsConnection implements Connection {
-  readonly topics: Set<number> = new Set();
-  /** A message was dropped: none may follow it. */
-  isSlow = false;
-  readonly #webSocket: WebSocket;
-  readonly #socket: Socket;
-  readonly #transport: WsTransportFace;
-  #isOpen = true;
-  /** Written in this turn and not yet handed to the system. */
-  #gatheredBytes = 0;
-  /** What the socket had read at the last sweep, and the sweeps since it read more. */
-  #bytesRead = 0;
-  #quietSweeps = 0;
-
-  constructor(webSocket: WebSocket, socket: Socket, transport: WsTransportFace) {
-    this.#webSocket = webSocket;
-    this.#socket = socket;
-    this.#transport = transport;
-  }
-
-  get isOpen(): boolean {
-    return this.#isOpen && this.#webSocket.readyState === WebSocket.OPEN;
-  }
-
-  send(bytes: Uint8Array): Sent {
-    return this.write(binaryFrame(bytes));
-  }
-
-  /** Queues a whole frame, which must not be changed any more. */
-  write(frame: Buffer): Sent {
-    if (!this.isOpen) return Sent.OK;
-    if (this.isSlow) return Sent.DROPPED;
-    if (this.bufferedBytes() > this.#transport.bufferBytesMax) {
-      this.isSlow = true;
-      this.#transport.dropped(this);
-      return Sent.DROPPED;
-    }
-    if (this.#gatheredBytes === 0) {
-      this.#socket.cork();
-      process.nextTick(() => this.#release());
-    }
-    this.#socket.write(frame);
-    this.#gatheredBytes += frame.length;
-    if (this.#gatheredBytes >= GATHER_BYTES) this.#release();
-    return Sent.OK;
-  }
-
-  bufferedBytes(): number {
-    return this.isOpen ? this.#socket.writableLength : 0;
-  }
-
-  join(topic: number): void {
-    if (this.isOpen) this.#transport.join(this, topic);
-  }
-
-  leave(topic: number): void {
-    this.#transport.leave(this, topic);
-  }
-
-  /** The frame waits behind what is buffered; a peer that does not answer it in time is cut off. */
-  close(code: number, reason: string): void {
-    if (!this.isOpen) return;
-    this.#isOpen = false;
-    this.#webSocket.close(code, closeReason(reason));
-  }
-
-  /** Called SWEEPS times in an idle timeout. */
-  sweep(): void {
-    const { bytesRead } = this.#socket;
-    this.#quietSweeps = bytesRead === this.#bytesRead ? this.#quietSweeps + 1 : 0;
-    this.#bytesRead = bytesRead;
-    if (this.#quietSweeps >= SWEEPS) this.#webSocket.terminate();
-    else if (this.#quietSweeps >= SWEEPS / 2 && this.isOpen) this.#webSocket.ping();
-  }
-
-  /** What was written in one turn leaves in one system call. */
-  #release(): void {
-    if (this.#gatheredBytes === 0) return;
-    this.#gatheredBytes = 0;
-    this.#socket.uncork();
-  }
-}
-
-/** What a connection needs of its transport. */
-interface WsTransportFace {
-  readonly bufferBytesMax: number;
-  join(connection: WsConnection, topic: number): void;
-  leave(connection: WsConnection, topic: number): void;
-  dropped(connection: WsConnection): void;
 }
 
 class WsTransport<C> implements Transport, WsTransportFace {

@@ -20,6 +20,8 @@ export interface Followed {
   readonly wish: Wish;
   readonly view: ReferenceView;
   topics: readonly number[];
+  /** On this connection, what slices have shown of each partition. */
+  readonly shown: Map<number, bigint>;
   /** How it was asked for on this connection. */
   start: StartFrom;
   /** Nothing is missing: the cursor speaks for it. */
@@ -84,7 +86,8 @@ export class ReferenceClient {
   follow(id: number, wish: Wish): Followed {
     const view = new ReferenceView();
     const start = wish.start ?? StartFrom.SNAPSHOT;
-    const one = { id, wish, view, topics: [], start, isDone: false, refusal: undefined };
+    const shown = new Map<number, bigint>();
+    const one = { id, wish, view, shown, topics: [], start, isDone: false, refusal: undefined };
     this.followed.set(id, one);
     this.#ask(one, start);
     return one;
@@ -104,6 +107,7 @@ export class ReferenceClient {
 
   #ask(one: Followed, start: StartFrom): void {
     one.start = start;
+    one.shown.clear();
     const key = one.wish.key ?? '';
     const knownSequence = key === '' ? 0n : (one.view.states.get(key)?.sequence ?? 0n);
     const value = { ...one.wish, subscriptionId: one.id, start, knownSequence };
@@ -149,8 +153,7 @@ export class ReferenceClient {
     for (const event of events) {
       this.#keepOrder(`${topic}/${event.key}`, event.sequence);
       this.#see(event);
-      for (const { topics, view } of this.followed.values())
-        if (topics.includes(topic)) view.onEvent(event);
+      for (const one of this.followed.values()) if (one.topics.includes(topic)) onEvent(one, event);
     }
   }
 
@@ -166,6 +169,7 @@ export class ReferenceClient {
     if (one === undefined) return;
     for (const slice of slices) {
       this.#see(slice);
+      one.shown.set(slice.partition, slice.sequence);
       one.view.onSlice(slice);
     }
     if (isDone) one.isDone = true;
@@ -192,4 +196,12 @@ export class ReferenceClient {
     for (const seen of [this.#seen, this.#seenHere])
       if (sequence > (seen.get(partition) ?? 0n)) seen.set(partition, sequence);
   }
+}
+
+/** What comes later is newer: a slice has shown all that was before it. */
+function onEvent({ id, wish, shown, view }: Followed, event: Event): void {
+  const isHeldBack = (wish.maxHz ?? 0) > 0;
+  if (!isHeldBack && event.sequence <= (shown.get(event.partition) ?? 0n))
+    throw new Error(`${id}: ${event.key} ${event.sequence} comes behind a newer slice`);
+  view.onEvent(event);
 }

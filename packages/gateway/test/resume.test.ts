@@ -5,7 +5,7 @@ import { CursorSchema, SliceKind, StartFrom } from '@tidewire/schemas';
 import t from 'tap';
 import { resumeKey, resumptionOf } from '#lib/resume.js';
 import { STORE, TestBench } from './bench.js';
-import { put, write } from './operations.js';
+import { put, remove, write } from './operations.js';
 import { ReferenceClient } from './reference-client.js';
 import { slicesOf, valuesOf } from './subscribers.js';
 
@@ -138,5 +138,35 @@ t.test(
       .filter(({ kind }) => kind === SliceKind.SNAPSHOT)
       .map(({ partition }) => partition);
     t.same([...new Set(snapshots)], [partitionOfKey('a')]);
+  },
+);
+
+t.test(
+  'SUB-50: what a snapshot showed by leaving it out has been seen: lost with the server, it comes back',
+  async (t) => {
+    const before = new TestBench();
+    const kept = [put('a', 'kept'), put('b', 'kept')];
+    const writer = before.client();
+    write(writer, ...kept);
+    const client = new ReferenceClient(before, 9);
+    client.follow(1, { map: 'others', start: StartFrom.SNAPSHOT });
+    before.settle();
+    before.second();
+    write(writer, remove('a'));
+    before.settle();
+    client.follow(2, { map: 'users', start: StartFrom.SNAPSHOT });
+    before.settle();
+    t.same(valuesOf(client, 2), { b: 'kept' });
+    client.disconnect();
+
+    const base = new Float64Array(PARTITIONS);
+    for (const key of ['a', 'b']) base[partitionOfKey(key)] = 1;
+    const after = new TestBench({ epoch: 43, bases: new Map([[42, base]]) });
+    write(after.client(), ...kept);
+    after.settle();
+    after.second();
+    client.connect(after);
+    after.settle();
+    t.same(valuesOf(client, 2), { a: 'kept', b: 'kept' });
   },
 );

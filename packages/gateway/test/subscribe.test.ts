@@ -204,10 +204,18 @@ t.test('SUB-28: sessions that have closed leave nothing behind', async (t) => {
     client.follow(3, { map: 'users', where: ageOver(18), maxHz: 10, start: StartFrom.NOW });
     client.connection.say({ case: 'query', value: { requestId: 1, map: 'users' } });
   }
-  bench.turn();
+  const streaming = (): unknown[] => [
+    bench.gateway.subscriptionCounts.catchingUp,
+    bench.gateway.querying,
+  ];
+  for (let turns = 0; streaming().join() !== '3,3'; turns++) {
+    if (turns > 100) throw new Error('nothing streams');
+    bench.turn();
+  }
   clients[0].disconnect();
-  bench.turn();
+  t.same(streaming(), [2, 2], 'at once');
   clients[1].disconnect();
+  t.same(streaming(), [1, 1]);
   bench.settle();
   clients[2].connection.buffered = 2 ** 20;
   write(writer, put('k1', aged(1)));

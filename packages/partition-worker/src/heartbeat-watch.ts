@@ -4,19 +4,24 @@ import { WORKER_HANG_MS } from '@tidewire/core';
 export class HeartbeatWatch {
   #heartbeat = 0;
   #seenAtMs: number;
+  readonly #hangMs: number;
+  #hasBeaten = false;
 
   /** Times are of any clock that never falls. */
-  constructor(heartbeat: number, nowMs: number) {
+  constructor(heartbeat: number, nowMs: number, hangMs: number) {
     this.#heartbeat = heartbeat;
     this.#seenAtMs = nowMs;
+    this.#hangMs = hangMs;
   }
 
-  /** True once the heartbeat has stood still for too long. */
+  /** True once the heartbeat has stood still for too long; a thread may need longer to begin. */
   isHung(heartbeat: number, nowMs: number): boolean {
     if (heartbeat !== this.#heartbeat) {
       this.#heartbeat = heartbeat;
       this.#seenAtMs = nowMs;
+      this.#hasBeaten = true;
     }
-    return nowMs - this.#seenAtMs >= WORKER_HANG_MS;
+    const limitMs = this.#hasBeaten ? this.#hangMs : Math.max(this.#hangMs, WORKER_HANG_MS);
+    return nowMs - this.#seenAtMs >= limitMs;
   }
 }

@@ -37,6 +37,8 @@ const MATCH_WORDS_MAX: number = RecordLayout.wordsOf(KEY_BYTES_MAX + 2 * VALUE_B
 /** ENTER; UPDATE and LEAVE, each with and without the value before. */
 const MATCH_KINDS = 5;
 const NO_LANE = 0;
+const NO_BYTES: Uint8Array = new Uint8Array(0);
+const encoder = new TextEncoder();
 
 /**
  * The worker's end of the outbound ring: whatever it says is encoded once, by the worker, so that the
@@ -61,6 +63,7 @@ export class Outbound {
     partition: 0,
     record: NO_RECORD,
     withValue: false,
+    detail: NO_BYTES,
   };
   #lanePosition = 0;
   #waits = NO_LANE;
@@ -153,6 +156,11 @@ export class Outbound {
       RecordLayout.valueLengthOf(words[record + RecordLayout.LENGTHS]) > 0 &&
       this.#rules.showsAll(request, at); // the image has no key to ask a rule by
     this.#write(request, at, position, words, new Uint8Array(words.buffer));
+  }
+
+  /** The next answer says this too. */
+  explain(sentence: string): void {
+    this.#result.detail = encoder.encode(sentence);
   }
 
   /** Says why nothing was executed; of an update with the record, or ABSENT, that stands. */
@@ -248,5 +256,6 @@ export class Outbound {
     const offset = (body + ResultMessage.BODY) * 4;
     writeResult(this.ringBytes, offset, result, records, recordBytes);
     this.#waits = NO_LANE;
+    result.detail = NO_BYTES;
   }
 }

@@ -1,173 +1,276 @@
-import { createHash } from 'node:crypto';
+import { randomInt } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import {
+  ARENA_BYTES_MAX,
+  ARENA_BYTES_MIN,
+  Code,
+  DRIFT_MS_MAX,
+  HybridLogicalClock,
+  IN_FLIGHT_MAX,
+  NODE_MAX,
+  WORKERS_MAX,
+} from '@tidewire/core';
+import {
+  allocateSharedMemory,
   Doorbell,
-  HEAD,
-  loadWord,
-  RingConsumer,
+  GATEWAY_DOORBELL,
   type SharedMemory,
-  storeWord,
-  WorkerControl,
 } from '@tidewire/core/threads';
-import { Piscina } from 'piscina';
-import { HeartbeatWatch } from './heartbeat-watch.js';
-import { type Deaths, judge, NO_DEATHS, type Verdict } from './restart-policy.js';
+import type { ClientOperation, OperationOptions } from './client-operation.js';
+import { Coordinator } from './coordinator.js';
+import { loadProcessors } from './execute/processor.js';
+import { PoolError } from './pool-error.js';
+import { PoolLoop } from './pool-loop.js';
+import type { PoolStore } from './pool-store.js';
+import type { PoolSubscription, SubscribeOptions } from './pool-subscriptions.js';
+import type { EventHandler } from './pool-topic.js';
+import { type OperationResult, type Partition, partitionOfKey, type Record } from './record.js';
+import { type WorkerDown, WorkerThreads } from './worker-threads.js';
 
-/** How long a worker may take to end its turn after it was told to stop. */
-const STOP_TIMEOUT_MS = 5000;
-
-/** What the owner of a pool hears of a death. */
-export interface WorkerDown {
-  readonly worker: number;
-  readonly cause: unknown;
-  /** It took no turn for too long and was ended. */
-  readonly isHung: boolean;
-  /** It is not started again. */
-  readonly isGivenUp: boolean;
-  /** SHA-256 of the operation that is answered POISON, since it has ended two workers. */
-  readonly poison: string | undefined;
+export interface PoolOptions {
+  /** Worker threads, 1 to 16. */
+  readonly workers: number;
+  /** For records, of all workers together; at least 16 MiB each. */
+  readonly memoryBytes: number;
+  /** Keeps records beyond the process; without it they are in memory alone. */
+  readonly store?: PoolStore;
+  /** An ES module whose exported functions `execute` may name: see Processor. */
+  readonly processors?: URL;
+  /** Operations under way at one time; those beyond wait. Default 1,024. */
+  readonly inFlightMax?: number;
+  /** How long a worker may take no turn before it is ended. Default 5,000. */
+  readonly hangMs?: number;
+  /** Most JavaScript heap of a worker, in MiB; records lie outside of it. Default: what Node gives. */
+  readonly heapMiB?: number;
+  /** A worker has ended. It is started again and goes on, unless `isGivenUp`. */
+  readonly onDown?: (down: WorkerDown) => void;
+  /** The pool cannot go on. Default: the error is thrown from the event loop, which ends the process. */
+  readonly onFatal?: (error: PoolError) => void;
 }
 
-export interface PartitionPoolOptions {
-  readonly memory: SharedMemory;
-  /** A worker is about to run for the `start`-th time: it waits to be told all interests. */
-  readonly onStart: (worker: number, start: number) => void;
-  /** A worker has ended without being told to. */
-  readonly onDown: (down: WorkerDown) => void;
-  /** Milliseconds of any clock that never falls. */
-  readonly nowMs: () => number;
-  readonly wait: (ms: number) => Promise<void>;
-}
-
-/** A worker thread that runs. */
-interface Run {
-  readonly abort: AbortController;
-  readonly watch: HeartbeatWatch;
-  isHung: boolean;
-}
+const HANG_LOOKS = 10;
 
 /**
- * The fixed pool of worker threads, one endless task each. A worker that dies, or hangs, is started
- * again on its memory and goes on where it was; one that keeps dying without getting anything done
- * is given up. An operation that ends two workers is skipped.
+ * Partitioned records in worker threads, without a network: each partition has one writer, and a
+ * worker that dies is replaced without anything being lost. The embedding thread talks to the
+ * workers through rings in shared memory; every method resolves with the worker's answer.
  */
 export class PartitionPool {
-  readonly #options: PartitionPoolOptions;
-  readonly #pool: Piscina;
-  readonly #tasks: Promise<void>[];
-  readonly #runs: (Run | undefined)[];
-  #isStopping = false;
+  readonly #memory: SharedMemory;
+  readonly #coordinator: Coordinator;
+  readonly #loop: PoolLoop;
+  readonly #threads: WorkerThreads;
+  readonly #store: PoolStore | undefined;
+  readonly #hangTimer: NodeJS.Timeout;
+  readonly #onFatal: (error: PoolError) => void;
+  readonly #onDown: ((down: WorkerDown) => void) | undefined;
 
-  constructor(options: PartitionPoolOptions) {
-    this.#options = options;
-    const workers = options.memory.workers.length;
-    this.#pool = new Piscina({
-      filename: new URL('./worker-main.js', import.meta.url).href,
-      minThreads: workers,
-      maxThreads: workers,
-      concurrentTasksPerWorker: 1,
-      idleTimeout: Number.POSITIVE_INFINITY,
-      atomics: 'disabled',
-      closeTimeout: STOP_TIMEOUT_MS,
-      execArgv: ['--enable-source-maps'],
+  /** Resolves when the workers run and have what the store holds. */
+  static async start(options: PoolOptions): Promise<PartitionPool> {
+    const url = options.processors?.href;
+    const processors = url === undefined ? [] : await loadProcessors(url);
+    const nowMs = Date.now;
+    const clock = new HybridLogicalClock({ now: nowMs, driftMs: DRIFT_MS_MAX });
+    const pool = new PartitionPool(
+      options,
+      clock,
+      processors.map(({ name }) => name),
+    );
+    const storedMs = (await options.store?.start(pool.#memory)) ?? 0;
+    clock.ms = Math.max(clock.ms, storedMs);
+    return pool;
+  }
+
+  private constructor(
+    options: PoolOptions,
+    clock: HybridLogicalClock,
+    processors: readonly string[],
+  ) {
+    const { workers, memoryBytes, hangMs, heapMiB } = options;
+    const elapsedMs = (): number => performance.now();
+    this.#store = options.store;
+    this.#onDown = options.onDown;
+    this.#onFatal = options.onFatal ?? throwFromLoop;
+    const arenaBytes = Math.min(Math.floor(memoryBytes / workers), ARENA_BYTES_MAX);
+    if (!(workers >= 1 && workers <= WORKERS_MAX && arenaBytes >= ARENA_BYTES_MIN))
+      throw new PoolError(Code.INVALID, 'Workers are 1 to 16, each with at least 16 MiB.');
+    this.#memory = allocateSharedMemory({ workers, arenaBytes });
+    this.#coordinator = new Coordinator({
+      memory: this.#memory,
+      clock,
+      node: randomInt(1, NODE_MAX + 1),
+      processors,
+      inFlightMax: options.inFlightMax ?? IN_FLIGHT_MAX,
+      nowMs: Date.now,
+      elapsedMs,
+      onWork: () => this.#loop.wake(),
     });
-    this.#runs = options.memory.workers.map(() => undefined);
-    this.#tasks = options.memory.workers.map(({ worker }) => this.#keepRunning(worker));
-  }
-
-  /** Ends workers that take no turns any more, so that they are started again; call it regularly. */
-  checkHangs(): void {
-    const nowMs = this.#options.nowMs();
-    this.#runs.forEach((run, worker) => {
-      if (run === undefined || !run.watch.isHung(this.#heartbeat(worker), nowMs)) return;
-      run.isHung = true;
-      run.abort.abort();
+    const doorbell = new Doorbell(new Int32Array(this.#memory.doorbells), GATEWAY_DOORBELL);
+    this.#loop = new PoolLoop(this.#coordinator, doorbell, elapsedMs);
+    this.#threads = new WorkerThreads({
+      memory: this.#memory,
+      processors: options.processors?.href,
+      hangMs,
+      heapMiB,
+      onStart: (worker, start) => this.#coordinator.onWorkerStart(worker, start),
+      onDown: (down) => this.#onWorkerDown(down),
+      nowMs: elapsedMs,
+      wait: delay,
     });
+    const lookMs = (hangMs ?? 1000) / HANG_LOOKS;
+    this.#hangTimer = setInterval(() => this.#threads.checkHangs(), lookMs).unref();
   }
 
-  /** Lets every worker finish its turn and ends the threads. */
-  async stop(): Promise<void> {
-    this.#isStopping = true;
-    for (const worker of this.#options.memory.workers) {
-      const control = new Int32Array(worker.control);
-      storeWord(control, WorkerControl.STOP, 1);
-      new Doorbell(control, WorkerControl.WORKER_DOORBELL).ring();
-    }
-    await Promise.all(this.#tasks);
-    await this.#pool.close();
+  /** Stores anything with a JSON form, or bytes. SUPERSEDED: a newer record stands. */
+  put(
+    map: string,
+    key: string,
+    value: unknown,
+    options: OperationOptions = {},
+  ): Promise<OperationResult> {
+    return this.process({ ...options, kind: 'put', map, key, value });
   }
 
-  async #keepRunning(worker: number): Promise<void> {
-    let deaths = NO_DEATHS;
-    for (let start = 1; !this.#isStopping; start++) {
-      const head = this.#head(worker);
-      const run = this.#runOf(worker);
-      try {
-        await this.#run(worker, start, run);
-        return;
-      } catch (cause) {
-        if (this.#isStopping) return;
-        const after = this.#onDeath(worker, head, deaths, { cause, isHung: run.isHung });
-        if (after.verdict.kind === 'GIVE_UP') return;
-        deaths = after.deaths;
-        if (after.verdict.delayMs > 0) await this.#options.wait(after.verdict.delayMs);
-      }
-    }
+  remove(map: string, key: string, options: OperationOptions = {}): Promise<OperationResult> {
+    return this.process({ ...options, kind: 'remove', map, key });
   }
 
-  async #run(worker: number, start: number, run: Run): Promise<void> {
-    const { memory, onStart } = this.#options;
-    onStart(worker, start);
-    this.#runs[worker] = run;
-    try {
-      const task = { memory: memory.workers[worker], doorbells: memory.doorbells, start };
-      await this.#pool.run(task, { signal: run.abort.signal });
-    } finally {
-      this.#runs[worker] = undefined;
-    }
+  /** The record under `key`, or undefined. */
+  async get<T>(map: string, key: string): Promise<Record<T> | undefined> {
+    return this.#record<T>({ kind: 'get', map, key });
   }
 
-  #onDeath(
-    worker: number,
-    headBefore: number,
-    before: Deaths,
-    seen: Pick<WorkerDown, 'cause' | 'isHung'>,
-  ): { deaths: Deaths; verdict: Verdict } {
-    const control = this.#control(worker);
-    const head = this.#head(worker);
-    const isExecuting = loadWord(control, WorkerControl.IS_EXECUTING) !== 0;
-    const operationAt = isExecuting ? head : undefined;
-    const after = judge(before, { isFruitful: head !== headBefore, operationAt });
-    const { kind } = after.verdict;
-    // The new worker reads the mark when it attaches; the thread that dies has stored its last.
-    storeWord(control, WorkerControl.POISONED, kind === 'SKIP' ? 1 : 0);
-    const poison = kind === 'SKIP' ? this.#hashOfNext(worker) : undefined;
-    this.#options.onDown({ worker, ...seen, isGivenUp: kind === 'GIVE_UP', poison });
-    return after;
+  /** The records under `keys`, by key; a key without a record is left out. */
+  async getAll<T>(map: string, keys: Iterable<string>): Promise<Map<string, Record<T>>> {
+    const records = await Promise.all([...keys].map((key) => this.get<T>(map, key)));
+    const found = records.filter((record) => record !== undefined);
+    return new Map(found.map((record) => [record.key, record]));
   }
 
-  #runOf(worker: number): Run {
-    const watch = new HeartbeatWatch(this.#heartbeat(worker), this.#options.nowMs());
-    return { abort: new AbortController(), watch, isHung: false };
+  /** Adds `by` to the number that stands, 0 if there is none. Resolves with the new record. */
+  increment(
+    map: string,
+    key: string,
+    by: number | bigint = 1,
+    options: OperationOptions = {},
+  ): Promise<Record<number>> {
+    return this.#update<number>({ ...options, kind: 'increment', map, key, value: by });
   }
 
-  /** Names the operation at the head of the ring without showing anything of it. */
-  #hashOfNext(worker: number): string {
-    const ring = new RingConsumer(this.#options.memory.workers[worker].requestRing);
-    const start = ring.next() ? ring.index : 0;
-    const bytes = new Uint8Array(ring.words.buffer, start * 4, ring.bodyWords * 4);
-    return createHash('sha256').update(bytes).digest('hex');
+  /** Leaves the smaller of `bound` and the number that stands. */
+  minimum(
+    map: string,
+    key: string,
+    bound: number | bigint,
+    options: OperationOptions = {},
+  ): Promise<Record<number>> {
+    return this.#update<number>({ ...options, kind: 'minimum', map, key, value: bound });
   }
 
-  #control(worker: number): Int32Array {
-    return new Int32Array(this.#options.memory.workers[worker].control);
+  /** Leaves the larger of `bound` and the number that stands. */
+  maximum(
+    map: string,
+    key: string,
+    bound: number | bigint,
+    options: OperationOptions = {},
+  ): Promise<Record<number>> {
+    return this.#update<number>({ ...options, kind: 'maximum', map, key, value: bound });
   }
 
-  #heartbeat(worker: number): number {
-    return loadWord(this.#control(worker), WorkerControl.HEARTBEAT);
+  /** JSON merge patch (RFC 7396). */
+  merge<T>(
+    map: string,
+    key: string,
+    patch: unknown,
+    options: OperationOptions = {},
+  ): Promise<Record<T>> {
+    return this.#update<T>({ ...options, kind: 'merge', map, key, value: patch });
   }
 
-  /** Up to where the worker's requests are done. */
-  #head(worker: number): number {
-    return loadWord(new Int32Array(this.#options.memory.workers[worker].requestRing), HEAD);
+  /** Adds `element` to the end of the array that stands, and keeps the last `keep` of them. */
+  append<T>(
+    map: string,
+    key: string,
+    element: unknown,
+    options: OperationOptions & { readonly keep?: number } = {},
+  ): Promise<Record<T[]>> {
+    return this.#update<T[]>({ ...options, kind: 'append', map, key, value: element });
   }
+
+  /**
+   * Runs the processor of this name in the worker that owns `key`. Resolves with the record that it
+   * left, or undefined. @throws PoolError FAILED for what it throws: nothing has changed.
+   */
+  async execute<T>(
+    map: string,
+    key: string,
+    processor: string,
+    argument?: unknown,
+    options: OperationOptions = {},
+  ): Promise<Record<T> | undefined> {
+    const operation = { kind: 'execute', map, key, processor, value: argument } as const;
+    return this.#record<T>({ ...options, ...operation });
+  }
+
+  /** Hears of every later change of a map, a key of it, or what a predicate holds for. */
+  subscribe<T>(
+    map: string,
+    handler: EventHandler<T>,
+    options: SubscribeOptions = {},
+  ): Promise<PoolSubscription> {
+    return this.#coordinator.subscriptions.subscribe(map, handler as EventHandler, options);
+  }
+
+  /** What all of the above come to. */
+  async process(operation: ClientOperation): Promise<OperationResult> {
+    if (operation.safe && this.#store === undefined)
+      throw new PoolError(Code.INVALID, 'Without a store nothing is safe.');
+    return this.#coordinator.process(operation);
+  }
+
+  /** Where a key's records lie, of whatever map. */
+  partitionOf(key: string): Partition {
+    return partitionOfKey(key, this.#memory.workers.length);
+  }
+
+  /**
+   * Waits for the operations under way, lets the store write the rest, and ends the threads. Resolves
+   * with the changes that are in no store: undefined if nobody knows, 0 without a store.
+   */
+  async stop(): Promise<number | undefined> {
+    while (this.#coordinator.outstanding > 0) await delay(1);
+    const left = this.#store === undefined ? 0 : await this.#store.stop();
+    await this.#end(new PoolError(Code.UNAVAILABLE, 'The pool has been stopped.'));
+    return left;
+  }
+
+  async #end(error: PoolError): Promise<void> {
+    this.#coordinator.close(error);
+    clearInterval(this.#hangTimer);
+    await this.#threads.stop();
+    this.#loop.stop();
+  }
+
+  async #record<T>(operation: ClientOperation): Promise<Record<T> | undefined> {
+    return (await this.process(operation)).record as Record<T> | undefined;
+  }
+
+  async #update<T>(operation: ClientOperation): Promise<Record<T>> {
+    return (await this.process(operation)).record as Record<T>;
+  }
+
+  #onWorkerDown(down: WorkerDown): void {
+    this.#onDown?.(down);
+    if (!down.isGivenUp) return;
+    const reason = down.cause instanceof Error ? down.cause.message : String(down.cause);
+    const error = new PoolError(Code.UNAVAILABLE, `Worker ${down.worker} keeps dying: ${reason}`);
+    this.#coordinator.close(error);
+    this.#onFatal(error);
+  }
+}
+
+function throwFromLoop(error: PoolError): void {
+  setImmediate(() => {
+    throw error;
+  });
 }

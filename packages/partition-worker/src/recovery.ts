@@ -15,11 +15,19 @@ export class Recovery {
   readonly #ring: RingConsumer;
   readonly #store: RecordStore;
   readonly #control: Int32Array;
+  readonly #onRecord: (record: number) => void;
 
-  constructor(options: { ring: SharedArrayBuffer; store: RecordStore; control: Int32Array }) {
+  /** `onRecord` is told the record that stands. */
+  constructor(options: {
+    ring: SharedArrayBuffer;
+    store: RecordStore;
+    control: Int32Array;
+    onRecord: (record: number) => void;
+  }) {
     this.#ring = new RingConsumer(options.ring);
     this.#store = options.store;
     this.#control = options.control;
+    this.#onRecord = options.onRecord;
   }
 
   hasWork(): boolean {
@@ -43,15 +51,32 @@ export class Recovery {
   #take(): void {
     const { kind, index: at, words } = this.#ring;
     if (kind === RecoveryKind.RECORD) {
-      if (this.#store.restore(words, at) === FULL) throw new MemoryLimitError();
-    } else if (kind === RecoveryKind.PARTITION)
-      this.#store.startPartition(
-        words[at + RecoveryPartition.PARTITION],
-        RecordLayout.joinWords(
-          words[at + RecoveryPartition.SEQUENCE_LOW],
-          words[at + RecoveryPartition.SEQUENCE_HIGH],
-        ),
-      );
+      const record = this.#store.restore(words, at);
+      if (record === FULL) throw new MemoryLimitError();
+      this.#onRecord(record);
+    } else if (kind === RecoveryKind.PARTITION) this.#startPartition(words, at);
+  }
+
+  #startPartition(words: Int32Array, at: number): void {
+    const partition = words[at + RecoveryPartition.PARTITION];
+    const highs = words[at + RecoveryPartition.GC_MS_HIGH_COUNTER];
+    this.#store.raiseCollected({
+      partition,
+      sequence: RecordLayout.joinWords(
+        words[at + RecoveryPartition.GC_SEQUENCE_LOW],
+        words[at + RecoveryPartition.GC_SEQUENCE_HIGH],
+      ),
+      ms: RecordLayout.joinWords(words[at + RecoveryPartition.GC_MS_LOW], highs >>> 16),
+      counter: highs & 0xffff,
+      node: words[at + RecoveryPartition.GC_NODE],
+    });
+    this.#store.startPartition(
+      partition,
+      RecordLayout.joinWords(
+        words[at + RecoveryPartition.SEQUENCE_LOW],
+        words[at + RecoveryPartition.SEQUENCE_HIGH],
+      ),
+    );
   }
 }
 

@@ -8,6 +8,7 @@ import {
   loadWord,
   ownerOf,
   PERSISTENCE_DOORBELL,
+  RecordLayout,
   RequestKind,
   RingConsumer,
   storeWord,
@@ -19,7 +20,11 @@ import {
 } from '@tidewire/core/threads';
 import { ChangeEvents } from './change-events.js';
 import { Executor } from './execute/executor.js';
+import type { NamedProcessor } from './execute/processor.js';
+import { ProcessorRunner } from './execute/processor-runner.js';
 import { RowRules } from './execute/row-rules.js';
+import { Collector } from './lifetime/collector.js';
+import { Sweeper } from './lifetime/sweeper.js';
 import { Outbound } from './outbound.js';
 import { PersistenceQueue } from './persistence-queue.js';
 import { ProgressReport } from './progress-report.js';
@@ -53,6 +58,8 @@ export class Worker {
   readonly #outbound: Outbound;
   readonly #executor: Executor;
   readonly #rules: RowRules;
+  readonly #sweeper: Sweeper;
+  readonly #collector: Collector;
   readonly #recovery: Recovery;
   readonly #queue: PersistenceQueue;
   readonly #streams: Streams;
@@ -72,8 +79,16 @@ export class Worker {
   /** Every interest has been told; until then a change could miss its subscribers. */
   #isIntroduced = false;
 
-  /** `start`: how often a worker has been started on this memory, this time included. */
-  constructor(memory: WorkerMemory, doorbells: SharedArrayBuffer, start: number) {
+  /**
+   * `start`: how often a worker has been started on this memory, this time included.
+   * `processors`: as all threads number them.
+   */
+  constructor(
+    memory: WorkerMemory,
+    doorbells: SharedArrayBuffer,
+    start: number,
+    processors: readonly NamedProcessor[] = [],
+  ) {
     this.#start = start;
     this.#control = new Int32Array(memory.control);
     this.#isPoisoned = loadWord(this.#control, WorkerControl.POISONED) !== 0;
@@ -95,15 +110,22 @@ export class Worker {
     this.#outbound = outbound;
     this.#interests = interests;
     this.#rules = rules;
+    this.#sweeper = new Sweeper({ store, events, outbound, partitions });
+    const { timers } = this.#sweeper;
+    const persistence = this.#persistenceDoorbell;
+    this.#collector = new Collector({ store, control, partitions, persistence });
     this.#executor = new Executor({
       store,
       outbound,
       events,
       rules,
+      timers,
       control,
       effects: memory.effects,
+      runner: new ProcessorRunner(processors, () => performance.now()),
     });
-    this.#recovery = new Recovery({ ring: memory.recoveryRing, store, control });
+    const { recoveryRing } = memory;
+    this.#recovery = new Recovery({ ring: recoveryRing, store, control, onRecord: timers.meet });
     this.#queue = new PersistenceQueue({
       store,
       control,
@@ -117,7 +139,7 @@ export class Worker {
       store,
       control,
       partitions,
-      collectedUpTo: () => 0, // no tombstone is collected yet
+      collectedUpTo: (partition) => store.collected(partition).sequence,
     });
     this.#progress = new ProgressReport(store, partitions);
     this.#executor.changes = (control[WorkerControl.CHANGES_HANDED] + this.#queue.dirtyCount()) | 0;
@@ -131,9 +153,13 @@ export class Worker {
   /** One bounded turn. Returns the work done; 0: nothing to do, or no room to do it. */
   doWork(): number {
     const told = this.#isIntroduced ? 0 : this.#hearInterests();
-    const requests = this.#isIntroduced ? this.#drainRequests() : 0;
+    // Where `conclude` first finds room the request at the head of the ring finds it too, so whatever an
+    // earlier worker may have done last is told before anything else is written.
+    const isReady = this.#isIntroduced && this.#sweeper.conclude();
+    const requests = isReady ? this.#drainRequests() : 0;
+    const kept = isReady ? this.#keepHouse() : 0;
     const others = this.#recovery.doWork() + this.#queue.doWork() + this.#streams.doWork();
-    const work = told + requests + others;
+    const work = told + requests + kept + others;
     if (work > 0) this.#report();
     return work;
   }
@@ -152,7 +178,13 @@ export class Worker {
     if (this.isStopping || this.#recovery.hasWork() || this.#queue.hasWork()) return true;
     if (!this.#isIntroduced) return !this.#interestRing.isEmpty();
     if (this.#streams.hasWork()) return true;
+    if (this.#sweeper.hasWork() || this.#collector.hasWork()) return true;
     return this.#outbound.hasRoom() && (this.#pending > 0 || !this.#requests.isEmpty());
+  }
+
+  /** What the worker writes on its own account. */
+  #keepHouse(): number {
+    return this.#sweeper.doWork() + this.#collector.doWork();
   }
 
   #drainRequests(): number {
@@ -232,11 +264,21 @@ export class Worker {
         this.#rules.forget(words, at);
         return;
       case RequestKind.TICK:
-        if ((words[at + TickRequest.FLAGS] & TICK_REPORT) !== 0) this.#progress.say(this.#outbound);
+        this.#onTick(words, at);
         return;
       default:
         assert(false, `request of unknown kind ${kind}`);
     }
+  }
+
+  #onTick(words: Int32Array, at: number): void {
+    const nowMs = RecordLayout.joinWords(
+      words[at + TickRequest.NOW_LOW],
+      words[at + TickRequest.NOW_HIGH],
+    );
+    this.#sweeper.onTick(nowMs);
+    this.#collector.onTick(nowMs);
+    if ((words[at + TickRequest.FLAGS] & TICK_REPORT) !== 0) this.#progress.say(this.#outbound);
   }
 
   #execute(words: Int32Array, at: number, position: number): void {
@@ -269,7 +311,7 @@ export class Worker {
 
   /** Publishes the turn's numbers and wakes persistence if it waits for them. */
   #report(): void {
-    const { changes } = this.#executor;
+    const changes = (this.#executor.changes + this.#sweeper.changes) | 0;
     const laneTail = this.#control[WorkerControl.LANE_TAIL];
     storeWord(this.#control, WorkerControl.CHANGES, changes);
     storeWord(this.#control, WorkerControl.RECORDS, this.#store.recordsLive);

@@ -1,124 +1,199 @@
-import { performance } from 'node:perf_hooks';
-import { setTimeout as wait } from 'node:timers/promises';
-import { Code, RESTARTS_FRUITLESS_MAX, WORKER_HANG_MS } from '@tidewire/core';
-import { Doorbell, GATEWAY_DOORBELL, RequestKind, type SharedMemory } from '@tidewire/core/threads';
-import { OperationKind } from '@tidewire/schemas';
-import t from 'tap';
-import { PartitionPool, type WorkerDown } from '#lib/partition-pool.js';
-import { doorbells, FakeGateway, saysOutcome, smallMemory } from './worker-fixture.js';
+import { Code } from '@tidewire/core';
+import t, { type Test } from 'tap';
+import { PartitionPool, type PoolOptions } from '#lib/partition-pool.js';
+import type { PoolError } from '#lib/pool-error.js';
+import type { EntryEvent } from '#lib/record.js';
+import type { WorkerDown } from '#lib/worker-threads.js';
 
-const TOPIC = 4;
-const REAL_TIME = {
-  nowMs: () => performance.now(),
-  wait: async (ms: number) => void (await wait(ms)),
-};
+const MEMORY = 2 * 16 * 1024 * 1024;
 
-function poolMemory(): SharedMemory {
-  return { workers: [smallMemory()], mapTable: new SharedArrayBuffer(8), doorbells: doorbells() };
-}
-
-/** Waits until the gateway has heard `count` things. */
-async function hear(memory: SharedMemory, gateway: FakeGateway, count: number): Promise<void> {
-  const doorbell = new Doorbell(new Int32Array(memory.doorbells), GATEWAY_DOORBELL);
-  for (;;) {
-    gateway.listen();
-    if (gateway.heard.length >= count) return;
-    await doorbell.sleepAsync(() => gateway.hasNews(), 1000);
-  }
-}
-
-t.test('POOL-1: a worker that dies is started again and goes on where it was', async (t) => {
-  const memory = poolMemory();
-  const gateway = new FakeGateway(memory.workers[0]);
-  const requests = new Int32Array(memory.workers[0].requestRing);
-  const starts: number[] = [];
-  const deaths: boolean[] = [];
-  gateway.send(1, { kind: OperationKind.PUT, key: 'a', value: 'one', ms: 1 });
-  const poison = gateway.sendPoison();
-  gateway.send(2, { kind: OperationKind.PUT, key: 'b', value: 'two', ms: 2 });
-  gateway.send(3, { kind: OperationKind.GET, key: 'a', ms: 3 });
-  const pool = new PartitionPool({
-    memory,
-    onStart: (_worker, start) => {
-      starts.push(start);
-      gateway.introduce(start, [{ topic: TOPIC, key: '' }]);
-    },
-    ...REAL_TIME,
-    onDown: ({ isGivenUp }) => {
-      deaths.push(isGivenUp);
-      requests[poison] = RequestKind.UNSUBSCRIBE; // harmless from now on
-    },
+async function started(t: Test, options: Partial<PoolOptions> = {}): Promise<PartitionPool> {
+  const pool = await PartitionPool.start({
+    workers: 2,
+    memoryBytes: MEMORY,
+    processors: new URL('./pool-processors.js', import.meta.url),
+    ...options,
   });
   t.teardown(() => pool.stop());
-  await hear(memory, gateway, 5);
-  t.same(starts, [1, 2]);
-  t.same(deaths, [false]);
-  const [first, firstEvent, second, secondEvent, read] = gateway.heard;
-  t.ok(saysOutcome(first, Code.APPLIED));
-  t.match(firstEvent, /^event PUT 4 /);
-  t.ok(saysOutcome(second, Code.APPLIED));
-  t.match(secondEvent, /^event PUT 4 /);
-  t.ok(saysOutcome(read, Code.FOUND));
+  return pool;
+}
+
+const refusal = async (promise: Promise<unknown>): Promise<PoolError> =>
+  promise.then(
+    () => t.fail('it was not refused') as never,
+    (error: PoolError) => error,
+  );
+
+t.test('LIB-1: what is put is got, by everyone who asks after it', async (t) => {
+  const pool = await started(t);
+  const put = await pool.put('cities', 'rome', { people: 2.8 });
+  t.match(put, { outcome: Code.APPLIED, isDurable: false, record: undefined });
+  const rome = await pool.get<{ people: number }>('cities', 'rome');
+  t.match(rome, { map: 'cities', key: 'rome', value: { people: 2.8 }, stamp: put.stamp });
+  t.equal(rome?.sequence, put.sequence);
+  await pool.put('cities', 'raw', new Uint8Array([1, 255]));
+  const all = await pool.getAll('cities', ['rome', 'nowhere', 'raw']);
+  t.same([...all.keys()], ['rome', 'raw']);
+  t.same(all.get('raw')?.value, new Uint8Array([1, 255]));
+  await pool.remove('cities', 'rome');
+  t.equal(await pool.get('cities', 'rome'), undefined);
+  t.equal(await pool.get('no such map', 'k'), undefined);
+});
+
+t.test('LIB-2: an older write is superseded, a repeated one is a duplicate', async (t) => {
+  const pool = await started(t);
+  const { stamp } = await pool.put('m', 'k', 1);
+  t.equal((await pool.put('m', 'k', 1, { stamp })).outcome, Code.DUPLICATE);
+  const older = { ...stamp, ms: stamp.ms - 1 };
+  t.equal((await pool.put('m', 'k', 2, { stamp: older })).outcome, Code.SUPERSEDED);
+  t.equal((await pool.get('m', 'k'))?.value, 1);
+  const future = { ...stamp, ms: stamp.ms + 3_600_000 };
+  t.equal((await refusal(pool.put('m', 'k', 3, { stamp: future }))).code, Code.CLOCK_DRIFT);
+});
+
+t.test('LIB-3: updates resolve with the new record, under a condition or not', async (t) => {
+  const pool = await started(t);
+  t.equal((await pool.increment('m', 'n')).value, 1);
+  t.equal((await pool.increment('m', 'n', -3)).value, -2);
+  t.equal((await pool.minimum('m', 'n', 5)).value, -2);
+  t.equal((await pool.maximum('m', 'n', 5)).value, 5);
+  t.same((await pool.merge('m', 'o', { a: { b: 1 } })).value, { a: { b: 1 } });
+  t.same((await pool.append('m', 'a', 1)).value, [1]);
+  t.same((await pool.append('m', 'a', 2, { keep: 1 })).value, [2]);
+  const { stamp } = await pool.put('m', 'once', 'first', { ifAbsent: true });
+  const refused = await refusal(pool.put('m', 'once', 'second', { ifAbsent: true }));
+  t.match(refused, { code: Code.PRECONDITION, name: 'PRECONDITION', present: { value: 'first' } });
+  t.equal((await pool.put('m', 'once', 'third', { ifStamp: stamp })).outcome, Code.APPLIED);
+  t.equal((await refusal(pool.remove('m', 'once', { ifStamp: stamp }))).code, Code.PRECONDITION);
+});
+
+t.test('LIB-4: subscriptions hear of a map, of a key and of a predicate', async (t) => {
+  const pool = await started(t);
+  const heard: string[] = [];
+  const note =
+    (who: string) =>
+    ({ kind, map, key, value }: EntryEvent): number =>
+      heard.push(`${who} ${kind} ${map}/${key} ${JSON.stringify(value) ?? '-'}`);
+  await pool.subscribe('m', note('map'));
+  const key = await pool.subscribe('m', note('key'), { key: 'a' });
+  await pool.subscribe('m', note('query'), { where: 'n >= 2' });
+  await pool.put('m', 'a', { n: 1 });
+  await pool.put('m', 'a', { n: 2 });
+  await pool.put('other', 'a', { n: 9 });
+  key.close();
+  await pool.remove('m', 'a');
+  t.same(
+    heard.filter((line) => line.startsWith('map')),
+    ['map put m/a {"n":1}', 'map put m/a {"n":2}', 'map remove m/a -'],
+  );
+  t.same(
+    heard.filter((line) => line.startsWith('key')),
+    ['key put m/a {"n":1}', 'key put m/a {"n":2}'],
+  );
+  t.same(
+    heard.filter((line) => line.startsWith('query')),
+    ['query enter m/a {"n":2}', 'query leave m/a -'],
+  );
+});
+
+t.test('LIB-5: beyond the window operations wait, and all are carried out in order', async (t) => {
+  const pool = await started(t, { inFlightMax: 4 });
+  const sums = await Promise.all(
+    Array.from({ length: 2000 }, async () => (await pool.increment('m', 'n')).value),
+  );
+  t.same(
+    sums,
+    Array.from({ length: 2000 }, (_, i) => i + 1),
+  );
+});
+
+t.test('LIB-6: what is not sound is refused before it is sent', async (t) => {
+  const pool = await started(t);
+  t.equal((await refusal(pool.put('m', '\ud800', 1))).code, Code.INVALID);
+  t.equal((await refusal(pool.put('m', 'a\0', 1))).code, Code.INVALID);
+  t.equal((await refusal(pool.put('', 'a', 1))).code, Code.INVALID);
+  t.equal((await refusal(pool.put('m', 'k'.repeat(1025), 1))).code, Code.TOO_LARGE);
+  t.equal((await refusal(pool.put('m', 'k', 'x'.repeat(40_000)))).code, Code.TOO_LARGE);
+  t.equal((await refusal(pool.put('m', 'k', undefined))).code, Code.INVALID);
+  t.equal((await refusal(pool.put('m', 'k', 1, { safe: true }))).code, Code.INVALID);
+  t.equal((await refusal(pool.execute('m', 'k', 'nobody'))).code, Code.INVALID);
+  await t.rejects(pool.subscribe('m', () => {}, { where: 'n >' }));
+  await t.rejects(PartitionPool.start({ workers: 0, memoryBytes: MEMORY }), { code: Code.INVALID });
+});
+
+t.test('LIB-7: stop lets what is under way finish, and refuses what comes later', async (t) => {
+  const pool = await PartitionPool.start({ workers: 1, memoryBytes: MEMORY });
+  const writes = Array.from({ length: 100 }, (_, i) => pool.put('m', `k${i}`, i));
+  t.equal(await pool.stop(), 0);
+  t.equal((await Promise.all(writes)).length, 100);
+  t.equal((await refusal(pool.get('m', 'k'))).code, Code.UNAVAILABLE);
+});
+
+t.test('LIB-8: records of several maps with one key lie in one partition', async (t) => {
+  const pool = await started(t);
+  const { id, worker } = pool.partitionOf('ann');
+  t.equal(worker, id % 2);
+  for (const map of ['users', 'carts']) t.equal((await pool.put(map, 'ann', 1)).partition, id);
+});
+
+t.test('PROC-1: a processor decides what becomes of the record', async (t) => {
+  const pool = await started(t);
+  t.equal(await pool.execute('m', 'k', 'double'), undefined, 'it leaves it as it is');
+  t.match(await pool.execute('m', 'k', 'setTo', 21), { value: 21, sequence: 1 });
+  t.match(await pool.execute('m', 'k', 'double'), { value: 42, sequence: 2 });
+  t.match(await pool.get('m', 'k'), { value: 42, sequence: 2 });
+  t.equal(await pool.execute('m', 'k', 'drop'), undefined);
+  t.equal(await pool.get('m', 'k'), undefined);
+  const kept = await pool.execute('m', 'k', 'keepFor', 60_000);
+  t.equal(kept?.expiresAtMs, (kept?.stamp.ms ?? 0) + 60_000);
+});
+
+t.test('PROC-2: it is given the key and the operation’s time', async (t) => {
+  const pool = await started(t);
+  const told = await pool.execute<{ key: string; nowMs: number }>('m', 'ä', 'tell', [1]);
+  t.match(told?.value, { argument: [1], key: 'ä', nowMs: Number });
+  t.ok(Math.abs((told?.value.nowMs ?? 0) - (told?.stamp.ms ?? 0)) < 1000);
 });
 
 t.test(
-  'POOL-2: a worker that dies again and again without getting anything done is given up',
+  'PROC-3: one that throws, takes too long or says nothing sound changes nothing',
   async (t) => {
-    const memory = poolMemory();
-    const gateway = new FakeGateway(memory.workers[0]);
-    gateway.sendPoison();
-    const deaths: boolean[] = [];
-    const waits: number[] = [];
-    let pool: PartitionPool | undefined;
-    await new Promise<void>((resolve) => {
-      pool = new PartitionPool({
-        memory,
-        onStart: (_worker, start) => gateway.introduce(start, []),
-        nowMs: () => 0,
-        wait: async (ms) => void waits.push(ms),
-        onDown: ({ cause, isGivenUp, poison }) => {
-          t.match(cause, /unknown kind/);
-          t.equal(poison, undefined, 'no operation is to blame');
-          deaths.push(isGivenUp);
-          if (isGivenUp) resolve();
-        },
-      });
+    const pool = await started(t);
+    await pool.put('m', 'k', 7);
+    const thrown = await refusal(pool.execute('m', 'k', 'refuse', 'not'));
+    t.match(thrown, { code: Code.FAILED, message: 'RangeError: not 7', present: { value: 7 } });
+    t.match(await refusal(pool.execute('m', 'k', 'dawdle')), {
+      code: Code.FAILED,
+      message: /^dawdle took \d+ ms of 100\.$/,
     });
-    t.same(deaths, [...Array(RESTARTS_FRUITLESS_MAX).fill(false), true]);
-    t.same(waits, [10, 20, 40, 80, 160, 320], 'the first two starts come at once');
-    await pool?.stop();
+    t.match(await refusal(pool.execute('m', 'k', 'useless')), {
+      code: Code.FAILED,
+      message: /JSON/,
+    });
+    t.match(await refusal(pool.execute('m', 'k', 'huge')), { code: Code.FAILED, message: /limit/ });
+    t.match(await pool.get('m', 'k'), { value: 7, sequence: 1 });
   },
 );
 
-t.test('POOL-3: a worker that takes no turn for too long is ended and replaced', async (t) => {
-  const memory = poolMemory();
-  const gateway = new FakeGateway(memory.workers[0]);
-  let nowMs = 0;
-  const downs: WorkerDown[] = [];
-  const starts: number[] = [];
-  const pool = new PartitionPool({
-    memory,
-    nowMs: () => nowMs,
-    wait: async () => {},
-    onStart: (_worker, start) => {
-      starts.push(start);
-      gateway.introduce(start, []);
+for (const fault of ['exit', 'loop', 'exhaust', 'collapse']) {
+  t.test(
+    `PROC-4: ${fault} ends its worker twice, is answered POISON and does nothing`,
+    async (t) => {
+      const downs: WorkerDown[] = [];
+      const pool = await started(t, {
+        workers: 1,
+        heapMiB: 64,
+        onDown: (down) => downs.push(down),
+        ...(fault === 'loop' && { hangMs: 300 }),
+      });
+      await pool.put('m', 'k', 7);
+      const calls = [pool.execute('m', 'k', fault), pool.increment('m', 'k')];
+      t.equal((await refusal(calls[0])).code, Code.POISON);
+      await calls[1];
+      t.equal(downs.length, 2);
+      t.match(downs[1].poison, /^[0-9a-f]{64}$/);
+      t.equal(downs[1].isHung, fault === 'loop');
+      t.equal((await pool.get('m', 'k'))?.value, 8);
     },
-    onDown: (down) => downs.push(down),
-  });
-  t.teardown(() => pool.stop());
-  gateway.send(1, { kind: OperationKind.PUT, key: 'a', value: 'one', ms: 1 });
-  await hear(memory, gateway, 1);
-  for (let attempt = 0; downs.length === 0 && attempt < 1000; attempt++) {
-    pool.checkHangs(); // sees the present heartbeat
-    nowMs += WORKER_HANG_MS;
-    pool.checkHangs(); // and, unless it beat just now, the same one too long after
-    await wait(0);
-  }
-  t.match(downs, [{ worker: 0, isHung: true, isGivenUp: false, poison: undefined }]);
-  gateway.send(2, { kind: OperationKind.GET, key: 'a', ms: 3 });
-  gateway.wake();
-  await hear(memory, gateway, 2);
-  t.same(starts, [1, 2]);
-  t.ok(saysOutcome(gateway.heard[1], Code.FOUND), 'its successor has its records');
-});
+  );
+}

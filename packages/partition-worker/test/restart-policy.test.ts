@@ -59,8 +59,16 @@ t.test('POOL-6: a poisonous operation is answered POISON and does nothing', asyn
   t.ok(saysOutcome(gateway.heard[2], Code.APPLIED), 'and those behind it go on');
 });
 
+t.test('POOL-8: a shorter limit counts from the first beat on', async (t) => {
+  const watch = new HeartbeatWatch(5, 1000, 100);
+  t.notOk(watch.isHung(5, 1000 + WORKER_HANG_MS - 1), 'it is starting');
+  t.notOk(watch.isHung(6, 7000));
+  t.notOk(watch.isHung(6, 7099));
+  t.ok(watch.isHung(6, 7100));
+});
+
 t.test('POOL-7: a worker hangs when its heartbeat stands still for so long', async (t) => {
-  const watch = new HeartbeatWatch(5, 1000);
+  const watch = new HeartbeatWatch(5, 1000, WORKER_HANG_MS);
   t.notOk(watch.isHung(5, 1000 + WORKER_HANG_MS - 1));
   t.ok(watch.isHung(5, 1000 + WORKER_HANG_MS));
   t.notOk(watch.isHung(6, 1000 + WORKER_HANG_MS), 'it beats again');

@@ -20,7 +20,9 @@ import {
 import { OperationKind } from '@tidewire/schemas';
 import { ChangeEvents } from '#lib/change-events.js';
 import { Executor } from '#lib/execute/executor.js';
+import { ProcessorRunner } from '#lib/execute/processor-runner.js';
 import { RowRules } from '#lib/execute/row-rules.js';
+import { Timers } from '#lib/lifetime/timers.js';
 import { Outbound } from '#lib/outbound.js';
 import { Streams } from '#lib/query/streams.js';
 import { SubscriptionIndex } from '#lib/query/subscription-index.js';
@@ -102,13 +104,16 @@ export class StreamBench {
     this.#interests = interests;
     this.#outbound = outbound;
     const events = new ChangeEvents({ outbound, interests, words: store.words });
+    const timers = new Timers(store, partitions);
     this.#executor = new Executor({
       store,
       outbound,
       events,
       rules,
+      timers,
       control,
       effects: memory.effects,
+      runner: new ProcessorRunner([], () => 0),
     });
     const collectedUpTo = (partition: number): number => this.collected.get(partition) ?? 0;
     this.streams = new Streams({ outbound, interests, store, control, partitions, collectedUpTo });

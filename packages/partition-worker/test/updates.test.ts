@@ -3,6 +3,7 @@ import {
   EXTENSION_IF_ABSENT,
   EXTENSION_IF_STAMP,
   EXTENSION_UNCERTAIN,
+  RequestKind,
   type WorkerMemory,
 } from '@tidewire/core/threads';
 import { OperationKind } from '@tidewire/schemas';
@@ -44,7 +45,7 @@ class Bench {
   }
 
   forgetSession(token: number): void {
-    this.#gateway.forgetSession(token);
+    this.#gateway.request(RequestKind.FORGET_SESSION, new Int32Array([token, 0, 0, 0]));
     this.#worker.doWork();
   }
 

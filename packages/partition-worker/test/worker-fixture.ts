@@ -20,6 +20,7 @@ import {
   SUBSCRIBE_WITH_OLD,
   SubscribedMessage,
   SubscribeRequest,
+  TickRequest,
   UnsubscribeRequest,
   WorkerControl,
   type WorkerMemory,
@@ -208,6 +209,16 @@ export class FakeGateway {
   /** Sends a request other than an operation. */
   request(kind: number, body: Int32Array): void {
     this.#requests.words.set(body, this.#requests.claim(kind, body.length));
+    this.#requests.commit();
+  }
+
+  /** Tells the time, in milliseconds above START_MS. */
+  tick(ms: number, flags = 0): void {
+    const at = this.#requests.claimControl(RequestKind.TICK, TickRequest.WORDS);
+    const { words } = this.#requests;
+    words[at + TickRequest.NOW_LOW] = RecordLayout.lowWord(START_MS + ms);
+    words[at + TickRequest.NOW_HIGH] = RecordLayout.highWord(START_MS + ms);
+    words[at + TickRequest.FLAGS] = flags;
     this.#requests.commit();
   }
 

@@ -75,7 +75,7 @@ export class BaseKeeper {
         this.#wake();
       },
       (error: unknown) => {
-        if (!(error instanceof StoreError)) throw error; // a bug: the process ends
+        if (!(error instanceof StoreError)) throw error; // a bug: the thread ends
         keeping.outcome = error;
         this.#wake();
       },

@@ -30,6 +30,8 @@ export interface EmbeddedServer {
   readonly ended: Promise<string>;
   /** Ends the server in order and removes its socket. */
   stop(): Promise<void>;
+  /** Once it has ended by itself: another one behind the same socket. Rejects with a sentence. */
+  startAgain(): Promise<EmbeddedServer>;
 }
 
 /** What the steps of a start know. */
@@ -157,6 +159,7 @@ async function launch(setup: Setup): Promise<EmbeddedServer> {
     dataDir: setup.dataDir,
     ended,
     stop: () => stop(setup, child, ended),
+    startAgain: () => launch(setup),
   };
 }
 

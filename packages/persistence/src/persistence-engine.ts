@@ -24,7 +24,7 @@ export class PersistenceEngine {
   readonly #doorbell: Doorbell;
   readonly #pulls: readonly WorkerPull[];
   readonly #bases: BaseKeeper;
-  #isDown = false;
+  #isDown: boolean;
   #isFenced = false;
   #probeAtMs: number;
   #probe: { outcome: 'ACCEPTED' | StoreError | undefined } | undefined;
@@ -37,8 +37,11 @@ export class PersistenceEngine {
     /** At least 0, below 1. */
     random: () => number;
     report: (status: PersistenceStatus) => void;
+    /** What the owner believes of the store. */
+    isDown: boolean;
   }) {
     this.#store = options.store;
+    this.#isDown = options.isDown;
     this.#now = options.now;
     this.#report = options.report;
     const bells = new Int32Array(options.memory.doorbells);
@@ -130,7 +133,7 @@ export class PersistenceEngine {
         this.#doorbell.ring();
       },
       (error: unknown) => {
-        if (!(error instanceof StoreError)) throw error; // a bug: the process ends
+        if (!(error instanceof StoreError)) throw error; // a bug: the thread ends
         probe.outcome = error;
         this.#doorbell.ring();
       },

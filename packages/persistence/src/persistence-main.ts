@@ -5,7 +5,8 @@ import { BACKOFF_MAX_MS, DATABASE_START_MS, PROBE_INTERVAL_MS } from '@tidewire/
 import { Doorbell, PERSISTENCE_DOORBELL, type SharedMemory } from '@tidewire/core/threads';
 import { backoffMs } from './flush-window.js';
 import { PersistenceEngine } from './persistence-engine.js';
-import { type DatabaseConnection, PostgresStore } from './postgres-store.js';
+import type { DatabaseConnection } from './postgres-link.js';
+import { PostgresStore } from './postgres-store.js';
 import { Recovery, StoppedError } from './recovery.js';
 import type { PersistenceCommand, PersistenceStatus } from './status.js';
 import { type Opening, type Store, StoreError } from './store.js';
@@ -15,6 +16,8 @@ export interface PersistenceTask {
   readonly memory: SharedMemory;
   readonly connection: DatabaseConnection;
   readonly takeOver: boolean;
+  /** Of a thread that has died with all records in memory: go on in its place. */
+  readonly epoch: number | undefined;
   /** Sends PersistenceStatus, receives PersistenceCommand. */
   readonly port: MessagePort;
 }
@@ -22,31 +25,27 @@ export interface PersistenceTask {
 /** A worker that reads its recovery ring does not ring back; so long at most is lost. */
 const ROOM_POLL_MS = 2;
 
-/** The thread's one endless task: open, recover, then write behind until told to stop. */
+/**
+ * The thread's one endless task: open, recover, then write behind until told to stop. A fault of our
+ * own ends the thread, and its owner starts another.
+ */
 export default async function main(task: PersistenceTask): Promise<void> {
   const { memory, port } = task;
   // Only Linux takes it for this thread alone.
   if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
   const report = (status: PersistenceStatus): void => port.postMessage(status);
   const doorbell = new Doorbell(new Int32Array(memory.doorbells), PERSISTENCE_DOORBELL);
-  const store = new PostgresStore(task.connection);
+  const store = new PostgresStore(task.connection, { epoch: task.epoch });
   const stop = stopCommand(port, doorbell);
   try {
-    const opening = await Promise.race([open(store, task.takeOver, stop), stop.asked]);
-    report({ kind: 'opened', ...opening });
-    const recovery = new Recovery({
-      memory,
-      idle: (hasRoom) => doorbell.sleepAsync(hasRoom, ROOM_POLL_MS),
-      isStopping: () => stop.atMs !== undefined,
-    });
-    const progress = (records: number): void => report({ kind: 'recovering', records });
-    report({ kind: 'recovered', ...(await recovery.run(store, progress)) });
+    if (task.epoch === undefined) await recover({ store, task, doorbell, stop, report });
     const engine = new PersistenceEngine({
       memory,
       store,
       now: () => performance.now(),
       random: Math.random,
       report,
+      isDown: task.epoch !== undefined,
     });
     await run(engine, doorbell, stop);
     await end(engine, stop);
@@ -60,6 +59,26 @@ export default async function main(task: PersistenceTask): Promise<void> {
     await store.close();
     port.close(); // tells the owner that nothing more will come
   }
+}
+
+/** Everything of the store into the workers. Rejects with StoreError or StoppedError. */
+async function recover(start: {
+  store: Store;
+  task: PersistenceTask;
+  doorbell: Doorbell;
+  stop: Readonly<Stop>;
+  report: (status: PersistenceStatus) => void;
+}): Promise<void> {
+  const { store, task, doorbell, stop, report } = start;
+  const opening = await Promise.race([open(store, task.takeOver, stop), stop.asked]);
+  report({ kind: 'opened', ...opening });
+  const recovery = new Recovery({
+    memory: task.memory,
+    idle: (hasRoom) => doorbell.sleepAsync(hasRoom, ROOM_POLL_MS),
+    isStopping: () => stop.atMs !== undefined,
+  });
+  const progress = (records: number): void => report({ kind: 'recovering', records });
+  report({ kind: 'recovered', ...(await recovery.run(store, progress)) });
 }
 
 interface Stop {
@@ -123,7 +142,7 @@ async function end(engine: PersistenceEngine, stop: Readonly<Stop>): Promise<voi
 }
 
 function requireOutage(error: unknown): void {
-  if (!(error instanceof StoreError)) throw error; // a bug: the process ends
+  if (!(error instanceof StoreError)) throw error; // a bug: the thread ends
 }
 
 function sleepMs(engine: PersistenceEngine): number {

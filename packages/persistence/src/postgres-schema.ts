@@ -7,7 +7,7 @@ import { StoreError } from './store.js';
 type Query = (text: string) => Promise<readonly Record<string, unknown>[]>;
 
 /** Each brings the tables from the version before, the first from nothing, to its place in the list. */
-const STEPS: readonly string[] = ['0001-record.sql', '0002-store.sql'];
+const STEPS: readonly string[] = ['0001-record.sql', '0002-store.sql', '0003-lifetime.sql'];
 const VERSION: number = STEPS.length;
 const RECORD_COLUMNS: Readonly<Record<string, string>> = {
   map: 'text C',

@@ -1,4 +1,5 @@
 import { EPOCHS_KEPT } from '@tidewire/core';
+import { ROW_COLUMNS } from './postgres-rows.js';
 import type { PartitionNumber, StoredRecord } from './store.js';
 
 /**
@@ -6,18 +7,6 @@ import type { PartitionNumber, StoredRecord } from './store.js';
  * cast in the statement: a driver would have to be told the type of each, and would walk it twice.
  */
 
-const COLUMNS = [
-  'map',
-  'key',
-  'value',
-  'kind',
-  'hlc',
-  'node',
-  'partition',
-  'sequence',
-  'expires_at',
-  'deleted',
-];
 const ORDER_COLUMNS = ['hlc', 'node', 'deleted', 'value', 'kind'];
 
 /** The order of writes, as in memory: see conflict.ts of the partition worker. */
@@ -36,8 +25,7 @@ const FENCE = `fence AS MATERIALIZED (
  * and a write that arrives late, change nothing. `more` are further columns and their values.
  */
 function guardedUpsert(table: string, more: readonly (readonly [string, string])[]): string {
-  const names = [...COLUMNS, ...more.map(([name]) => name)];
-  const changed = names.filter((name) => name !== 'map' && name !== 'key');
+  const names = [...ROW_COLUMNS, ...more.map(([name]) => name)];
   return `
 WITH ${FENCE}, written AS (
   INSERT INTO ${table} AS stored (${names.join(', ')})
@@ -46,15 +34,39 @@ WITH ${FENCE}, written AS (
   FROM fence, unnest($3::text[], $4::text[], $5::bytea[], $6::int2[], $7::int8[], $8::int8[],
     $9::int4[], $10::int2[], $11::int8[], $12::int8[], $13::bool[])
     AS batch (map, key, value, kind, ms, counter, node, partition, sequence, expires_at, deleted)
-  ON CONFLICT (map, key) DO UPDATE
-  SET ${changed.map((name) => `${name} = excluded.${name}`).join(', ')}
-  WHERE ${orderOf('stored')} < ${orderOf('excluded')}
+  ${replaceIfNewer(names)}
 )
 SELECT 1 AS held FROM fence`;
 }
 
+/** The guard of an INSERT into a table called `stored`. */
+function replaceIfNewer(names: readonly string[]): string {
+  const changed = names.filter((name) => name !== 'map' && name !== 'key');
+  return `ON CONFLICT (map, key) DO UPDATE
+  SET ${changed.map((name) => `${name} = excluded.${name}`).join(', ')}
+  WHERE ${orderOf('stored')} < ${orderOf('excluded')}`;
+}
+
 /** $1 epoch, $2 connection, $3 to $13 the records. One row if the fence held, else none. */
 export const FLUSH: string = guardedUpsert('tidewire.record', []);
+
+/** Holds the fence to the end of the transaction, one row, if it is still this one. */
+export function holdFence(epoch: number, connection: number): string {
+  return `SELECT 1 AS held FROM tidewire.fence
+    WHERE epoch = ${epoch} AND connection = ${connection} FOR SHARE`;
+}
+
+/** Where the rows of a large batch are gathered: a table of the connection, empty at each commit. */
+export const STAGE = 'pg_temp.tidewire_batch';
+
+export const MAKE_STAGE: string = `
+CREATE TEMPORARY TABLE IF NOT EXISTS tidewire_batch (LIKE tidewire.record) ON COMMIT DELETE ROWS`;
+
+/** From the stage to the table, as FLUSH. REQUIRES: the fence is held. */
+export const MERGE_STAGE: string = `
+INSERT INTO tidewire.record AS stored (${ROW_COLUMNS.join(', ')})
+SELECT ${ROW_COLUMNS.join(', ')} FROM ${STAGE}
+${replaceIfNewer(ROW_COLUMNS)}`;
 
 /** As FLUSH; $14 is the reason. */
 export const BURY: string = guardedUpsert('tidewire.dead_letter', [

@@ -1,13 +1,23 @@
 import {
+  COPY_RECORDS_MIN,
   DATABASE_CONNECT_MS,
-  DATABASE_CONNECTIONS,
   DATABASE_STATEMENT_MS,
   FENCE_HOLDER_MS,
   PARTITIONS,
   RECOVERY_GROUP_RECORDS,
 } from '@tidewire/core';
-import postgres from 'postgres';
+import { NewRowsGuess } from './new-rows-guess.js';
 import { toStoreError } from './postgres-error.js';
+import {
+  attempt,
+  type DatabaseConnection,
+  dial,
+  type Link,
+  leave,
+  type Rows,
+  within,
+} from './postgres-link.js';
+import { encodeRows } from './postgres-rows.js';
 import { prepareSchema } from './postgres-schema.js';
 import {
   BASES,
@@ -15,11 +25,16 @@ import {
   baseParameters,
   COLLECTED,
   FLUSH,
+  holdFence,
   KEEP_BASES,
+  MAKE_STAGE,
+  MERGE_STAGE,
   PARTITION_NUMBERS,
   RECOVER,
   recordParameters,
+  STAGE,
 } from './postgres-statement.js';
+import { CopyRefusedError, Transaction } from './postgres-transaction.js';
 import {
   type Collected,
   type Opening,
@@ -30,32 +45,11 @@ import {
   StoreError,
 } from './store.js';
 
-/** Where the database is. A plain value, so that it can be sent to a thread. */
-export type DatabaseConnection =
-  | { readonly url: string }
-  | {
-      /** Host name, or the folder of a Unix socket. */
-      readonly host: string;
-      readonly port: number;
-      readonly user: string;
-      readonly database: string;
-    };
-
 /** The advisory lock of whoever writes, one a database. The number says "tide" in ASCII. */
 const LOCK = 0x74696465;
-const CLOSE_SECONDS = 5;
-
-/** The connections of one attempt to reach the server. Once one of them is lost, all are left. */
-interface Link {
-  /** Flushes and reads. */
-  readonly sql: postgres.Sql;
-  /** Holds the advisory lock. */
-  readonly lock: postgres.Sql;
-  lost: boolean;
-}
 
 /**
- * The store on Postgres. The only file that knows the driver.
+ * The store on Postgres.
  *
  * The fence row names the epoch of the process that may write, and the number of its connection.
  * A connection that is lost is never used again: a new one takes the next number first, so that a
@@ -64,16 +58,25 @@ interface Link {
 export class PostgresStore implements Store {
   readonly #connection: DatabaseConnection;
   readonly #holderMs: number;
-  #epoch = 0;
+  readonly #guess: NewRowsGuess = new NewRowsGuess();
+  #epoch: number;
   #number = 0;
   #link: Link | undefined;
   #renewal: Promise<Link> | undefined;
   #fenced = false;
 
-  /** `holderMs`: how long a take-over waits for a statement that holds the fence. */
-  constructor(connection: DatabaseConnection, holderMs: number = FENCE_HOLDER_MS) {
+  constructor(
+    connection: DatabaseConnection,
+    options: {
+      /** How long a take-over waits for a statement that holds the fence. */
+      holderMs?: number;
+      /** Opened by another store of this process, in the place of which this one writes on. */
+      epoch?: number | undefined;
+    } = {},
+  ) {
     this.#connection = connection;
-    this.#holderMs = holderMs;
+    this.#holderMs = options.holderMs ?? FENCE_HOLDER_MS;
+    this.#epoch = options.epoch ?? 0;
   }
 
   async open(options: { takeOver: boolean }): Promise<Opening> {
@@ -92,7 +95,7 @@ export class PostgresStore implements Store {
     const iterator = groups[Symbol.asyncIterator]();
     try {
       for (;;) {
-        const group = await this.#attempt(link, within(DATABASE_STATEMENT_MS, iterator.next()));
+        const group = await attempt(link, iterator.next());
         if (group.done === true) break;
         await onRecords(group.value);
       }
@@ -100,7 +103,7 @@ export class PostgresStore implements Store {
       link.lost = true; // the cursor is still open on it
       throw error;
     }
-    return await this.#attempt(link, this.#facts(link));
+    return await attempt(link, this.#facts(link));
   }
 
   async #facts({ sql }: Link): Promise<PartitionFacts> {
@@ -112,8 +115,11 @@ export class PostgresStore implements Store {
     return { sequences, bases: byEpoch(bases), collected };
   }
 
+  /** Few records go in one statement, which is the quickest answer; many by COPY, the least work. */
   async flush(records: readonly StoredRecord[]): Promise<void> {
-    if (records.length > 0) await this.#write(FLUSH, recordParameters(records));
+    if (records.length === 0) return;
+    if (records.length >= COPY_RECORDS_MIN && (await this.#copy(records))) return;
+    await this.#write(FLUSH, recordParameters(records));
   }
 
   async bury(record: StoredRecord, reason: string): Promise<void> {
@@ -141,22 +147,45 @@ export class PostgresStore implements Store {
     const link = await this.#ready();
     const number = this.#number;
     const query = link.sql.unsafe(text, [this.#epoch, number, ...parameters], { prepare: true });
-    const rows = await this.#attempt(link, within(DATABASE_STATEMENT_MS, query));
-    if (rows.length === 1) return;
-    if (number !== this.#number)
-      throw new StoreError('UNAVAILABLE', 'The connection was given up during a statement.');
-    throw this.#fence();
+    const rows = await attempt(link, query);
+    if (rows.length === 0) throw this.#lostFence(number);
   }
 
-  /** Awaits a statement. A link that failed is left, unless the error was about the data. */
-  async #attempt<T>(link: Link, statement: PromiseLike<T>): Promise<T> {
-    try {
-      return await statement;
-    } catch (error) {
-      const failure = toStoreError(error);
-      if (failure.kind === 'UNAVAILABLE') link.lost = true;
-      throw failure;
+  /** False if the server does not take them so. */
+  async #copy(records: readonly StoredRecord[]): Promise<boolean> {
+    const rows = encodeRows(records);
+    if (this.#guess.areNew()) {
+      if (await this.#transact((transaction) => transaction.copy('tidewire.record', rows))) {
+        this.#guess.onRight();
+        return true;
+      }
+      this.#guess.onWrong();
     }
+    return await this.#transact((transaction) => mergeRows(transaction, rows));
+  }
+
+  /** Does `work` while it holds the fence. False, and nothing has changed, if a COPY was refused. */
+  async #transact(work: (transaction: Transaction) => Promise<void>): Promise<boolean> {
+    const link = await this.#ready();
+    const number = this.#number;
+    const transacted = Transaction.run(
+      link,
+      holdFence(this.#epoch, number),
+      async (transaction, fence) => {
+        if (fence.length === 0) return 'FENCED';
+        await work(transaction);
+        return 'DONE';
+      },
+    );
+    const outcome = await attempt(link, transacted.catch(refusalOf));
+    if (outcome === 'FENCED') throw this.#lostFence(number);
+    return outcome === 'DONE';
+  }
+
+  /** What a write says that has found the fence changed. */
+  #lostFence(number: number): StoreError {
+    if (number === this.#number) return this.#fence();
+    return new StoreError('UNAVAILABLE', 'The connection was given up during a statement.');
   }
 
   async #ready(): Promise<Link> {
@@ -175,7 +204,7 @@ export class PostgresStore implements Store {
 
   /** Connects anew; `claim` makes the new connections the only ones that may write. */
   async #establish(claim: (link: Link) => Promise<void>): Promise<Link> {
-    const link = this.#dial();
+    const link = dial(this.#connection);
     this.#link = link;
     try {
       await within(DATABASE_STATEMENT_MS, claim(link));
@@ -219,9 +248,9 @@ export class PostgresStore implements Store {
   }
 
   /** Updates the fence, waiting for statements that hold it and ending those that take too long. */
-  async #raise(link: Link, update: string): Promise<postgres.RowList<postgres.Row[]>> {
-    return await link.sql.begin(async (transaction) => {
-      const [{ pid }] = await transaction<{ pid: number }[]>`SELECT pg_backend_pid() AS pid`;
+  async #raise(link: Link, update: string): Promise<Rows> {
+    const ask = 'SELECT pg_backend_pid() AS pid';
+    return await Transaction.run(link, ask, async (transaction, [{ pid }]) => {
       const timer = setTimeout(() => {
         link.lock`SELECT pg_terminate_backend(holder)
           FROM unnest(pg_blocking_pids(${pid})) AS holder`.catch(() => {
@@ -229,7 +258,7 @@ export class PostgresStore implements Store {
         });
       }, this.#holderMs);
       try {
-        return await transaction.unsafe(update);
+        return await transaction.statement(update);
       } finally {
         clearTimeout(timer);
       }
@@ -250,39 +279,17 @@ export class PostgresStore implements Store {
     this.#fenced = true;
     return new StoreError('FENCED', 'Another Tidewire has taken this database over.');
   }
-
-  #dial(): Link {
-    const lose = (): void => {
-      link.lost = true;
-    };
-    const link: Link = {
-      sql: connect(this.#connection, DATABASE_CONNECTIONS, lose),
-      lock: connect(this.#connection, 1, lose),
-      lost: false,
-    };
-    return link;
-  }
 }
 
-function connect(connection: DatabaseConnection, max: number, onclose: () => void): postgres.Sql {
-  const options: postgres.Options<Record<string, postgres.PostgresType>> = {
-    max,
-    onclose,
-    onnotice: () => {},
-    idle_timeout: 0,
-    max_lifetime: null,
-    connect_timeout: DATABASE_CONNECT_MS / 1000,
-    fetch_types: false,
-    connection: {
-      application_name: 'tidewire',
-      // A server must not keep the lock of a client that vanished.
-      tcp_keepalives_idle: 10,
-      tcp_keepalives_interval: 5,
-      tcp_keepalives_count: 3,
-    },
-  };
-  if ('url' in connection) return postgres(connection.url, options);
-  return postgres({ ...options, ...connection });
+async function mergeRows(transaction: Transaction, rows: Buffer): Promise<void> {
+  await transaction.statement(MAKE_STAGE);
+  await transaction.copy(STAGE, rows);
+  await transaction.statement(MERGE_STAGE);
+}
+
+function refusalOf(error: unknown): 'REFUSED' {
+  if (error instanceof CopyRefusedError) return 'REFUSED';
+  throw error;
 }
 
 function byEpoch(
@@ -301,23 +308,4 @@ async function tryLock(link: Link): Promise<boolean> {
   const [row] = await link.lock<{ locked: boolean }[]>`
     SELECT pg_try_advisory_lock(${LOCK}::int8) AS locked`;
   return row.locked;
-}
-
-async function leave(link: Link): Promise<void> {
-  const timeout = link.lost ? 0 : CLOSE_SECONDS;
-  link.lost = true;
-  await Promise.allSettled([link.sql.end({ timeout }), link.lock.end({ timeout })]);
-}
-
-/** Rejects if `statement` takes longer; nobody can tell then what became of it. */
-async function within<T>(ms: number, statement: PromiseLike<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer for ${ms / 1000} s`)), ms);
-  });
-  try {
-    return await Promise.race([statement, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -26,7 +26,7 @@ export class ImageReader {
       map: this.#maps.nameOf(RecordLayout.mapIdOf(words, at)),
       key: this.#bytes.toString('utf8', keyAt, keyAt + RecordLayout.keyLengthOf(lengths)),
       value,
-      kind: RecordLayout.valueKindOf(words, at),
+      kind: RecordLayout.storedKindOf(words, at),
       ms: RecordLayout.stampMsOf(words, at),
       counter: RecordLayout.stampCounterOf(words, at),
       node: RecordLayout.nodeOf(words, at),

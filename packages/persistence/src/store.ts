@@ -3,7 +3,7 @@ export interface StoredRecord {
   readonly map: string;
   readonly key: string;
   readonly value: Uint8Array;
-  /** ValueKind of the wire. */
+  /** ValueKind of the wire; 32 more: a presence record. */
   readonly kind: number;
   /** Stamp: milliseconds, counter, node. */
   readonly ms: number;

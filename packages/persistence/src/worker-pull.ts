@@ -235,7 +235,7 @@ export class WorkerPull {
         this.#context.wake();
       },
       (error: unknown) => {
-        if (!(error instanceof StoreError)) throw error; // a bug: the process ends
+        if (!(error instanceof StoreError)) throw error; // a bug: the thread ends
         state.outcome = error;
         this.#context.wake();
       },

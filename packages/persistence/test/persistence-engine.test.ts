@@ -33,6 +33,7 @@ class Scene {
       now: () => this.nowMs,
       random: () => 0,
       report: (status) => this.reports.push(status),
+      isDown: false,
     });
   }
 
@@ -300,6 +301,7 @@ t.test('WB-22: a new engine takes over what an earlier one had under way', async
     now: () => 0,
     random: () => 0,
     report: () => {},
+    isDown: false,
   });
   while (engine.doWork() + scene.worker.answer() > 0);
   t.equal(store.last.records.length, 1);

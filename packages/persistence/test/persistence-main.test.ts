@@ -5,7 +5,8 @@ import { PARTITIONS } from '@tidewire/core';
 import { allocateSharedMemory, MapTable, RingConsumer } from '@tidewire/core/threads';
 import t from 'tap';
 import main from '#lib/persistence-main.js';
-import { type DatabaseConnection, PostgresStore } from '#lib/postgres-store.js';
+import type { DatabaseConnection } from '#lib/postgres-link.js';
+import { PostgresStore } from '#lib/postgres-store.js';
 import type { PersistenceCommand, PersistenceStatus } from '#lib/status.js';
 import { TestServer } from './support/database.js';
 import { turnOfEventLoop } from './support/fake-store.js';
@@ -27,7 +28,13 @@ class Run {
     this.#channel.port1.on('message', (status) => this.statuses.push(status));
     const { memory } = this;
     let hasEnded = false;
-    const ended = main({ memory, connection, takeOver, port: this.#channel.port2 }).finally(() => {
+    const ended = main({
+      memory,
+      connection,
+      takeOver,
+      epoch: undefined,
+      port: this.#channel.port2,
+    }).finally(() => {
       hasEnded = true;
     });
     while (!hasEnded) {

@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { COPY_RECORDS_MIN } from '@tidewire/core';
 import t from 'tap';
 import { FLUSH, recordParameters } from '#lib/postgres-statement.js';
 import { PostgresStore } from '#lib/postgres-store.js';
-import type { StoreErrorKind } from '#lib/store.js';
+import type { StoredRecord, StoreErrorKind } from '#lib/store.js';
 import { storeContract } from './store.contract.js';
 import { TestServer } from './support/database.js';
 import { KEYS, record, removal, sorted, text, VALUES } from './support/records.js';
@@ -13,6 +14,13 @@ const server = await TestServer.start(t);
 const FIRST = { takeOver: false };
 const CUT = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
   WHERE pid <> pg_backend_pid() AND datname = current_database()`;
+
+/** An upsert fires the trigger of its INSERT, a COPY into the table the other one alone. */
+const COUNT_UPSERTS = `CREATE TABLE upserted ();
+  CREATE FUNCTION count_upsert() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    INSERT INTO upserted DEFAULT VALUES; RETURN NULL; END $$;
+  CREATE TRIGGER upserts AFTER UPDATE ON tidewire.record
+    FOR EACH STATEMENT EXECUTE FUNCTION count_upsert()`;
 
 t.test('Postgres keeps the contract of a store', async (t) => {
   storeContract(t, async () => {
@@ -53,7 +61,7 @@ t.test('FENCE-5: a take-over ends a statement that holds the fence too long', as
   await store.close();
   await sql.unsafe('BEGIN; SELECT 1 FROM tidewire.fence FOR SHARE');
   const [{ database }] = await sql`SELECT current_database() AS database`;
-  const second = new PostgresStore({ ...server.server.connection, database }, 50);
+  const second = new PostgresStore({ ...server.server.connection, database }, { holderMs: 50 });
   t.teardown(() => second.close());
   t.match(await second.open(FIRST), { epoch: 2 });
   await t.rejects(sql.unsafe('COMMIT; SELECT 1 FROM tidewire.fence FOR SHARE; SELECT 1/0'));
@@ -70,7 +78,7 @@ t.test('FENCE-8: a flush under way commits before a take-over or never', async (
     WHERE datname = current_database() AND wait_event_type = 'Lock'`;
   while ((await sql.unsafe(isStalled)).length === 0);
   const [{ database }] = await sql`SELECT current_database() AS database`;
-  const second = new PostgresStore({ ...server.server.connection, database }, 50);
+  const second = new PostgresStore({ ...server.server.connection, database }, { holderMs: 50 });
   t.teardown(() => second.close());
   await second.open({ takeOver: true });
   await sql.unsafe('COMMIT');
@@ -133,7 +141,7 @@ t.test(
 t.test('WB-7: tables that are not of this version of Tidewire are refused', async (t) => {
   const cases: [string, StoreErrorKind, RegExp][] = [
     ['DROP TABLE tidewire.layout', 'FOREIGN', /did not make/],
-    ['UPDATE tidewire.layout SET version = 3', 'NEWER', /version 3/],
+    ['UPDATE tidewire.layout SET version = 4', 'NEWER', /version 4/],
     ['UPDATE tidewire.layout SET partitions = 7', 'PARTITIONS', /7 partitions/],
     ['DELETE FROM tidewire.fence', 'FOREIGN', /fence is empty/],
     ['ALTER TABLE tidewire.record DROP sequence', 'FOREIGN', /column sequence is missing/],
@@ -169,13 +177,95 @@ t.test(
     await store.recover(async (group) => void records.push(...group.map(({ key }) => key)));
     t.same(records, ['k']);
     const [layout] = await sql`SELECT version, partitions FROM tidewire.layout`;
-    t.same(layout, { version: 2, partitions: 271 });
+    t.same(layout, { version: 3, partitions: 271 });
   },
 );
 
 t.test('WB-8: a server that cannot be reached is UNAVAILABLE', async (t) => {
   const store = new PostgresStore({ url: 'postgres://nobody@127.0.0.1:1/none' });
   await rejects(t, store.open(FIRST), 'UNAVAILABLE');
+});
+
+t.test(
+  'WB-42: a large flush of new rows is copied, also after one that had known rows',
+  async (t) => {
+    const { store, sql } = await place();
+    t.teardown(() => store.close());
+    await store.open(FIRST);
+    await sql.unsafe(COUNT_UPSERTS);
+    const rows = (from: number): StoredRecord[] =>
+      sorted(Array.from({ length: COPY_RECORDS_MIN }, (_, i) => record(`k${from + i}`, { ms: 2 })));
+    const upserts = async (): Promise<number> => {
+      const [{ count }] = await sql`SELECT count(*)::int FROM upserted`;
+      return count;
+    };
+    await store.flush(rows(0));
+    t.equal(await upserts(), 0, 'new rows need no check');
+    await store.flush(rows(10));
+    t.equal(await upserts(), 1, 'not all were new');
+    await store.flush(rows(10_000));
+    t.equal(await upserts(), 2, 'the next is not tried');
+    await store.flush(rows(20_000));
+    await store.flush(rows(30_000));
+    t.equal(await upserts(), 2, 'but the one after that is');
+    const [{ count }] = await sql`SELECT count(*)::int FROM tidewire.record`;
+    t.equal(count, 4 * COPY_RECORDS_MIN + 10);
+  },
+);
+
+t.test(
+  'WB-43: a record refused in a large flush is REJECTED, and none of it is there',
+  async (t) => {
+    const { store, sql } = await place();
+    t.teardown(() => store.close());
+    await store.open(FIRST);
+    await sql`CREATE INDEX ON tidewire.record ((1 / (length(value) - 3)))`;
+    const rows = Array.from({ length: COPY_RECORDS_MIN + 1 }, (_, i) =>
+      record(`k${i}`, { value: text(i === 7 ? 'abc' : 'abcd') }),
+    );
+    await rejects(t, store.flush(sorted(rows)), 'REJECTED', /division by zero/);
+    t.same(await sql`SELECT FROM tidewire.record`, []);
+    await store.flush(sorted(rows.filter(({ value }) => value.length === 4)));
+    t.equal((await sql`SELECT FROM tidewire.record`).length, COPY_RECORDS_MIN);
+  },
+);
+
+t.test('WB-44: an account that may make no temporary table flushes all the same', async (t) => {
+  const { store, sql } = await place();
+  await store.open(FIRST);
+  await store.close();
+  const { database } = sql.options;
+  await sql.unsafe(`REVOKE TEMPORARY ON DATABASE ${database} FROM PUBLIC; CREATE ROLE plain LOGIN;
+    GRANT ALL ON SCHEMA tidewire TO plain; GRANT ALL ON ALL TABLES IN SCHEMA tidewire TO plain`);
+  const second = new PostgresStore({ ...server.server.connection, database, user: 'plain' });
+  t.teardown(() => second.close());
+  await second.open(FIRST);
+  for (const ms of [1, 2]) {
+    const rows = Array.from({ length: COPY_RECORDS_MIN }, (_, i) => record(`k${i}`, { ms }));
+    await second.flush(sorted(rows));
+  }
+  const [{ count }] = await sql`SELECT count(*)::int FROM tidewire.record WHERE hlc >> 16 = 2`;
+  t.equal(count, COPY_RECORDS_MIN);
+});
+
+t.test('FENCE-9: a large flush under way commits before a take-over or never', async (t) => {
+  const { store, sql } = await place();
+  t.teardown(() => store.close());
+  await store.open(FIRST);
+  await store.flush([record('k0', { ms: 1 })]);
+  await sql.unsafe(`BEGIN; SELECT 1 FROM tidewire.record FOR UPDATE`);
+  const rows = Array.from({ length: COPY_RECORDS_MIN }, (_, i) => record(`k${i}`, { ms: 3 }));
+  const stalled = store.flush(sorted(rows)).catch((error) => error.kind);
+  const isStalled = `SELECT 1 FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+  while ((await sql.unsafe(isStalled)).length === 0);
+  const { database } = sql.options;
+  const second = new PostgresStore({ ...server.server.connection, database }, { holderMs: 50 });
+  t.teardown(() => second.close());
+  await second.open({ takeOver: true });
+  await sql.unsafe('COMMIT');
+  t.equal(await stalled, 'UNAVAILABLE');
+  t.equal((await sql`SELECT FROM tidewire.record`).length, 1, 'the fenced flush wrote nothing');
 });
 
 t.test('WB-9: keys that mean something in an array literal arrive as they are', async (t) => {

@@ -1,4 +1,4 @@
-import { EPOCHS_KEPT, PARTITIONS } from '@tidewire/core';
+import { COPY_RECORDS_MIN, EPOCHS_KEPT, PARTITIONS } from '@tidewire/core';
 import type { Test } from 'tap';
 import type { Store, StoredRecord } from '#lib/store.js';
 import { KEYS, record, removal, sorted, text, VALUES } from './support/records.js';
@@ -7,6 +7,8 @@ import { rejects } from './support/rejects.js';
 /** Makes stores on one empty place, so that two of them meet there. */
 export type MakeStore = () => Store;
 
+/** So many records make a large flush: see COPY_RECORDS_MIN. */
+const LARGE = 2 * COPY_RECORDS_MIN;
 const FIRST = { takeOver: false };
 const TAKE_OVER = { takeOver: true };
 
@@ -69,6 +71,47 @@ export function storeContract(t: Test, freshPlace: () => Promise<MakeStore>): vo
     const expected = [buried[0], record('b', { ms: 3 }), buried[2]];
     t.same(sorted(await recovered(store)), plain(expected));
   });
+
+  t.test(
+    'STOREC-3: large flushes keep the same rules, the new rows and the known ones',
+    async (t) => {
+      const { store } = await opened(t);
+      const pairs = orderedPairs();
+      const values = Object.entries(VALUES).map(([key, value]) => record(`v ${key}`, { value }));
+      const keys = KEYS.map((key) => record(key, { map: key.slice(0, 20), kind: 2, node: 7 }));
+      const extremes = { ms: 2 ** 47 - 1, counter: 0xffff, node: 0xffffff, partition: 270 };
+      const last = record('all', { ...extremes, sequence: 2 ** 48 - 1, expiresAt: 2 ** 48 - 1 });
+      const fillers = Array.from({ length: LARGE }, (_, i) => record(`f${i}`, { sequence: i + 1 }));
+      const all = sorted([
+        ...values,
+        ...keys,
+        last,
+        ...fillers,
+        ...pairs.map(([, older]) => older),
+      ]);
+      await store.flush(all);
+      t.same(sorted(await recovered(store)), plain(all), 'all new');
+      await store.flush(all);
+      t.same(sorted(await recovered(store)), plain(all), 'repeated');
+      const later = fillers.map((each, i) => ({ ...each, counter: i % 2, value: text(`"${i}"`) }));
+      const newer = sorted([...pairs.map(([, , each]) => each), ...later]);
+      const kept = later.map((each, i) => (isLater(each, fillers[i]) ? each : fillers[i]));
+      const expected = sorted([
+        ...values,
+        ...keys,
+        last,
+        ...kept,
+        ...pairs.map(([, , each]) => each),
+      ]);
+      await store.flush(newer);
+      t.same(sorted(await recovered(store)), plain(expected), 'newer and older ones');
+      await store.flush(all);
+      t.same(sorted(await recovered(store)), plain(expected), 'older ones change nothing');
+      const more = sorted(fillers.map((each) => ({ ...each, key: `x${each.key}` })));
+      for (const part of [more.slice(0, LARGE / 2), more]) await store.flush(part);
+      t.same(sorted(await recovered(store)), plain(sorted([...expected, ...more])), 'some new');
+    },
+  );
 
   t.test('REC-1: recovery hands over every record once, tombstones and expired too', async (t) => {
     const { store } = await opened(t);
@@ -178,6 +221,8 @@ async function fencedOff(t: Test, store: Store): Promise<void> {
   await rejects(t, write(), 'FENCED');
   await rejects(t, store.probe(), 'FENCED');
   await rejects(t, store.bury(record('a'), 'refused'), 'FENCED');
+  const many = Array.from({ length: LARGE }, (_, i) => record(`k${i}`));
+  await rejects(t, store.flush(sorted(many)), 'FENCED');
   await rejects(t, store.keepBases([{ partition: 0, sequence: 1 }]), 'FENCED');
 }
 
@@ -200,6 +245,12 @@ function orderedPairs(): [string, StoredRecord, StoredRecord][] {
     pair('expiry', { expiresAt: 9 }, { expiresAt: 10 }),
     pair('any expiry', { expiresAt: 0 }, { expiresAt: 1 }),
   ];
+}
+
+/** By counter or value, where nothing else differs. */
+function isLater(left: StoredRecord, right: StoredRecord): boolean {
+  if (left.counter !== right.counter) return left.counter > right.counter;
+  return Buffer.compare(left.value, right.value) > 0;
 }
 
 async function recovered(store: Store): Promise<StoredRecord[]> {

@@ -35,6 +35,10 @@ const SETTINGS = {
     help: 'pages that may connect, as https://a.org,https://b.org, or * (default: those of this machine)',
   },
   ...AUTH_SETTINGS,
+  processors: {
+    value: 'FILE',
+    help: 'an ES module whose functions clients may execute on records',
+  },
   'take-over': { value: undefined, help: 'end the server that holds the database' },
   config: { value: 'FILE', help: 'a JSON file with any of these settings' },
   help: { value: undefined, help: 'this text' },
@@ -96,6 +100,7 @@ const ConfigSchema = z.strictObject({
     .default(TOKEN_LEEWAY_MS / 1000),
   policy: Path.optional(),
   'allow-no-auth': Flag.default(false),
+  processors: Path.optional(),
 });
 
 export interface Config {
@@ -111,6 +116,8 @@ export interface Config {
   /** Undefined: the best there is. */
   readonly transport: TransportName | undefined;
   readonly tls: TlsFiles | undefined;
+  /** File of the module with the processors. */
+  readonly processors: string | undefined;
   /** Undefined: pages of this machine. */
   readonly allowOrigin: readonly string[] | undefined;
   /** Undefined: anybody may come in. */
@@ -148,6 +155,7 @@ export function readConfig(
     takeOver: parsed.data['take-over'],
     transport: parsed.data.transport,
     tls: tlsFiles(parsed.data['tls-key'], parsed.data['tls-cert']),
+    processors: parsed.data.processors,
     allowOrigin: parsed.data['allow-origin'],
     auth: authConfigOf(parsed.data, {
       secret: environment['TIDEWIRE_AUTH_SECRET'] || undefined,

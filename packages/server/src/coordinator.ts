@@ -2,6 +2,7 @@ import { randomBytes, randomInt } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 import {
   Code,
   DRIFT_MS_MAX,
@@ -26,16 +27,11 @@ import {
   type Transport,
   TurnTime,
 } from '@tidewire/gateway';
-import { PartitionPool, type WorkerDown } from '@tidewire/partition-worker';
-import {
-  ClockBound,
-  type DatabaseConnection,
-  type EmbeddedServer,
-  type PersistenceStatus,
-  startEmbedded,
-} from '@tidewire/persistence';
+import { loadProcessors, type WorkerDown, WorkerThreads } from '@tidewire/partition-worker';
+import { ClockBound, type DatabaseConnection, type PersistenceStatus } from '@tidewire/persistence';
 import { readAccessRules } from './access-rules.js';
 import type { Config } from './config.js';
+import { EmbeddedDatabase } from './embedded-database.js';
 import type { Log } from './log.js';
 import { PersistenceThread } from './persistence-thread.js';
 import { Status } from './status.js';
@@ -71,8 +67,8 @@ export class Coordinator {
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #onFatal: (reason: string) => void;
   #transport: Transport | undefined;
-  #embedded: Promise<EmbeddedServer> | undefined;
-  #pool: PartitionPool | undefined;
+  #embedded: EmbeddedDatabase | undefined;
+  #pool: WorkerThreads | undefined;
   #persistence: PersistenceThread | undefined;
   #onRecovered: () => void = () => {};
   #onEnded: (reason: Error) => void = () => {};
@@ -84,6 +80,9 @@ export class Coordinator {
   readonly #ended: Promise<never> = new Promise((_, reject) => {
     this.#onEnded = reject;
   });
+  /** By what cursors of earlier connections and starts are judged. */
+  #store = 0n;
+  #bases: ReadonlyMap<number, Float64Array> = new Map();
   /** Undefined from recovery until the persistence thread has told. */
   #unflushed: number | undefined = 0;
 
@@ -134,8 +133,9 @@ export class Coordinator {
     await this.#step(mkdir(this.#config.dataDir, { recursive: true }));
     const startMs = await this.#step(this.#clockBound.read());
     const port = await this.#step(this.#listen());
+    const processors = await this.#step(this.#loadProcessors());
     const connection = await this.#step(this.#openDatabase());
-    this.#startPool();
+    this.#startPool(processors);
     this.#loop.wake();
     this.#status.phase = 'recovering';
     this.#startPersistence(connection);
@@ -148,7 +148,8 @@ export class Coordinator {
       this.#pool?.checkHangs();
       this.#status.observe();
     });
-    this.#gateway.open({ epoch: this.#status.epoch, store: 0n, bases: new Map() }, rules);
+    const start = { epoch: this.#status.epoch, store: this.#store, bases: this.#bases };
+    this.#gateway.open(start, rules);
     this.#status.phase = 'ready';
     return port;
   }
@@ -211,30 +212,45 @@ export class Coordinator {
 
   async #openDatabase(): Promise<DatabaseConnection> {
     if (this.#config.databaseUrl !== undefined) return { url: this.#config.databaseUrl };
-    this.#embedded = startEmbedded(join(this.#config.dataDir, 'postgres'));
-    const server = await this.#embedded;
-    void server.ended.then((text) => this.#onDatabaseEnd(text));
-    return server.connection;
+    this.#embedded = new EmbeddedDatabase({
+      dataDir: join(this.#config.dataDir, 'postgres'),
+      onEnd: (reason) => this.#onDatabaseEnd(reason),
+      onReturn: () => this.#log.info({}, 'the embedded database runs again'),
+    });
+    return await this.#embedded.connection();
   }
 
   /** FAST writes are in memory alone then: the server goes on, as in any outage. */
-  #onDatabaseEnd(text: string): void {
-    if (this.#status.phase === 'stopping') return;
-    const message = 'the embedded database has ended; only a restart of the server brings it back';
-    this.#log.error({ reason: text.trim().split('\n').at(-1) }, message);
+  #onDatabaseEnd(reason: string): void {
+    this.#log.error({ reason }, 'the embedded database has ended and is started again');
     if (this.#status.phase !== 'ready') this.#fail('The embedded database has ended.');
   }
 
   /** One that takes too long to start is ended with the process. */
   async #closeDatabase(): Promise<void> {
     const late = delay(DATABASE_MS_MAX, undefined, { ref: false });
-    const server = await Promise.race([this.#embedded?.catch(() => undefined), late]);
-    await server?.stop();
+    await Promise.race([this.#embedded?.stop(), late]);
   }
 
-  #startPool(): void {
-    this.#pool = new PartitionPool({
+  /** URL of the module with the processors, once it has been read. */
+  async #loadProcessors(): Promise<string | undefined> {
+    const { processors } = this.#config;
+    if (processors === undefined) return undefined;
+    const { href } = pathToFileURL(processors);
+    try {
+      const loaded = await loadProcessors(href);
+      this.#gateway.allowProcessors(loaded.map(({ name }) => name));
+    } catch (error) {
+      const { message } = error as Error;
+      throw new ServerError(`The processors in ${processors} cannot be loaded: ${message}.`);
+    }
+    return href;
+  }
+
+  #startPool(processors: string | undefined): void {
+    this.#pool = new WorkerThreads({
       memory: this.#memory,
+      processors,
       onStart: (worker, start) => this.#gateway.onWorkerStart(worker, start),
       onDown: (down) => this.#onWorkerDown(down),
       nowMs: () => performance.now(),
@@ -257,15 +273,24 @@ export class Coordinator {
       connection,
       takeOver: this.#config.takeOver,
       onStatus: (status) => this.#onPersistence(status),
-      onDown: (cause) => this.#fail(cause instanceof Error ? cause.message : String(cause)),
+      onDown: (cause, isGivenUp) => this.#onPersistenceDown(cause, isGivenUp),
     });
+  }
+
+  /** Until another one flushes again, writes are in memory alone, as in any outage. */
+  #onPersistenceDown(cause: unknown, isGivenUp: boolean): void {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    if (isGivenUp) return this.#fail(reason);
+    this.#status.onDatabaseDown(reason);
+    this.#log.error({ reason }, 'the persistence thread has ended and is started again');
   }
 
   #onPersistence(status: PersistenceStatus): void {
     switch (status.kind) {
       case 'opened':
         this.#status.epoch = status.epoch;
-        this.#status.database = 'up';
+        this.#store = status.store;
+        this.#status.onDatabaseUp();
         return;
       case 'recovering':
         this.#status.recovered = status.records;
@@ -273,15 +298,16 @@ export class Coordinator {
       case 'recovered':
         this.#status.recovered = status.records;
         this.#clock.ms = Math.max(this.#clock.ms, status.ms + 1);
+        this.#bases = status.bases;
         this.#unflushed = undefined;
         this.#onRecovered();
         return;
       case 'down':
-        this.#status.database = 'down';
+        this.#status.onDatabaseDown(status.reason);
         this.#log.warn({ reason: status.reason }, 'the database is away; writes go on in memory');
         return;
       case 'up':
-        this.#status.database = 'up';
+        this.#status.onDatabaseUp();
         this.#log.info({}, 'the database is back');
         return;
       case 'buried':

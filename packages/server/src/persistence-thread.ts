@@ -1,6 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import type { SharedMemory } from '@tidewire/core/threads';
+import {
+  RESTART_BACKOFF_MAX_MS,
+  RESTART_BACKOFF_MIN_MS,
+  RESTARTS_FRUITLESS_MAX,
+} from '@tidewire/core';
+import { loadWord, type SharedMemory, WorkerControl } from '@tidewire/core/threads';
 import {
   type DatabaseConnection,
   PERSISTENCE_MAIN,
@@ -11,38 +16,35 @@ import { Piscina } from 'piscina';
 /** Beyond the deadline of the last flushes: the thread's own end. */
 const CLOSE_TIMEOUT_MS = 5000;
 
-/** The owner's side of the persistence thread. */
-export class PersistenceThread {
-  readonly #pool: Piscina;
-  readonly #port: MessagePort;
-  /** The thread is done and has said everything. */
-  readonly #ended: Promise<unknown>;
+interface PersistenceThreadOptions {
+  readonly memory: SharedMemory;
+  readonly connection: DatabaseConnection;
+  readonly takeOver: boolean;
+  readonly onStatus: (status: PersistenceStatus) => void;
+  /** The thread has ended by a fault of its own; it is started again unless `isGivenUp`. */
+  readonly onDown: (cause: unknown, isGivenUp: boolean) => void;
+}
 
-  /** `onDown`: the thread has ended by a fault of its own. */
-  constructor(options: {
-    memory: SharedMemory;
-    connection: DatabaseConnection;
-    takeOver: boolean;
-    onStatus: (status: PersistenceStatus) => void;
-    onDown: (cause: unknown) => void;
-  }) {
-    const { memory, connection, takeOver } = options;
-    const { port1, port2 } = new MessageChannel();
-    this.#port = port1;
-    this.#port.on('message', options.onStatus);
-    this.#pool = new Piscina({
-      filename: PERSISTENCE_MAIN,
-      minThreads: 1,
-      maxThreads: 1,
-      idleTimeout: Number.POSITIVE_INFINITY,
-      atomics: 'disabled',
-      closeTimeout: CLOSE_TIMEOUT_MS,
-      execArgv: ['--enable-source-maps'],
-    });
-    const task = { memory, connection, takeOver, port: port2 };
-    const closed = new Promise((resolve) => this.#port.once('close', resolve));
-    const done = this.#pool.run(task, { transferList: [port2] }).catch(options.onDown);
-    this.#ended = Promise.all([done, closed]);
+/**
+ * The owner's side of the persistence thread. One that dies is started again and goes on in the same
+ * epoch on new connections: what it had under way is handed over again. One that dies before the
+ * records are in memory, or again and again without flushing anything, is given up.
+ */
+export class PersistenceThread {
+  readonly #options: PersistenceThreadOptions;
+  readonly #stopping = new AbortController();
+  /** The thread is done and has said everything. */
+  readonly #ended: Promise<void>;
+  #pool: Piscina | undefined;
+  #port: MessagePort | undefined;
+  /** The epoch of a thread that has recovered. */
+  #epoch: number | undefined;
+  #hasRecovered = false;
+  #stopAtMs: number | undefined;
+
+  constructor(options: PersistenceThreadOptions) {
+    this.#options = options;
+    this.#ended = this.#keepRunning();
   }
 
   /**
@@ -50,10 +52,92 @@ export class PersistenceThread {
    * thread that does not end in time is ended, and says nothing.
    */
   async stop(deadlineMs: number): Promise<void> {
-    this.#port.postMessage({ kind: 'stop', deadlineMs });
+    this.#stopAtMs = performance.now() + deadlineMs;
+    this.#stopping.abort();
+    this.#tellStop();
     const late = delay(deadlineMs + CLOSE_TIMEOUT_MS, 'LATE', { ref: false });
     const isLate = (await Promise.race([this.#ended, late])) === 'LATE';
-    this.#port.close();
-    await (isLate ? this.#pool.destroy() : this.#pool.close());
+    this.#port?.close();
+    await (isLate ? this.#pool?.destroy() : this.#pool?.close());
   }
+
+  async #keepRunning(): Promise<void> {
+    for (let fruitless = 0; ; ) {
+      const flushed = this.#flushed();
+      try {
+        return await this.#run();
+      } catch (cause) {
+        await this.#pool?.destroy();
+        if (this.#isTooLate()) return;
+        fruitless = this.#flushed() === flushed ? fruitless + 1 : 1;
+        const isGivenUp = !this.#hasRecovered || fruitless > RESTARTS_FRUITLESS_MAX;
+        this.#options.onDown(cause, isGivenUp);
+        if (isGivenUp) return;
+        await this.#pause(fruitless);
+      }
+    }
+  }
+
+  async #run(): Promise<void> {
+    const { memory, connection, takeOver } = this.#options;
+    const { port1, port2 } = new MessageChannel();
+    this.#port = port1;
+    port1.on('message', (status: PersistenceStatus) => this.#onStatus(status));
+    const closed = new Promise((resolve) => port1.once('close', resolve));
+    const epoch = this.#hasRecovered ? this.#epoch : undefined;
+    const task = { memory, connection, takeOver, epoch, port: port2 };
+    this.#pool = threadPool();
+    const run = this.#pool.run(task, { transferList: [port2] });
+    this.#tellStop();
+    try {
+      await run;
+    } finally {
+      await closed; // what it has said is heard
+    }
+  }
+
+  #isTooLate(): boolean {
+    return this.#stopAtMs !== undefined && performance.now() >= this.#stopAtMs;
+  }
+
+  #onStatus(status: PersistenceStatus): void {
+    if (status.kind === 'opened') this.#epoch = status.epoch;
+    if (status.kind === 'recovered') this.#hasRecovered = true;
+    this.#options.onStatus(status);
+  }
+
+  #tellStop(): void {
+    if (this.#stopAtMs === undefined) return;
+    const deadlineMs = Math.max(0, this.#stopAtMs - performance.now());
+    this.#port?.postMessage({ kind: 'stop', deadlineMs });
+  }
+
+  /** The first start comes at once, and who stops does not wait. */
+  async #pause(fruitless: number): Promise<void> {
+    if (fruitless === 1) return;
+    const ms = Math.min(RESTART_BACKOFF_MAX_MS, RESTART_BACKOFF_MIN_MS * 2 ** (fruitless - 2));
+    await delay(ms, undefined, { signal: this.#stopping.signal }).catch(() => {});
+  }
+
+  /** A sum that moves with every flush. */
+  #flushed(): number {
+    return this.#options.memory.workers.reduce((sum, { control }) => {
+      const words = new Int32Array(control);
+      const changes = loadWord(words, WorkerControl.CHANGES_FLUSHED);
+      return (sum + changes + loadWord(words, WorkerControl.LANE_FLUSHED)) | 0;
+    }, 0);
+  }
+}
+
+/** One for each start: a pool whose thread dies before it is ready starts no other. */
+function threadPool(): Piscina {
+  return new Piscina({
+    filename: PERSISTENCE_MAIN,
+    minThreads: 1,
+    maxThreads: 1,
+    idleTimeout: Number.POSITIVE_INFINITY,
+    atomics: 'disabled',
+    closeTimeout: CLOSE_TIMEOUT_MS,
+    execArgv: ['--enable-source-maps'],
+  });
 }

@@ -6,9 +6,11 @@ const SPAN_BYTES = 64 * 1024;
 /** Where a server stands; what the HTTP paths tell. */
 export class Status {
   phase: 'starting' | 'recovering' | 'ready' | 'stopping' = 'starting';
-  database: 'starting' | 'up' | 'down' = 'starting';
   epoch = 0;
   recovered = 0;
+  #database: 'starting' | 'up' | 'down' = 'starting';
+  /** Why it is down. It may name hosts: for this machine alone. */
+  #outage: string | undefined;
   readonly #memory: SharedMemory;
   readonly #version: string;
   readonly #nowMs: () => number;
@@ -27,6 +29,20 @@ export class Status {
     this.#nowMs = options.nowMs;
     this.#gateway = options.gateway;
     this.#cleanMs = options.nowMs();
+  }
+
+  get database(): 'starting' | 'up' | 'down' {
+    return this.#database;
+  }
+
+  onDatabaseUp(): void {
+    this.#database = 'up';
+    this.#outage = undefined;
+  }
+
+  onDatabaseDown(reason: string): void {
+    this.#database = 'down';
+    this.#outage = reason;
   }
 
   /** Call several times a second: tells since when something is dirty. */
@@ -60,7 +76,8 @@ export class Status {
       bytesLimit: this.#memory.workers.reduce((sum, { arena }) => sum + arena.byteLength, 0),
       dirty,
       flushLagMs: dirty === 0 ? 0 : Math.round(this.#nowMs() - this.#cleanMs),
-      database: this.database,
+      database: this.#database,
+      outage: this.#outage,
       connections: gateway.connections,
       ...gateway.subscriptionCounts,
       querying: gateway.querying,

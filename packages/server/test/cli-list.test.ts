@@ -144,20 +144,27 @@ test('CLI-70: CSV has a column for each field of the first records; what lacks o
   t.match([lossy.exit, lossy.error], [0, /^tidewire: 1 records have fields .*\n$/]);
 });
 
-test('CLI-71: list ends with 0 when it is stopped, and shows a bar beside a file', async (t) => {
+test('CLI-71: list waits for its reader, ends with 0 when it is stopped, and shows a bar beside a file', async (t) => {
   const { server } = await listing(t);
-  for (let i = 0; i < 300; i++) stored(server, `k${i}`, `${i}`);
+  for (let i = 0; i < 300; i++) stored(server, `k${i}`, `"${'x'.repeat(1000)}"`);
   const stopped = start(['list', 'm', '--url', server.url]);
   stopped.stdout.stall();
   await stopped.stdout.said('"k0"');
+  await count(server); // by then all rows have been sent
   stopped.stop();
   t.equal(await stopped.exit, 0);
+  t.ok(stopped.stdout.writableLength < 20_000, 'what nobody reads is not written');
   const bar = start(['list', 'm', '--url', server.url]);
   bar.stderr.isTTY = true;
   t.equal(await bar.exit, 0);
   t.match(bar.stderr.text, 'listing');
   t.equal(bar.stdout.text.split('\n').length, 301);
 });
+
+/** Another connection's turn, behind all that the server has sent before. */
+function count(server: FakeServer): ReturnType<typeof ran> {
+  return ran(['count', 'm', '--url', server.url]);
+}
 
 test('CLI-72: count prints how many records there are, or match', async (t) => {
   const { server, run } = await listing(t);

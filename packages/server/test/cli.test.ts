@@ -128,6 +128,7 @@ test('CLI-9: --help tells of all commands and of each, --version the version', a
     'put',
     'get',
     'remove',
+    'increment',
     'watch',
     'list',
     'count',

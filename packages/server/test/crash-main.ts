@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { CrashRun, FAULTS, type Fault } from './crash-run.js';
 import { OutageDatabase } from './outage-database.js';
-import { RunningServer } from './running-server.js';
+import { MORTAL, RunningServer } from './running-server.js';
 import { SEED, SeededRandom } from './seeded-random.js';
 
 const HELP = `Usage: pnpm -s crash [--cycles 200] [--seed N] [--seconds-a-cycle 2] [--workers 1]
@@ -51,7 +51,7 @@ async function cycles(
   const database = isEmbedded ? undefined : await OutageDatabase.start(t);
   const args = ['--workers', values.workers];
   if (database !== undefined) args.push('--database-url', database.url);
-  const server = await RunningServer.start(t, { args });
+  const server = await RunningServer.start(t, { args, env: MORTAL });
   const cycleMs = Number(values['seconds-a-cycle']) * 1000;
   const run = new CrashRun({ server, ...(database && { database }), seed, cycleMs });
   const random = new SeededRandom(seed);

@@ -20,11 +20,21 @@ const CATCH_UP_MS_MAX = 100;
  *
  *     kill       the server process, by SIGKILL; sometimes its heir too while it starts
  *     terminate  its database connections, by pg_terminate_backend
+ *     thread     its persistence thread; needs a server with the environment MORTAL
  *     stop       the database, in order; it is started again
  *     crash      the database, by SIGKILL; it is started again
  *     stall, cut, hole   the network between them, see OutageProxy
  */
-export const FAULTS = ['kill', 'terminate', 'stop', 'crash', 'stall', 'cut', 'hole'] as const;
+export const FAULTS = [
+  'kill',
+  'terminate',
+  'thread',
+  'stop',
+  'crash',
+  'stall',
+  'cut',
+  'hole',
+] as const;
 export type Fault = (typeof FAULTS)[number];
 
 /** Cycles of load and fault on one server, each closed by the question whether the promises hold. */
@@ -143,6 +153,9 @@ export class CrashRun {
     switch (fault) {
       case 'terminate':
         await database.terminateBackends();
+        return async () => {};
+      case 'thread':
+        this.#server.killPersistence();
         return async () => {};
       case 'stop':
         await database.stop();

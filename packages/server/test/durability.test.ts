@@ -199,7 +199,7 @@ t.test(
 t.test(
   'WB-36: while the database is away FAST goes on and counts as dirty; SAFE waits',
   async (t) => {
-    await server.killDatabase();
+    await server.destroyDatabase();
     const client = await connected(t);
     const results = await client.operate(put('away', 'a', '1'), get('away', 'a'));
     t.match(results, [{ outcome: Code.APPLIED }, { outcome: Code.FOUND }]);

@@ -46,6 +46,11 @@ export class HostileSocket {
     this.#socket.write(Buffer.concat(messages.map(messageOf)));
   }
 
+  /** Says bytes that need be no message. */
+  sayRaw(bytes: Uint8Array): void {
+    this.#socket.write(bytes);
+  }
+
   /** Resolves true once a frame is as wanted, false if the connection ends before. */
   async heard(isWanted: (frame: ServerFrame) => boolean): Promise<boolean> {
     return await this.#look(() => this.frames.some(isWanted));
@@ -99,7 +104,8 @@ export class HostileSocket {
   }
 }
 
-function messageOf(body: Uint8Array): Buffer {
+/** A binary message as one frame. */
+export function messageOf(body: Uint8Array): Buffer {
   const isShort = body.length < LENGTH_16;
   const isLong = body.length > 0xffff;
   const head = Buffer.alloc(isShort ? 6 : isLong ? 14 : 8);

@@ -4,7 +4,7 @@ import t, { type Test } from 'tap';
 import { get, put, remove, SAFE, textOf } from './operations.js';
 import { OutageDatabase } from './outage-database.js';
 import { RawClient } from './raw-client.js';
-import { RunningServer } from './running-server.js';
+import { MORTAL, RunningServer } from './running-server.js';
 
 const POLL_MS = 10;
 const LOOKS_MAX = 500;
@@ -117,11 +117,46 @@ t.test('OUTAGE-6: a network in which everything vanishes', { buffered: true }, a
   t.same(linesOf(site), [AWAY, BACK]);
 });
 
-async function siteOf(t: Pick<Test, 'teardown'>): Promise<Site> {
+t.test(
+  'OUTAGE-10: a persistence thread that dies under load is replaced, and nothing is skipped',
+  { buffered: true },
+  async (t) => {
+    const site = await siteOf(t, MORTAL);
+    for (let round = 0; round < 4; round++) {
+      await isSaid(t, site, 'up');
+      const written = write(site, `round ${round}`);
+      const safe = site.client.operate(put('m', 'safe', String(round), SAFE));
+      if (round % 2 === 0) await written;
+      site.server.killPersistence();
+      await site.server.until(({ database }) => database === 'down');
+      await written;
+      t.match(await safe, [{ outcome: Code.APPLIED, refusal: 0, level: Level.DATABASE }]);
+    }
+    await isWhole(t, site);
+    const died = 'the persistence thread has ended and is started again';
+    t.equal(site.server.log.split(died).length - 1, 4);
+    t.match(await site.server.stop(), { code: 0 });
+  },
+);
+
+t.test(
+  'OUTAGE-11: a persistence thread that dies again and again without a flush ends the server',
+  { buffered: true },
+  async (t) => {
+    const site = await siteOf(t, { ...MORTAL, KILL_HEIRS: 'yes' });
+    site.server.killPersistence();
+    t.match(await site.server.end, { code: 1, sentence: /^tidewire: [^\n]+\.?$/ });
+  },
+);
+
+async function siteOf(
+  t: Pick<Test, 'teardown'>,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Site> {
   const database = await OutageDatabase.start(t);
   const server = await RunningServer.start(t, {
     args: ['--database-url', database.url, '--workers', '2'],
-    env: { LOG_LEVEL: 'info' },
+    env: { LOG_LEVEL: 'info', ...env },
   });
   const client = await RawClient.connect(server.url);
   t.teardown(() => client.close());

@@ -5,9 +5,11 @@ import {
   type Error as ErrorFrame,
   type Event,
   type OperationSchema,
+  type Progress,
   type Result,
   type ServerFrame,
   ServerFrameSchema,
+  type Slice,
   type Welcome,
 } from '@tidewire/schemas';
 import { type ClientOptions, type RawData, WebSocket } from 'ws';
@@ -18,7 +20,12 @@ export type OperationInit = MessageInitShape<typeof OperationSchema>;
 /** Frames of one connection, written and read by the schema: no library of ours in between. */
 export class RawClient {
   readonly events: Event[] = [];
+  readonly slices: Slice[] = [];
   readonly errors: ErrorFrame[] = [];
+  readonly lags: boolean[] = [];
+  /** Catch-ups that have ended. */
+  caughtUp = 0;
+  progress: Progress | undefined;
   /** The newest clock that the server has shown. */
   clock = 0n;
   /** How the server ended the connection. */
@@ -148,6 +155,16 @@ export class RawClient {
         break;
       case 'subscribed':
         this.#onSubscribed.get(body.value.subscriptionId)?.();
+        break;
+      case 'catchUp':
+        this.slices.push(...body.value.slices);
+        if (body.value.isDone) this.caughtUp++;
+        break;
+      case 'progress':
+        this.progress = body.value;
+        break;
+      case 'lag':
+        this.lags.push(body.value.isLagging);
         break;
       case 'error':
         this.errors.push(body.value);

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -15,6 +15,10 @@ const READY = /tidewire ready (wss?:\/\/\S+) pid=(\d+)/;
 const TRANSPORT: Readonly<Record<string, string>> = process.env['TIDEWIRE_TRANSPORT']
   ? { TIDEWIRE_TRANSPORT: process.env['TIDEWIRE_TRANSPORT'] }
   : {};
+/** Environment of a server that obeys `killPersistence`. */
+export const MORTAL: Readonly<Record<string, string>> = {
+  NODE_OPTIONS: `--import ${new URL('./thread-killer.js', import.meta.url)}`,
+};
 const START_MS_MAX = 60_000;
 const POLL_MS = 10;
 const PID_FILE = 'postgres/cluster/postmaster.pid';
@@ -40,7 +44,11 @@ export interface Info {
   readonly records: number;
   readonly dirty: number;
   readonly connections: number;
+  /** Subscribers that read too slowly now. */
+  readonly lagging: number;
   readonly database: string;
+  /** Why the database is down. */
+  readonly outage?: string;
   readonly epoch: number;
 }
 
@@ -130,11 +138,25 @@ export class RunningServer {
     return this.#sql;
   }
 
+  /** Ends its persistence thread, wherever it is. Only a server with the environment MORTAL obeys. */
+  killPersistence(): void {
+    this.signal('SIGUSR2');
+  }
+
   /** Ends the embedded database as by a power cut. */
   async killDatabase(): Promise<void> {
     await this.#leaveDatabase();
     const [pid] = await this.#postmaster();
     await endProcess(Number(pid));
+  }
+
+  /** Ends the embedded database and its means to be started again. */
+  async destroyDatabase(): Promise<void> {
+    const [, cluster] = await this.#postmaster();
+    await this.#leaveDatabase();
+    await rename(cluster, `${cluster}-away`);
+    const text = await readFile(join(`${cluster}-away`, 'postmaster.pid'), 'utf8');
+    await endProcess(Number.parseInt(text, 10));
   }
 
   #spawn(): ChildProcess {

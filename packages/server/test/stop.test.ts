@@ -35,7 +35,7 @@ t.test(
   async (t) => {
     const server = await RunningServer.start(t);
     const client = await RawClient.connect(server.url);
-    await server.killDatabase();
+    await server.destroyDatabase();
     await server.until(({ database }) => database === 'down');
     await client.operate(...KEYS.slice(0, 37).map((key) => put('m', key, '1')));
     t.match(await server.stop(), {
@@ -48,7 +48,7 @@ t.test(
 t.test('RUN-6: a second signal ends a stop that is under way at once', async (t) => {
   const server = await RunningServer.start(t);
   const client = await RawClient.connect(server.url);
-  await server.killDatabase();
+  await server.destroyDatabase();
   await client.operate(put('m', 'k', '1'));
   server.signal('SIGTERM');
   const isReady = async (): Promise<boolean> =>

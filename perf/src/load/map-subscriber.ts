@@ -47,7 +47,9 @@ export class MapSubscriber extends WebSocketReader {
   readonly #socket: Socket;
   readonly #inbox: Inbox = new Inbox(INBOX_BYTES);
   readonly #delivered: BigUint64Array = new BigUint64Array(PARTITIONS);
-  #partitionOf: Map<string, number> = new Map();
+  /** The highest sequence of an event. */
+  readonly #seen: BigUint64Array = new BigUint64Array(PARTITIONS);
+  readonly #partitionOf: Map<string, number> = new Map();
   #welcome: Welcome | undefined;
   #isDone = false;
   #hasProgress = false;
@@ -74,11 +76,31 @@ export class MapSubscriber extends WebSocketReader {
     return subscriber;
   }
 
+  /** As `open`, for one that goes on where `earlier` was, holding what it held. */
+  static async resume(earlier: MapSubscriber): Promise<MapSubscriber> {
+    const { port } = earlier.#options;
+    const options = { port, start: StartFrom.RESUME, cursor: earlier.cursor };
+    const subscriber = new MapSubscriber(options);
+    for (const [key, sequence] of earlier.held) subscriber.held.set(key, sequence);
+    for (const [key, partition] of earlier.#partitionOf)
+      subscriber.#partitionOf.set(key, partition);
+    await subscriber.#until(() => subscriber.#isDone && subscriber.#hasProgress);
+    return subscriber;
+  }
+
   get cursor(): SubscriberCursor {
     const delivered = [...this.#delivered]
       .map((sequence, partition) => ({ partition, sequence }))
       .filter(({ sequence }) => sequence > 0n);
-    return { store: this.#welcome?.store ?? 0n, epoch: this.#welcome?.epoch ?? 0n, delivered };
+    const seen = [...this.#seen]
+      .map((sequence, partition) => ({ partition, sequence }))
+      .filter(({ partition, sequence }) => sequence > this.#delivered[partition]);
+    return {
+      store: this.#welcome?.store ?? 0n,
+      epoch: this.#welcome?.epoch ?? 0n,
+      delivered,
+      seen,
+    };
   }
 
   /** Stops reading, and shows that it lives; what comes fills the buffers between. */
@@ -178,6 +200,7 @@ export class MapSubscriber extends WebSocketReader {
   }
 
   #take(event: Event): void {
+    if (event.sequence > this.#seen[event.partition]) this.#seen[event.partition] = event.sequence;
     if (event.sequence <= (this.held.get(event.key) ?? 0n)) return;
     this.#partitionOf.set(event.key, event.partition);
     if (event.kind === EventKind.REMOVE) this.held.delete(event.key);

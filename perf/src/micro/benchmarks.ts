@@ -113,6 +113,7 @@ function resultWrite(): MicroBenchmark {
     partition: 45,
     record,
     withValue: false,
+    detail: new Uint8Array(0),
   };
   const batch = (): number => {
     for (let i = 0; i < BATCH; i++) {

@@ -51,7 +51,7 @@ export const OPERATION_RETURN_WINNER = 2;
 /** An update: OperationExtension follows the value. */
 export const OPERATION_EXTENDED = 4;
 /** The session may not do it to every record: OperationRules follow, last of all. */
-export const OPERATION_RULED = 8;
+export const OPERATION_RULED = 32;
 
 /** Behind the value of an OPERATION, or behind its extension. */
 export const OperationRules = {
@@ -66,6 +66,10 @@ export const OperationRules = {
 export const NO_RULE = 0;
 /** No record passes. */
 export const RULE_NOTHING = -1;
+/** The stamp is a client's: where the key is unknown it may be TOO_OLD. */
+export const OPERATION_CLIENT_STAMP = 8;
+/** A put that makes a presence record. */
+export const OPERATION_PRESENCE = 16;
 
 /** Behind the value of an OPERATION that is an update. */
 export const OperationExtension = {
@@ -78,7 +82,7 @@ export const OperationExtension = {
   IF_MS_LOW: 6,
   IF_MS_HIGH_COUNTER: 7,
   IF_NODE: 8,
-  /** APPEND: elements that stay; 0: all. */
+  /** APPEND: elements that stay; 0: all. EXECUTE: the number of the processor. */
   KEEP: 9,
   WORDS: 10,
 } as const;
@@ -180,7 +184,10 @@ export const RuleRequest = {
 /** FORGET_RULE: no operation names the rule any more. */
 export const ForgetRuleRequest = { RULE: 0, WORDS: 1 } as const;
 
-/** TICK: the gateway's time, several times a second; workers read no clock. */
+/**
+ * TICK: the gateway's time, several times a second; workers read no clock. None comes before recovery has
+ * ended: a worker that knows the time may write on its own account.
+ */
 export const TickRequest = { NOW_LOW: 0, NOW_HIGH: 1, FLAGS: 2, WORDS: 3 } as const;
 
 /** Answer with PROGRESS. */

@@ -25,6 +25,8 @@ export const WAKE_AT_CHANGES = 35;
 export const LANE_FLUSHED = 36;
 /** Of CHANGES, those that the database has; what lies between is in memory alone. */
 export const CHANGES_FLUSHED = 37;
+/** GC_PROPOSED, copied once the marks of that number are committed (see collection-mark.ts). */
+export const GC_COMMITTED = 38;
 
 // Writer: worker.
 /** Grows by one a turn. */
@@ -42,6 +44,12 @@ export const RECOVERED = 69;
 export const RECORDS = 70;
 /** Spans of 64 KiB that the store uses. */
 export const SPANS = 71;
+/** Number of the newest proposal to collect tombstones, wrapping; its marks are stored before it. */
+export const GC_PROPOSED = 84;
+/** Marks of that proposal. */
+export const GC_MARK_COUNT = 85;
+/** GC_COMMITTED, copied once the worker's own marks have been raised by that proposal. */
+export const GC_COLLECTED = 86;
 /** Catch-ups and queries under way. */
 export const STREAMS = 72;
 /** Topics told, by kind. */
@@ -62,7 +70,12 @@ export const LANE: number = FLUSHED + 2 * PARTITIONS + 2;
 export const LANE_ENTRY_WORDS = 4;
 // Entry words: partition, index hash, sequence low, sequence high.
 
-export const CONTROL_WORDS: number = LANE + LANE_ENTRIES * LANE_ENTRY_WORDS;
+/** Marks of the newest proposal, at most one a partition (see collection-mark.ts). Writer: worker. */
+export const GC_MARKS: number = LANE + LANE_ENTRIES * LANE_ENTRY_WORDS;
+export const GC_MARK_WORDS = 6;
+// Mark words: partition, sequence low, sequence high, stamp ms low, ms high | counter, node.
+
+export const CONTROL_WORDS: number = GC_MARKS + PARTITIONS * GC_MARK_WORDS;
 
 export function laneIndex(position: number): number {
   return LANE + (position & (LANE_ENTRIES - 1)) * LANE_ENTRY_WORDS;

@@ -43,7 +43,8 @@ const LOWEST_PENDING_FIELD = 2;
 const STAMP_FIELD = 7;
 const IF_STAMP_FIELD = 14;
 const FIRST_EPOCH_FIELD = 17;
-const OPERATION_FIELDS = 17;
+const PROCESSOR_FIELD = 18;
+const OPERATION_FIELDS = 18;
 
 const HIGH = 0x1_0000_0000;
 const NO_BYTES: Uint8Array = new Uint8Array(0);
@@ -298,6 +299,10 @@ export class FrameReader extends OperationFields {
       case 5:
         this.valueOffset = offset;
         this.valueLength = length;
+        break;
+      case PROCESSOR_FIELD:
+        this.processorOffset = offset;
+        this.processorLength = length;
         break;
       default:
         if (field <= OPERATION_FIELDS) return FrameFault.WIRE_TYPE;

@@ -7,10 +7,12 @@ import {
   writeValue,
 } from './record-fields.js';
 import {
+  blobBytes,
   entryBytes,
   numberBytes,
   readFixed32,
   varintBytes,
+  writeBytes,
   writeFixed32,
   writeNumber,
   writeStamp,
@@ -54,6 +56,8 @@ export interface ResultFields {
   record: number;
   /** The record's value, value kind and expiry too; a tombstone has none. */
   withValue: boolean;
+  /** A sentence in UTF-8; empty: none. */
+  detail: Uint8Array;
 }
 
 /** Length of the Result as an entry of Results: tag, length and fields. */
@@ -80,9 +84,20 @@ export function writeResult(
   target[at + 6] = 0x25;
   at = writeFixed32(target, at + 7, result.requestId);
   at = writeNumber(target, at, 0x28, result.partition);
+  at = writeSpoken(target, at, result, words, wordBytes);
+  return writeBytes(target, at, 0x62, result.detail, 0, result.detail.length);
+}
+
+function writeSpoken(
+  target: Uint8Array,
+  offset: number,
+  result: ResultFields,
+  words: Int32Array,
+  wordBytes: Uint8Array,
+): number {
   const record = result.record;
-  if (record === NO_RECORD) return at;
-  at = writeNumber(target, at, 0x30, RecordLayout.sequenceOf(words, record));
+  if (record === NO_RECORD) return offset;
+  let at = writeNumber(target, offset, 0x30, RecordLayout.sequenceOf(words, record));
   target[at] = 0x39;
   at = writeRecordStamp(target, at + 1, words, record);
   at = writeNumber(target, at, 0x40, RecordLayout.nodeOf(words, record));
@@ -154,7 +169,8 @@ export function writeHead(
 
 function resultBodyBytes(result: ResultFields, words: Int32Array): number {
   const record = result.record;
-  const bytes = RESULT_FIXED_BYTES + numberBytes(result.partition);
+  const own = RESULT_FIXED_BYTES + numberBytes(result.partition);
+  const bytes = own + blobBytes(result.detail.length);
   if (record === NO_RECORD) return bytes;
   const spoken = bytes + recordBytes(words, record);
   if (!result.withValue || RecordLayout.isTombstone(words, record)) return spoken;

@@ -30,6 +30,8 @@ export class OperationFields {
   keep = 0;
   /** Number.MAX_SAFE_INTEGER stands for everything above. */
   firstEpoch = 0;
+  processorOffset = 0;
+  processorLength = 0;
 }
 
 /**
@@ -117,6 +119,8 @@ export function clearOperation(operation: OperationFields): void {
   operation.ifNode = 0;
   operation.keep = 0;
   operation.firstEpoch = 0;
+  operation.processorOffset = 0;
+  operation.processorLength = 0;
 }
 
 /** Reads 8 bytes that are known to be there; returns the offset behind them. */

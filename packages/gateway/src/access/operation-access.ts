@@ -1,16 +1,18 @@
 import { Code } from '@tidewire/core';
 import { type FrameReader, NO_RULE, RULE_NOTHING } from '@tidewire/core/threads';
+import type { OperationRuling } from '@tidewire/partition-worker/front';
 import { OperationKind } from '@tidewire/schemas';
 import type { Session } from '../session.js';
 import type { Audit } from './audit.js';
 import type { Authority, Rows } from './authority.js';
+import type { Right } from './policy.js';
 import type { RuleRegister } from './rule-register.js';
 
 /**
  * Decides what of an operation its session may do: nothing, or everything, or what the rules say that
  * go along with it to the worker, which has the record.
  */
-export class OperationAccess {
+export class OperationAccess implements OperationRuling {
   readonly #rules: RuleRegister;
   readonly #audit: Audit;
   /** Of the operation last decided; see OperationRules. */
@@ -37,13 +39,16 @@ export class OperationAccess {
   decide(session: Session, authority: Authority, reader: FrameReader, bytes: Uint8Array): Code {
     const { mapOffset, mapLength, kind } = reader;
     const map = Buffer.from(bytes.buffer, bytes.byteOffset + mapOffset, mapLength).toString();
-    const { read, write } = authority.permitsOn(map);
-    const isGet = kind === OperationKind.GET;
-    if ((isGet ? read : write) === 'nothing') {
-      this.#audit.onDenied(session, map, isGet ? 'read' : 'write');
+    const permits = authority.permitsOn(map);
+    const { read } = permits;
+    const right = rightFor(kind);
+    const write = permits[right];
+    if (write === 'nothing') {
+      this.#audit.onDenied(session, map, right);
       return Code.FORBIDDEN;
     }
-    const writeRule = isGet || typeof write === 'string' ? NO_RULE : this.#ruleOf(session, write);
+    const writeRule =
+      right === 'read' || typeof write === 'string' ? NO_RULE : this.#ruleOf(session, write);
     const readRule = typeof read === 'string' ? NO_RULE : this.#ruleOf(session, read);
     if (writeRule === undefined || readRule === undefined) return Code.OVERLOADED;
     this.write = writeRule;
@@ -65,4 +70,9 @@ export class OperationAccess {
     if (rule !== undefined) session.rules.set(rows.name, rule);
     return rule?.id;
   }
+}
+
+function rightFor(kind: number): Right {
+  if (kind === OperationKind.GET) return 'read';
+  return kind === OperationKind.EXECUTE ? 'execute' : 'write';
 }

@@ -1,13 +1,15 @@
 import { RULES_MAX } from '@tidewire/core';
-import { type ControlRecord, forgetRuleRecord, ruleRecord } from '../control-records.js';
-import type { WorkerRequests } from '../worker-requests.js';
+import {
+  type ControlRecord,
+  forgetRuleRecord,
+  type KnownRule,
+  ruleRecord,
+  type WorkerRequests,
+} from '@tidewire/partition-worker/front';
 import type { Rows } from './authority.js';
 
-/** A rule as workers know it. */
-export interface Rule {
-  /** Above 0, never used twice. */
-  readonly id: number;
-  readonly predicate: Uint8Array;
+/** A rule, and who has it. */
+export interface Rule extends KnownRule {
   readonly name: string;
   /** Sessions that have it. */
   holders: number;

@@ -2,11 +2,21 @@ import { Code, partitionOf } from '@tidewire/core';
 import { loadWatermark, Operation, RecordLayout, WorkerControl } from '@tidewire/core/threads';
 import { Level, OperationKind } from '@tidewire/schemas';
 import type { ChangeEvents } from '../change-events.js';
+import type { Timers } from '../lifetime/timers.js';
 import type { Outbound } from '../outbound.js';
 import { ABSENT, FULL, type RecordStore } from '../store/record-store.js';
 import { compareWrite, shouldApply } from './conflict.js';
 import { EffectTable } from './effect-table.js';
-import { flagsOf, isRuled, isSafe, isUpdate, isVisible, operationKindOf } from './operation.js';
+import {
+  flagsOf,
+  isClientStamped,
+  isRuled,
+  isSafe,
+  isUpdate,
+  isVisible,
+  operationKindOf,
+} from './operation.js';
+import type { ProcessorRunner } from './processor-runner.js';
 import type { RowRules } from './row-rules.js';
 import { SafeLane } from './safe-lane.js';
 import { UpdateExecutor } from './update-executor.js';
@@ -21,6 +31,7 @@ export class Executor {
   readonly #outbound: Outbound;
   readonly #events: ChangeEvents;
   readonly #rules: RowRules;
+  readonly #timers: Timers;
   readonly #control: Int32Array;
   readonly #lane: SafeLane;
   readonly #effects: EffectTable;
@@ -33,14 +44,17 @@ export class Executor {
     outbound: Outbound;
     events: ChangeEvents;
     rules: RowRules;
+    timers: Timers;
     control: Int32Array;
     /** See effect-table.ts. */
     effects: SharedArrayBuffer;
+    runner: ProcessorRunner;
   }) {
     this.#store = options.store;
     this.#outbound = options.outbound;
     this.#events = options.events;
     this.#rules = options.rules;
+    this.#timers = options.timers;
     this.#control = options.control;
     this.#lane = new SafeLane(options.store, options.control);
     this.#effects = new EffectTable(options.effects);
@@ -119,6 +133,10 @@ export class Executor {
       this.#outbound.refuse(request, at, position, partition, Code.OVERLOADED);
       return;
     }
+    if (record === ABSENT && this.#isTooOld(request, at, partition)) {
+      this.#outbound.refuse(request, at, position, partition, Code.TOO_OLD);
+      return;
+    }
     const flags = flagsOf(request, at);
     const order =
       record === ABSENT ? 1 : compareWrite(request, at, flags, this.#store.words, record);
@@ -141,9 +159,19 @@ export class Executor {
     return rules.mayTouch(request, at, record) && rules.mayLeave(request, at, record, request, at);
   }
 
+  /** Whether the key may have had a newer tombstone that was collected. */
+  #isTooOld(request: Int32Array, at: number, partition: number): boolean {
+    if (!isClientStamped(request, at)) return false;
+    const highs = request[at + Operation.MS_HIGH_COUNTER];
+    const ms = RecordLayout.joinWords(request[at + Operation.MS_LOW], highs >>> 16);
+    const node = request[at + Operation.NODE_VALUE_KIND] >>> 8;
+    return this.#store.isCollected(partition, ms, highs & 0xffff, node);
+  }
+
   /** What follows the publish of `record` over `old`; all of it may be said again after a death. */
   #applied(request: Int32Array, at: number, position: number, record: number, old: number): void {
     this.changes = (this.changes + 1) | 0;
+    this.#timers.replaced(record, old);
     const partition = partitionOf(request[at + Operation.HASH]);
     this.#answer(request, at, position, partition, record, Code.APPLIED);
     this.#events.tell(record, old, isVisible(request, at, this.#store.words, record));

@@ -1,5 +1,7 @@
 import {
+  OPERATION_CLIENT_STAMP,
   OPERATION_EXTENDED,
+  OPERATION_PRESENCE,
   OPERATION_RETURN_WINNER,
   OPERATION_RULED,
   OPERATION_SAFE,
@@ -8,7 +10,7 @@ import {
 } from '@tidewire/core/threads';
 import { OperationKind } from '@tidewire/schemas';
 
-const { FLAG_EXPIRES, FLAG_KIND_SHIFT, FLAG_TOMBSTONE } = RecordLayout;
+const { FLAG_EXPIRES, FLAG_KIND_SHIFT, FLAG_PRESENCE, FLAG_TOMBSTONE } = RecordLayout;
 
 /** Reads the fields of an OPERATION ring record that are packed together. */
 export function operationKindOf(request: Int32Array, at: number): number {
@@ -33,7 +35,13 @@ export function isRuled(request: Int32Array, at: number): boolean {
   return (request[at + Operation.MAP_KIND_FLAGS] & OPERATION_RULED) !== 0;
 }
 
-function nowOf(request: Int32Array, at: number): number {
+/** Whether the stamp is a client's, and not one that the server has just given. */
+export function isClientStamped(request: Int32Array, at: number): boolean {
+  return (request[at + Operation.MAP_KIND_FLAGS] & OPERATION_CLIENT_STAMP) !== 0;
+}
+
+/** The time by which it is decided what has expired. */
+export function nowOf(request: Int32Array, at: number): number {
   return RecordLayout.joinWords(request[at + Operation.NOW_LOW], request[at + Operation.NOW_HIGH]);
 }
 
@@ -43,7 +51,10 @@ export function flagsOf(request: Int32Array, at: number): number {
   const expires =
     (request[at + Operation.EXPIRES_LOW] | request[at + Operation.EXPIRES_HIGH]) !== 0;
   const kind = request[at + Operation.NODE_VALUE_KIND] & 0xff;
-  return (kind << FLAG_KIND_SHIFT) | (expires ? FLAG_EXPIRES : 0);
+  const isPresence = (request[at + Operation.MAP_KIND_FLAGS] & OPERATION_PRESENCE) !== 0;
+  return (
+    (kind << FLAG_KIND_SHIFT) | (expires ? FLAG_EXPIRES : 0) | (isPresence ? FLAG_PRESENCE : 0)
+  );
 }
 
 /** Whether the record has a value to show at the operation's time. */

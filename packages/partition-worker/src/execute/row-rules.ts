@@ -11,8 +11,8 @@ import { OperationKind } from '@tidewire/schemas';
 import { StoredRecord } from '../query/stored-record.js';
 import { ABSENT } from '../store/record-store.js';
 import { isRuled, isUpdate, isVisible, operationKindOf } from './operation.js';
+import { extensionOf } from './request-fields.js';
 import { RequestedRecord } from './requested-record.js';
-import { extensionOf } from './update-request.js';
 
 /**
  * The rules by which sessions may see and change some records of a map and not others. Derived, as

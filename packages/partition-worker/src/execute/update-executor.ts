@@ -10,10 +10,12 @@ import { Level } from '@tidewire/schemas';
 import type { Outbound } from '../outbound.js';
 import { ABSENT, FULL, type RecordStore } from '../store/record-store.js';
 import { ABSENT_EFFECT, type EffectTable, hasToken } from './effect-table.js';
-import { flagsOf, isSafe } from './operation.js';
+import { flagsOf, isSafe, isVisible } from './operation.js';
+import type { ProcessorRunner } from './processor-runner.js';
+import { extensionOf } from './request-fields.js';
 import type { RowRules } from './row-rules.js';
 import type { SafeLane } from './safe-lane.js';
-import { extensionOf, isUncertain, meetsCondition, UpdateRequest } from './update-request.js';
+import { isUncertain, meetsCondition, UpdateRequest } from './update-request.js';
 
 interface UpdateExecutorOptions {
   readonly store: RecordStore;
@@ -22,6 +24,7 @@ interface UpdateExecutorOptions {
   readonly effects: EffectTable;
   readonly lane: SafeLane;
   readonly rules: RowRules;
+  readonly runner: ProcessorRunner;
   /** The update has been published as `record` over `old`: it is answered, and its events are told. */
   readonly onApplied: (
     request: Int32Array,
@@ -39,10 +42,11 @@ interface UpdateExecutorOptions {
  */
 export class UpdateExecutor {
   readonly #options: UpdateExecutorOptions;
-  readonly #write: UpdateRequest = new UpdateRequest();
+  readonly #write: UpdateRequest;
 
   constructor(options: UpdateExecutorOptions) {
     this.#options = options;
+    this.#write = new UpdateRequest(options.runner);
   }
 
   execute(
@@ -52,7 +56,7 @@ export class UpdateExecutor {
     partition: number,
     record: number,
   ): void {
-    const { effects, outbound } = this.#options;
+    const { effects, outbound, rules } = this.#options;
     const extension = extensionOf(request, at);
     const lowestPending = request[extension + OperationExtension.LOWEST_PENDING];
     effects.forgetBelow(request, extension, lowestPending);
@@ -62,9 +66,14 @@ export class UpdateExecutor {
       return;
     }
     const refusal = this.#apply(request, at, position, partition, record);
+    if (refusal === Code.UNSPECIFIED) return;
     if (refusal === Code.FORBIDDEN) outbound.forbid(request, at, position, partition);
-    else if (refusal !== Code.UNSPECIFIED)
+    else if (refusal === Code.FOUND) this.#answerAsItIs(request, at, position, partition, record);
+    else {
+      const isShown = rules.shows(request, at, record); // a processor may tell of the record
+      if (refusal === Code.FAILED && isShown) outbound.explain(this.#write.failure);
       outbound.refuse(request, at, position, partition, refusal, record);
+    }
   }
 
   /** After the publish, also when it is found out after a death. */
@@ -76,7 +85,20 @@ export class UpdateExecutor {
     effects.remember(request, extension, requestId, store.words, record);
   }
 
-  /** Returns 0, or why nothing was done. */
+  #answerAsItIs(
+    request: Int32Array,
+    at: number,
+    position: number,
+    partition: number,
+    record: number,
+  ): void {
+    const { outbound, store } = this.#options;
+    const isFound = record !== ABSENT && isVisible(request, at, store.words, record);
+    const outcome = isFound ? Code.FOUND : Code.ABSENT;
+    outbound.answer(request, at, position, partition, record, outcome, Level.MEMORY);
+  }
+
+  /** Returns 0, or why nothing was done; FOUND: since a processor wants it so. */
   #apply(
     request: Int32Array,
     at: number,

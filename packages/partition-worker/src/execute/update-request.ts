@@ -1,4 +1,4 @@
-import { COUNTER_MAX, Code, KEY_BYTES_MAX, VALUE_BYTES_MAX } from '@tidewire/core';
+import { COUNTER_MAX, Code, KEY_BYTES_MAX, unreachable, VALUE_BYTES_MAX } from '@tidewire/core';
 import {
   bytesToWords,
   copyWords,
@@ -12,18 +12,20 @@ import {
 import { OperationKind, ValueKind } from '@tidewire/schemas';
 import { ABSENT } from '../store/record-store.js';
 import { isVisible, operationKindOf } from './operation.js';
-import { isUpdateKind, type Update, type Updated, updatedValue } from './update-value.js';
+import type { ProcessorRunner } from './processor-runner.js';
+import {
+  argumentOf,
+  extensionOf,
+  keyWordsOf,
+  valueBytesOf,
+  valueIndexOf,
+} from './request-fields.js';
+import { isUpdateKind, type Update, updatedValue } from './update-value.js';
 
-const { LENGTHS, MAP_COUNTER, MS_HIGH_SEQUENCE_HIGH, MS_LOW, NODE_FLAGS } = RecordLayout;
+const { MAP_COUNTER, MS_HIGH_SEQUENCE_HIGH, MS_LOW, NODE_FLAGS } = RecordLayout;
 const REQUEST_WORDS_MAX: number =
   Operation.KEY + RecordLayout.wordsOf(KEY_BYTES_MAX) + RecordLayout.wordsOf(VALUE_BYTES_MAX);
 const KIND_SHIFT = 8;
-
-/** Index of the extension of the OPERATION at `at`, which must be an update. */
-export function extensionOf(request: Int32Array, at: number): number {
-  const lengths = request[at + Operation.LENGTHS];
-  return valueIndexOf(request, at) + RecordLayout.wordsOf(RecordLayout.valueLengthOf(lengths));
-}
 
 /** Whether nobody knows any more if this repeated operation has had its effect. */
 export function isUncertain(request: Int32Array, extension: number): boolean {
@@ -70,8 +72,15 @@ export class UpdateRequest {
   /** The write, from word 0 on. */
   readonly words: Int32Array = new Int32Array(new SharedArrayBuffer(REQUEST_WORDS_MAX * 4));
   readonly #wordBytes: Uint8Array = new Uint8Array(this.words.buffer);
+  readonly #runner: ProcessorRunner;
+  /** Why the last one FAILED. */
+  failure = '';
 
-  /** Returns 0, or why the update cannot be done to this record. */
+  constructor(runner: ProcessorRunner) {
+    this.#runner = runner;
+  }
+
+  /** Returns 0, why the update cannot be done to this record, or FOUND: there is nothing to do. */
   make(request: Int32Array, at: number, records: Int32Array, record: number): Code {
     const kind = operationKindOf(request, at);
     const before = record === ABSENT ? ABSENT : visible(request, at, records, record);
@@ -79,11 +88,17 @@ export class UpdateRequest {
     copyWords(request, at, words, 0, Operation.KEY);
     copyWords(request, at + Operation.KEY, words, Operation.KEY, keyWordsOf(request, at));
     raiseStamp(words, records, record);
+    if (kind === OperationKind.EXECUTE) return this.#process(request, at, records, before);
     if (!isUpdateKind(kind)) return this.#keepValue(request, at);
     if (before !== ABSENT && RecordLayout.valueKindOf(records, before) !== ValueKind.JSON)
       return Code.PRECONDITION;
-    const updated = updatedValue(updateOf(kind, request, at), valueBytesOf(records, before));
-    return this.#setValue(updated, records, before);
+    const updated = updatedValue(
+      updateOf(kind, request, at),
+      before === ABSENT ? undefined : valueBytesOf(records, before),
+    );
+    if ('refusal' in updated) return updated.refusal;
+    this.#setValue(updated.value, records, before);
+    return Code.UNSPECIFIED;
   }
 
   #keepValue(request: Int32Array, at: number): Code {
@@ -93,18 +108,41 @@ export class UpdateRequest {
     return Code.UNSPECIFIED;
   }
 
-  #setValue(updated: Updated, records: Int32Array, before: number): Code {
-    if ('refusal' in updated) return updated.refusal;
+  /** FOUND: the processor leaves the record as it is. FAILED: see `failure`. */
+  #process(request: Int32Array, at: number, records: Int32Array, before: number): Code {
+    const processed = this.#runner.run(request, at, records, before);
+    switch (processed.kind) {
+      case 'PUT':
+        if (processed.ttlMs > 0) setLifetime(this.words, processed.ttlMs);
+        this.#setValue(processed.value, records, before);
+        return Code.UNSPECIFIED;
+      case 'REMOVE':
+        this.#setKind(OperationKind.REMOVE);
+        return Code.UNSPECIFIED;
+      case 'NOTHING':
+        return Code.FOUND;
+      case 'FAILED':
+        this.failure = processed.reason;
+        return Code.FAILED;
+      default:
+        return unreachable(processed);
+    }
+  }
+
+  #setKind(kind: OperationKind): void {
     const { words } = this;
-    const { value } = updated;
     const kindBits = words[Operation.MAP_KIND_FLAGS] & ~(0xff << KIND_SHIFT);
-    words[Operation.MAP_KIND_FLAGS] = kindBits | (OperationKind.PUT << KIND_SHIFT);
+    words[Operation.MAP_KIND_FLAGS] = kindBits | (kind << KIND_SHIFT);
+  }
+
+  #setValue(value: Uint8Array, records: Int32Array, before: number): void {
+    const { words } = this;
+    this.#setKind(OperationKind.PUT);
     words[Operation.NODE_VALUE_KIND] = (words[Operation.NODE_VALUE_KIND] & ~0xff) | ValueKind.JSON;
     const keyLength = RecordLayout.keyLengthOf(words[Operation.LENGTHS]);
     words[Operation.LENGTHS] = RecordLayout.packLengths(keyLength, value.length);
     bytesToWords(value, 0, value.length, words, this.#wordBytes, valueIndexOf(words, 0));
     keepExpiry(words, records, before);
-    return Code.UNSPECIFIED;
   }
 }
 
@@ -115,6 +153,15 @@ function keepExpiry(words: Int32Array, records: Int32Array, before: number): voi
   const expiresAt = RecordLayout.expiresAtOf(records, before);
   words[Operation.EXPIRES_LOW] = RecordLayout.lowWord(expiresAt);
   words[Operation.EXPIRES_HIGH] = RecordLayout.highWord(expiresAt);
+}
+
+function setLifetime(words: Int32Array, ttlMs: number): void {
+  const stampMs = RecordLayout.joinWords(
+    words[Operation.MS_LOW],
+    words[Operation.MS_HIGH_COUNTER] >>> 16,
+  );
+  words[Operation.EXPIRES_LOW] = RecordLayout.lowWord(stampMs + ttlMs);
+  words[Operation.EXPIRES_HIGH] = RecordLayout.highWord(stampMs + ttlMs);
 }
 
 /** Moves the write's stamp to the next one above the record's, unless it lies above already. */
@@ -133,33 +180,13 @@ function raiseStamp(words: Int32Array, records: Int32Array, record: number): voi
 }
 
 function updateOf(kind: Update['kind'], request: Int32Array, at: number): Update {
-  const length = RecordLayout.valueLengthOf(request[at + Operation.LENGTHS]);
   return {
     kind,
-    argument: bytesAt(request, valueIndexOf(request, at), length),
+    argument: argumentOf(request, at),
     keep: request[extensionOf(request, at) + OperationExtension.KEEP] >>> 0,
   };
 }
 
-function valueBytesOf(records: Int32Array, record: number): Uint8Array | undefined {
-  if (record === ABSENT) return undefined;
-  const length = RecordLayout.valueLengthOf(records[record + LENGTHS]);
-  return bytesAt(records, RecordLayout.valueIndex(records, record), length);
-}
-
-/** A copy: text is not decoded from shared memory. */
-function bytesAt(words: Int32Array, index: number, length: number): Uint8Array {
-  return new Uint8Array(words.buffer, index * 4, length).slice();
-}
-
 function visible(request: Int32Array, at: number, records: Int32Array, record: number): number {
   return isVisible(request, at, records, record) ? record : ABSENT;
-}
-
-function valueIndexOf(request: Int32Array, at: number): number {
-  return at + Operation.KEY + keyWordsOf(request, at);
-}
-
-function keyWordsOf(request: Int32Array, at: number): number {
-  return RecordLayout.wordsOf(RecordLayout.keyLengthOf(request[at + Operation.LENGTHS]));
 }

@@ -38,6 +38,11 @@ const PARTITION_WORDS_LOG2 = 4;
 export const SEQUENCE = 0;
 /** The journal knows every change above this sequence, as far as it reaches back. */
 export const JOURNAL_FROM = 2;
+/** The highest sequence and the highest stamp of its tombstones that were collected. */
+export const COLLECTED_SEQUENCE = 4;
+export const COLLECTED_MS = 6;
+export const COLLECTED_COUNTER = 8;
+export const COLLECTED_NODE = 9;
 
 // Directory. A segment is chosen by the top 8 bits of an index hash.
 const DIRECTORY = 8192;

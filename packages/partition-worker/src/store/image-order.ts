@@ -1,6 +1,6 @@
 import { RecordLayout } from '@tidewire/core/threads';
 
-const { FLAG_KIND_SHIFT, FLAG_TOMBSTONE, LENGTHS, NODE_FLAGS } = RecordLayout;
+const { FLAG_TOMBSTONE, LENGTHS, NODE_FLAGS } = RecordLayout;
 
 /**
  * The order of writes between two record images: (milliseconds, counter, node, deleted, value bytes,
@@ -19,7 +19,7 @@ export function compareImages(
     (leftWords[left + NODE_FLAGS] & FLAG_TOMBSTONE) -
       (rightWords[right + NODE_FLAGS] & FLAG_TOMBSTONE) ||
     Buffer.compare(valueBytes(leftWords, left), valueBytes(rightWords, right)) ||
-    kindOf(leftWords, left) - kindOf(rightWords, right) ||
+    RecordLayout.storedKindOf(leftWords, left) - RecordLayout.storedKindOf(rightWords, right) ||
     RecordLayout.expiresAtOf(leftWords, left) - RecordLayout.expiresAtOf(rightWords, right)
   );
 }
@@ -27,8 +27,4 @@ export function compareImages(
 function valueBytes(words: Int32Array, record: number): Uint8Array {
   const length = RecordLayout.valueLengthOf(words[record + LENGTHS]);
   return new Uint8Array(words.buffer, RecordLayout.valueIndex(words, record) * 4, length);
-}
-
-function kindOf(words: Int32Array, record: number): number {
-  return (words[record + NODE_FLAGS] & 0xff) >>> FLAG_KIND_SHIFT;
 }

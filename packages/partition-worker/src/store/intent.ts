@@ -13,6 +13,8 @@ export const IntentKind = {
   NONE: 0,
   /** The operation at a request ring position. */
   REQUEST: 1,
+  /** The end of a record's lifetime. */
+  SWEEP: 2,
 } as const;
 export type IntentKind = (typeof IntentKind)[keyof typeof IntentKind];
 
@@ -49,6 +51,17 @@ export class Intent {
       words[POSITION] === position &&
       blockOf(words[this.slot]) === this.block
     );
+  }
+
+  /** Whether a sweep has been published of which `conclude` was not said. */
+  isSweepPublished(): boolean {
+    const words = this.words;
+    return words[KIND] === IntentKind.SWEEP && blockOf(words[this.slot]) === this.block;
+  }
+
+  /** Nobody has to be told of the write any more. */
+  conclude(): void {
+    this.words[KIND] = IntentKind.NONE;
   }
 
   get slot(): number {

@@ -1,5 +1,13 @@
-import { RecordLayout } from '@tidewire/core/threads';
-import { JOURNAL_FROM, partitionIndex, SEQUENCE } from './arena-layout.js';
+import { type CollectionMark, RecordLayout } from '@tidewire/core/threads';
+import {
+  COLLECTED_COUNTER,
+  COLLECTED_MS,
+  COLLECTED_NODE,
+  COLLECTED_SEQUENCE,
+  JOURNAL_FROM,
+  partitionIndex,
+  SEQUENCE,
+} from './arena-layout.js';
 
 const { highWord, joinWords, lowWord } = RecordLayout;
 
@@ -47,6 +55,39 @@ export class PartitionNumbers {
 
   raiseJournalFrom(partition: number, sequence: number): void {
     this.#raise(partitionIndex(partition) + JOURNAL_FROM, sequence);
+  }
+
+  /** What has been collected of a partition. */
+  collected(partition: number): CollectionMark {
+    const index = partitionIndex(partition);
+    return {
+      partition,
+      sequence: this.#load(index + COLLECTED_SEQUENCE),
+      ms: this.#load(index + COLLECTED_MS),
+      counter: this.words[index + COLLECTED_COUNTER],
+      node: this.words[index + COLLECTED_NODE],
+    };
+  }
+
+  /** Whether a stamp is not above everything that has been collected. */
+  isCollected(partition: number, ms: number, counter: number, node: number): boolean {
+    const index = partitionIndex(partition);
+    const order =
+      ms - this.#load(index + COLLECTED_MS) ||
+      counter - this.words[index + COLLECTED_COUNTER] ||
+      node - this.words[index + COLLECTED_NODE];
+    return order <= 0;
+  }
+
+  /** The lesser parts of the stamp first: one torn by a death is too low, and is raised again. */
+  raiseCollected(mark: CollectionMark): void {
+    const index = partitionIndex(mark.partition);
+    this.#raise(index + COLLECTED_SEQUENCE, mark.sequence);
+    if (this.isCollected(mark.partition, mark.ms, mark.counter, mark.node)) return;
+    this.words[index + COLLECTED_NODE] = mark.node;
+    this.words[index + COLLECTED_COUNTER] = mark.counter;
+    this.words[index + COLLECTED_MS] = lowWord(mark.ms);
+    this.words[index + COLLECTED_MS + 1] = highWord(mark.ms);
   }
 
   #raise(index: number, value: number): void {

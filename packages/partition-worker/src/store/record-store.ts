@@ -1,5 +1,5 @@
 import { assert, JOURNAL_ENTRIES, PARTITIONS, partitionOf } from '@tidewire/core';
-import { copyWords, Operation, RecordLayout } from '@tidewire/core/threads';
+import { type CollectionMark, copyWords, Operation, RecordLayout } from '@tidewire/core/threads';
 import {
   ArenaLayout,
   DIRECTORY_SIZE,
@@ -102,6 +102,15 @@ export class RecordStore {
     keyLength: number,
   ): number {
     return this.#index.find(partition, mapId, hash, keyWords, keyIndex, keyLength);
+  }
+
+  /** `find` of the key of a record that stands, for the write or the removal that follows. */
+  findAgain(record: number): number {
+    const { words } = this;
+    const hash = words[record + HASH];
+    const mapId = RecordLayout.mapIdOf(words, record);
+    const keyLength = RecordLayout.keyLengthOf(words[record + LENGTHS]);
+    return this.find(partitionOf(hash), mapId, hash, words, record + HEADER_WORDS, keyLength);
   }
 
   /**
@@ -261,8 +270,47 @@ export class RecordStore {
     return this.#intent.isPublished(requestPosition) ? this.#intent.block : ABSENT;
   }
 
+  /** What `settled` or `swept` has replaced. */
   get settledOld(): number {
     return this.#intent.replaced;
+  }
+
+  /**
+   * Ends the lifetime of `old`, what the `find` of its key just returned: writes a tombstone over it that
+   * keeps its stamp, which in the order of writes makes it the newer one. No other call may lie
+   * between the two. Returns the tombstone, or FULL.
+   */
+  sweep(old: number): number {
+    const words = this.words;
+    const partition = partitionOf(words[old + HASH]);
+    const keyLength = RecordLayout.keyLengthOf(words[old + LENGTHS]);
+    this.#indexHash = indexHashOf(words[old + HASH], RecordLayout.mapIdOf(words, old));
+    const length = RecordLayout.imageWordsFor(keyLength, false, 0);
+    const record = this.#claim(old, partition, length, IntentKind.SWEEP, 0);
+    if (record === 0) return FULL;
+    const low = this.#numbers.nextSequenceLow(partition);
+    const high = this.#numbers.nextSequenceHigh(partition, low);
+    copyWords(words, old, words, record, HEADER_WORDS + RecordLayout.wordsOf(keyLength));
+    words[record + NODE_FLAGS] = (words[old + NODE_FLAGS] & ~0xff) | FLAG_TOMBSTONE;
+    words[record + SEQUENCE_LOW] = low;
+    words[record + MS_HIGH_SEQUENCE_HIGH] =
+      (words[old + MS_HIGH_SEQUENCE_HIGH] & 0xffff0000) | high;
+    words[record + LENGTHS] = RecordLayout.packLengths(keyLength, 0);
+    this.#journal.append(partition, low, this.#indexHash);
+    this.#publish(record, old);
+    this.#numbers.takeSequence(partition, low, high);
+    this.#settle(record, old);
+    return record;
+  }
+
+  /** After an attach, before any write: the tombstone of a sweep that nobody may know of, or ABSENT. */
+  swept(): number {
+    return this.#intent.isSweepPublished() ? this.#intent.block : ABSENT;
+  }
+
+  /** The sweep just made has been told. */
+  concludeSweep(): void {
+    this.#intent.conclude();
   }
 
   /**
@@ -308,6 +356,23 @@ export class RecordStore {
     this.#index.withdraw();
     this.#recordsLive--;
     this.#spans.free(sizeClass, record);
+  }
+
+  // What was collected: tombstones that have been forgotten.
+
+  /** The highest sequence and the highest stamp of the partition's collected tombstones. */
+  collected(partition: number): CollectionMark {
+    return this.#numbers.collected(partition);
+  }
+
+  /** Whether a tombstone with this stamp or a later one may have been collected. */
+  isCollected(partition: number, ms: number, counter: number, node: number): boolean {
+    return this.#numbers.isCollected(partition, ms, counter, node);
+  }
+
+  /** Neither the sequence nor the stamp ever falls. Before the tombstones are removed. */
+  raiseCollected(mark: CollectionMark): void {
+    this.#numbers.raiseCollected(mark);
   }
 
   // Size.

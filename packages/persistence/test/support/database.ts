@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import postgres from 'postgres';
 import type { Test } from 'tap';
 import { type EmbeddedServer, startEmbedded } from '#lib/embedded-postgres.js';
-import type { DatabaseConnection } from '#lib/postgres-store.js';
+import type { DatabaseConnection } from '#lib/postgres-link.js';
 
 type Location = DatabaseConnection & { host: string };
 

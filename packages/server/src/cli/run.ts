@@ -5,6 +5,7 @@ import type { Command, Flags } from './command.js';
 import { count } from './count.js';
 import { explain } from './explain.js';
 import { get } from './get.js';
+import { increment } from './increment.js';
 import { info } from './info.js';
 import { Exit, FailedError, type Io, UsageError } from './io.js';
 import { list } from './list.js';
@@ -14,7 +15,18 @@ import { remove } from './remove.js';
 import { watch } from './watch.js';
 
 const URL_DEFAULT = 'ws://127.0.0.1:7271';
-const COMMANDS: readonly Command[] = [put, get, remove, watch, list, count, explain, load, info];
+const COMMANDS: readonly Command[] = [
+  put,
+  get,
+  remove,
+  increment,
+  watch,
+  list,
+  count,
+  explain,
+  load,
+  info,
+];
 
 const OPTIONS = {
   url: { type: 'string' },

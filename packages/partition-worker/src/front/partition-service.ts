@@ -1,17 +1,18 @@
 import { Code, hashOf, partitionOf } from '@tidewire/core';
 import {
   bytesToWords,
-  type FrameReader,
   MAPS_FULL,
   type MapTable,
   NO_MAP,
   NO_ROOM,
+  NO_RULE,
   OPERATION_EXTENDED,
   OPERATION_RETURN_WINNER,
   OPERATION_RULED,
   OPERATION_SAFE,
   Operation,
   OperationExtension,
+  type OperationFields,
   OperationRules,
   ownerOf,
   RecordLayout,
@@ -19,14 +20,21 @@ import {
   type SharedMemory,
 } from '@tidewire/core/threads';
 import { AckLevel, OperationKind, ValueKind } from '@tidewire/schemas';
-import type { OperationAccess } from './access/operation-access.js';
 import type { Interest } from './interest.js';
 import { Owner } from './owner.js';
-import type { Session } from './session.js';
-import { isUpdate, writeExtension } from './update-fields.js';
+import { type Caller, isUpdate, type OperationSource, writeExtension } from './update-fields.js';
 
 /** `route` has sent the operation to its owner. */
 export const ROUTED = 0;
+
+/** To which records an operation may be done; see OperationRules. */
+export interface OperationRuling {
+  readonly isRuled: boolean;
+  readonly write: number;
+  readonly read: number;
+}
+
+const UNRULED: OperationRuling = { isRuled: false, write: NO_RULE, read: NO_RULE };
 
 /** A stamp and the gateway's time, as they go with an operation. */
 export interface OperationTime {
@@ -58,15 +66,15 @@ export class PartitionService {
   }
 
   /**
-   * Sends the operation that `reader` stands at, already checked and stamped. Returns ROUTED,
+   * Sends the operation that `reader` stands at in `bytes`, already checked and stamped. Returns ROUTED,
    * ABSENT for a get of a map that nobody has written, or a refusal.
    */
   route(
-    reader: FrameReader,
+    reader: OperationSource,
     bytes: Uint8Array,
-    session: Session,
+    caller: Caller,
     time: OperationTime,
-    access: OperationAccess,
+    rules: OperationRuling = UNRULED,
   ): typeof ROUTED | Code {
     const mapId = this.#mapIdFor(reader, bytes);
     if (mapId === NO_MAP) return Code.ABSENT;
@@ -77,7 +85,7 @@ export class PartitionService {
     const valueWords = RecordLayout.wordsOf(reader.valueLength);
     const isExtended = isUpdate(reader);
     const extensionWords = isExtended ? OperationExtension.WORDS : 0;
-    const { isRuled } = access;
+    const { isRuled } = rules;
     if (isRuled && owner.isBehind) return Code.OVERLOADED; // it may not know the rules yet
     const at = owner.requests.claim(
       RequestKind.OPERATION,
@@ -85,7 +93,7 @@ export class PartitionService {
     );
     if (at === NO_ROOM) return Code.OVERLOADED;
     const { words } = owner.requests;
-    words[at + Operation.SESSION] = session.id;
+    words[at + Operation.SESSION] = caller.id;
     words[at + Operation.REQUEST_ID] = reader.requestId;
     words[at + Operation.HASH] = hash;
     words[at + Operation.MAP_KIND_FLAGS] =
@@ -96,8 +104,8 @@ export class PartitionService {
     bytesToWords(bytes, reader.keyOffset, reader.keyLength, words, owner.requestBytes, key);
     const value = key + keyWords;
     bytesToWords(bytes, reader.valueOffset, reader.valueLength, words, owner.requestBytes, value);
-    if (isExtended) writeExtension(words, value + valueWords, reader, session, this.epoch);
-    if (isRuled) writeRules(words, value + valueWords + extensionWords, access);
+    if (isExtended) writeExtension(words, value + valueWords, reader, caller, this.epoch);
+    if (isRuled) writeRules(words, value + valueWords + extensionWords, rules);
     owner.hasNews = true;
     return ROUTED;
   }
@@ -109,25 +117,30 @@ export class PartitionService {
     return woken;
   }
 
-  #mapIdFor(reader: FrameReader, bytes: Uint8Array): number {
+  #mapIdFor(reader: OperationFields, bytes: Uint8Array): number {
     return reader.kind === OperationKind.GET
       ? this.#mapTable.idOf(bytes, reader.mapOffset, reader.mapLength)
       : this.#mapTable.register(bytes, reader.mapOffset, reader.mapLength);
   }
 }
 
-function writeRules(words: Int32Array, at: number, { read, write }: OperationAccess): void {
+function writeRules(words: Int32Array, at: number, { read, write }: OperationRuling): void {
   words[at + OperationRules.WRITE] = write;
   words[at + OperationRules.READ] = read;
 }
 
-function flagsOf(reader: FrameReader): number {
+function flagsOf(reader: OperationFields): number {
   const safe = reader.ackLevel === AckLevel.SAFE ? OPERATION_SAFE : 0;
   const extended = isUpdate(reader) ? OPERATION_EXTENDED : 0;
   return safe | extended | (reader.returnWinner ? OPERATION_RETURN_WINNER : 0);
 }
 
-function writeTime(words: Int32Array, at: number, time: OperationTime, reader: FrameReader): void {
+function writeTime(
+  words: Int32Array,
+  at: number,
+  time: OperationTime,
+  reader: OperationFields,
+): void {
   const kind = reader.valueKind === 0 ? ValueKind.JSON : reader.valueKind;
   const expiresAt = reader.ttlMs === 0 ? 0 : time.ms + reader.ttlMs;
   words[at + Operation.MS_LOW] = RecordLayout.lowWord(time.ms);

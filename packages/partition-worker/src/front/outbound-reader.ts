@@ -10,48 +10,39 @@ import {
   WorkerControl,
   type WorkerMemory,
 } from '@tidewire/core/threads';
-import type { AnswerBatch } from './answer-batch.js';
-import type { ConnectionManager } from './connection-manager.js';
 import { PendingAcks } from './pending-acks.js';
-import type { Session } from './session.js';
-import type { StreamDesk } from './stream-desk.js';
-import type { SubscriptionService } from './subscription-service.js';
 
-/** The gateway's end of one worker's outbound ring, and the SAFE results that wait for it. */
+/** Whoever takes what workers say. Words and bytes are of the ring, and valid during the call only. */
+export interface OutboundHandlers {
+  /** A Result, as an entry of Results, for the caller of this id; once for each operation. */
+  onResult(caller: number, bytes: Uint8Array, offset: number, length: number): void;
+  /** A rule of the caller on the map of this id forbade its write; the result follows. */
+  onForbidden?(caller: number, mapId: number): void;
+  /** An EVENT record; after a worker's death some are said again, see HeardChanges. */
+  onEvent(words: Int32Array, wordBytes: Uint8Array, at: number): void;
+  onSlice(words: Int32Array, wordBytes: Uint8Array, at: number): void;
+  onRows(words: Int32Array, wordBytes: Uint8Array, at: number): void;
+  onProgress(worker: number, words: Int32Array, at: number): void;
+  onSubscribed(worker: number, topic: number): void;
+}
+
+/** The other end of one worker's outbound ring, and the SAFE results that wait for it. */
 export class OutboundReader {
   readonly #worker: number;
   readonly #ring: RingConsumer;
   readonly #ringBytes: Uint8Array;
   readonly #control: Int32Array;
   readonly #pending: PendingAcks = new PendingAcks();
-  readonly #answers: AnswerBatch;
-  readonly #subscriptions: SubscriptionService;
-  readonly #queries: StreamDesk;
-  readonly #connections: ConnectionManager;
-  readonly #onForbidden: (session: Session, mapId: number) => void;
+  readonly #handlers: OutboundHandlers;
   /** Request ring position answered last: after a worker's death it is answered again. */
   #answered = 0;
 
-  constructor(
-    memory: WorkerMemory,
-    options: {
-      answers: AnswerBatch;
-      subscriptions: SubscriptionService;
-      queries: StreamDesk;
-      connections: ConnectionManager;
-      /** A rule of the session on this map forbade a write. */
-      onForbidden: (session: Session, mapId: number) => void;
-    },
-  ) {
+  constructor(memory: WorkerMemory, handlers: OutboundHandlers) {
     this.#worker = memory.worker;
     this.#ring = new RingConsumer(memory.outboundRing);
     this.#ringBytes = new Uint8Array(memory.outboundRing);
     this.#control = new Int32Array(memory.control);
-    this.#answers = options.answers;
-    this.#subscriptions = options.subscriptions;
-    this.#queries = options.queries;
-    this.#connections = options.connections;
-    this.#onForbidden = options.onForbidden;
+    this.#handlers = handlers;
   }
 
   get pendingCount(): number {
@@ -85,20 +76,20 @@ export class OutboundReader {
       case OutboundKind.RESULT:
         return this.#onResult(words, index, elapsedMs);
       case OutboundKind.EVENT:
-        this.#subscriptions.onEvent(words, this.#ringBytes, index);
+        this.#handlers.onEvent(words, this.#ringBytes, index);
         return 0;
       case OutboundKind.SLICE:
-        this.#subscriptions.onSlice(words, this.#ringBytes, index);
+        this.#handlers.onSlice(words, this.#ringBytes, index);
         return 0;
       case OutboundKind.ROWS:
-        this.#queries.onRecord(words, this.#ringBytes, index);
+        this.#handlers.onRows(words, this.#ringBytes, index);
         return 0;
       case OutboundKind.PROGRESS:
-        this.#subscriptions.onProgress(this.#worker, words, index);
+        this.#handlers.onProgress(this.#worker, words, index);
         return 0;
       case OutboundKind.SUBSCRIBED:
         if (this.#isNew(words[index + SubscribedMessage.REQUEST_POSITION]))
-          this.#subscriptions.onSubscribed(this.#worker, words[index + SubscribedMessage.TOPIC]);
+          this.#handlers.onSubscribed(this.#worker, words[index + SubscribedMessage.TOPIC]);
         return 0;
       default:
         throw new InvariantError(`outbound record of unknown kind ${kind}`);
@@ -115,9 +106,9 @@ export class OutboundReader {
       this.#pending.add({ sessionId, lanePosition, elapsedMs }, this.#ringBytes, offset, length);
       return 1;
     }
-    const session = this.#send(sessionId, this.#ringBytes, offset, length);
-    const isForbidden = words[at + ResultMessage.WAITS] === RESULT_FORBIDDEN;
-    if (isForbidden && session !== undefined) this.#onForbidden(session, lanePosition);
+    if (words[at + ResultMessage.WAITS] === RESULT_FORBIDDEN)
+      this.#handlers.onForbidden?.(sessionId, lanePosition);
+    this.#handlers.onResult(sessionId, this.#ringBytes, offset, length);
     return 1;
   }
 
@@ -127,15 +118,8 @@ export class OutboundReader {
     return true;
   }
 
-  readonly #sendPending: (sessionId: number, result: Uint8Array) => void = (sessionId, result) => {
-    this.#send(sessionId, result, 0, result.length);
-  };
-
-  #send(sessionId: number, bytes: Uint8Array, offset: number, length: number): Session | undefined {
-    const session = this.#connections.answered(sessionId);
-    if (session !== undefined) this.#answers.append(session, bytes, offset, length);
-    return session;
-  }
+  readonly #sendPending: (sessionId: number, result: Uint8Array) => void = (sessionId, result) =>
+    this.#handlers.onResult(sessionId, result, 0, result.length);
 
   #laneFlushed(): number {
     return loadWord(this.#control, WorkerControl.LANE_FLUSHED);

@@ -2,19 +2,33 @@ import {
   EXTENSION_IF_ABSENT,
   EXTENSION_IF_STAMP,
   EXTENSION_UNCERTAIN,
-  type FrameReader,
   OperationExtension,
+  type OperationFields,
 } from '@tidewire/core/threads';
 import { OperationKind } from '@tidewire/schemas';
-import type { Session } from './session.js';
+
+/** Whoever sends operations, and is answered under its id. */
+export interface Caller {
+  readonly id: number;
+  /** By which it is known again later; empty: it is not. */
+  readonly token: Uint8Array;
+  /** It continues an earlier one. */
+  readonly isResumed: boolean;
+}
+
+/** An operation, whose names and value lie in bytes beside it. */
+export interface OperationSource extends OperationFields {
+  /** Effects of lower request ids are not asked for again. */
+  lowestPending: number;
+}
 
 /** An update: executed on the record as it stands, with an extension in its ring record. */
-export function isUpdate(reader: FrameReader): boolean {
+export function isUpdate(reader: OperationFields): boolean {
   return reader.kind >= OperationKind.INCREMENT || reader.ifAbsent || hasIfStamp(reader);
 }
 
 /** Whether the fields that only updates have fit the operation's kind. */
-export function areUpdateFieldsSound(reader: FrameReader): boolean {
+export function areUpdateFieldsSound(reader: OperationFields): boolean {
   if (reader.keep !== 0 && reader.kind !== OperationKind.APPEND) return false;
   if (reader.ifAbsent && hasIfStamp(reader)) return false;
   if (reader.kind === OperationKind.GET) return !isUpdate(reader) && reader.ifNode === 0;
@@ -25,16 +39,16 @@ export function areUpdateFieldsSound(reader: FrameReader): boolean {
 export function writeExtension(
   words: Int32Array,
   at: number,
-  reader: FrameReader,
-  session: Session,
+  reader: OperationSource,
+  caller: Caller,
   epoch: number,
 ): void {
-  writeToken(words, at + OperationExtension.TOKEN, session.token);
+  writeToken(words, at + OperationExtension.TOKEN, caller.token);
   words[at + OperationExtension.LOWEST_PENDING] = reader.lowestPending;
   words[at + OperationExtension.FLAGS] =
     (reader.ifAbsent ? EXTENSION_IF_ABSENT : 0) |
     (hasIfStamp(reader) ? EXTENSION_IF_STAMP : 0) |
-    (isUncertain(reader, session, epoch) ? EXTENSION_UNCERTAIN : 0);
+    (isUncertain(reader, caller, epoch) ? EXTENSION_UNCERTAIN : 0);
   // A fixed64 of milliseconds << 16 | counter as an operation has it in two words.
   const { ifStampLow, ifStampHigh } = reader;
   words[at + OperationExtension.IF_MS_LOW] = (ifStampHigh << 16) | (ifStampLow >>> 16);
@@ -52,11 +66,11 @@ export function writeToken(words: Int32Array, at: number, token: Uint8Array): vo
 }
 
 /** Sent before, where nobody can know any more whether it had its effect. */
-function isUncertain(reader: FrameReader, session: Session, epoch: number): boolean {
+function isUncertain(reader: OperationFields, caller: Caller, epoch: number): boolean {
   if (reader.firstEpoch === 0) return false;
-  return reader.firstEpoch !== epoch || !session.isResumed;
+  return reader.firstEpoch !== epoch || !caller.isResumed;
 }
 
-function hasIfStamp(reader: FrameReader): boolean {
+function hasIfStamp(reader: OperationFields): boolean {
   return (reader.ifStampLow | reader.ifStampHigh) !== 0;
 }

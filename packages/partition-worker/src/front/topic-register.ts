@@ -1,5 +1,4 @@
 import { TOPICS_MAX } from '@tidewire/core';
-import type { RuleRegister } from './access/rule-register.js';
 import {
   type ControlRecord,
   introducedRecord,
@@ -9,8 +8,16 @@ import {
   unsubscribeRecord,
 } from './control-records.js';
 import { type Interest, interestName } from './interest.js';
-import { Topic } from './topic.js';
+import type { KnownTopic } from './known-topic.js';
 import type { WorkerRequests } from './worker-requests.js';
+
+/** A rule on records as workers know it. */
+export interface KnownRule {
+  /** Above 0, never used twice. */
+  readonly id: number;
+  /** Predicate message in canonical form. */
+  readonly predicate: Uint8Array;
+}
 
 /** A worker's start that has not been told every interest yet. */
 interface Introduction {
@@ -25,12 +32,13 @@ interface Introduction {
  * know only what they are told from here, and one that is started anew is told all of it again, and
  * all rules.
  */
-export class TopicRegister {
+export class TopicRegister<T extends KnownTopic> {
   readonly #requests: WorkerRequests;
-  readonly #rules: RuleRegister;
+  readonly #rules: () => Iterable<KnownRule>;
   readonly #ownersOf: (interest: Interest) => readonly number[];
-  readonly #topics: Map<number, Topic> = new Map();
-  readonly #topicsByName: Map<string, Topic> = new Map();
+  readonly #makeTopic: (id: number, interest: Interest, workers: readonly number[]) => T;
+  readonly #topics: Map<number, T> = new Map();
+  readonly #topicsByName: Map<string, T> = new Map();
   /** Topics with a predicate, by map. */
   readonly #predicates: Map<number, number> = new Map();
   #introductions: Introduction[] = [];
@@ -38,12 +46,15 @@ export class TopicRegister {
 
   constructor(options: {
     requests: WorkerRequests;
-    rules: RuleRegister;
+    /** Those that operations may name; none if it is left out. */
+    rules?: () => Iterable<KnownRule>;
     ownersOf: (interest: Interest) => readonly number[];
+    makeTopic: (id: number, interest: Interest, workers: readonly number[]) => T;
   }) {
     this.#requests = options.requests;
-    this.#rules = options.rules;
+    this.#rules = options.rules ?? (() => []);
     this.#ownersOf = options.ownersOf;
+    this.#makeTopic = options.makeTopic;
   }
 
   get count(): number {
@@ -54,11 +65,11 @@ export class TopicRegister {
     return this.#topics.size >= TOPICS_MAX;
   }
 
-  get(id: number): Topic | undefined {
+  get(id: number): T | undefined {
     return this.#topics.get(id);
   }
 
-  find(interest: Interest): Topic | undefined {
+  find(interest: Interest): T | undefined {
     return this.#topicsByName.get(interestName(interest));
   }
 
@@ -73,8 +84,8 @@ export class TopicRegister {
   }
 
   /** REQUIRES: `find` knows none. Its workers are told. */
-  add(interest: Interest): Topic {
-    const topic = new Topic(this.nextId(), interest, this.#ownersOf(interest));
+  add(interest: Interest): T {
+    const topic = this.#makeTopic(this.nextId(), interest, this.#ownersOf(interest));
     this.#topics.set(topic.id, topic);
     this.#topicsByName.set(interestName(interest), topic);
     this.#countPredicate(interest, 1);
@@ -84,7 +95,7 @@ export class TopicRegister {
   }
 
   /** Nobody watches it any more. */
-  retire(topic: Topic): void {
+  retire(topic: T): void {
     this.#topics.delete(topic.id);
     this.#topicsByName.delete(interestName(topic.interest));
     this.#countPredicate(topic.interest, -1);
@@ -92,7 +103,7 @@ export class TopicRegister {
   }
 
   /** A worker's marker has come. Returns the topic if this has made it live. */
-  onSubscribed(worker: number, topicId: number): Topic | undefined {
+  onSubscribed(worker: number, topicId: number): T | undefined {
     const topic = this.#topics.get(topicId); // undefined: retired before it was live
     return topic?.awaited.delete(worker) && topic.isLive ? topic : undefined;
   }
@@ -120,7 +131,7 @@ export class TopicRegister {
 
   /** What is added while it is under way may come too; what is not has been told past it. */
   *#introductionOf(worker: number): Generator<ControlRecord, undefined> {
-    for (const { id, predicate } of this.#rules.all()) yield introduceRuleRecord(id, predicate);
+    for (const { id, predicate } of this.#rules()) yield introduceRuleRecord(id, predicate);
     for (const { id, interest, workers } of this.#topics.values())
       if (workers.includes(worker)) yield introduceRecord(id, interest);
     return undefined;

@@ -1,0 +1,90 @@
+import {
+  PROCESSOR_BUDGET_MS,
+  PROCESSOR_ERROR_CHARACTERS_MAX,
+  TTL_MS_MAX,
+  VALUE_BYTES_MAX,
+} from '@tidewire/core';
+import { OperationExtension, RecordLayout } from '@tidewire/core/threads';
+import { ValueKind } from '@tidewire/schemas';
+import { ABSENT } from '../store/record-store.js';
+import { nowOf } from './operation.js';
+import type { Change, NamedProcessor, ProcessedRecord } from './processor.js';
+import { argumentOf, extensionOf, keyOf, valueBytesOf } from './request-fields.js';
+
+/** What a processor's run has come to. */
+export type Processed =
+  | { readonly kind: 'PUT'; readonly value: Uint8Array; readonly ttlMs: number }
+  | { readonly kind: 'REMOVE' }
+  | { readonly kind: 'NOTHING' }
+  | { readonly kind: 'FAILED'; readonly reason: string };
+
+const decoder = new TextDecoder('utf-8', { fatal: true });
+const encoder = new TextEncoder();
+
+/** Runs the processors that operations name, each within its time. */
+export class ProcessorRunner {
+  readonly #processors: readonly NamedProcessor[];
+  readonly #monotonicMs: () => number;
+
+  /** `monotonicMs` measures how long a run takes; nothing else depends on it. */
+  constructor(processors: readonly NamedProcessor[], monotonicMs: () => number) {
+    this.#processors = processors;
+    this.#monotonicMs = monotonicMs;
+  }
+
+  /** Runs what the EXECUTE operation names on the record that is visible to it, or ABSENT. */
+  run(request: Int32Array, at: number, records: Int32Array, record: number): Processed {
+    const processor = this.#processors[request[extensionOf(request, at) + OperationExtension.KEEP]];
+    if (processor === undefined) return failed('There is no such processor.');
+    const beganMs = this.#monotonicMs();
+    try {
+      const change = processor.run(recordOf(records, record), jsonOf(argumentOf(request, at)), {
+        key: decoder.decode(keyOf(request, at)),
+        nowMs: nowOf(request, at),
+      });
+      const tookMs = this.#monotonicMs() - beganMs;
+      if (tookMs <= PROCESSOR_BUDGET_MS) return processedOf(change);
+      return failed(`${processor.name} took ${Math.ceil(tookMs)} ms of ${PROCESSOR_BUDGET_MS}.`);
+    } catch (error) {
+      return failed(sentenceOf(error));
+    }
+  }
+}
+
+function processedOf(change: Change): Processed {
+  if (change === undefined) return { kind: 'NOTHING' };
+  if ('remove' in change) return { kind: 'REMOVE' };
+  if (!('put' in change)) return failed('A change is { put }, { remove } or undefined.');
+  const text: string | undefined = JSON.stringify(change.put);
+  if (text === undefined) return failed('The new value has no JSON form.');
+  const value = encoder.encode(text);
+  if (value.length > VALUE_BYTES_MAX)
+    return failed(`The new value has ${value.length} bytes, limit ${VALUE_BYTES_MAX}.`);
+  const { ttlMs = 0 } = change;
+  if (!Number.isSafeInteger(ttlMs) || ttlMs < 0 || ttlMs > TTL_MS_MAX)
+    return failed(`A ttlMs of ${ttlMs} is not 1 to ${TTL_MS_MAX}, whole.`);
+  return { kind: 'PUT', value, ttlMs };
+}
+
+function recordOf(records: Int32Array, record: number): ProcessedRecord | undefined {
+  if (record === ABSENT) return undefined;
+  const bytes = valueBytesOf(records, record);
+  const isJson = RecordLayout.valueKindOf(records, record) === ValueKind.JSON;
+  return {
+    value: isJson ? jsonOf(bytes) : bytes,
+    stampMs: RecordLayout.stampMsOf(records, record),
+    expiresAtMs: RecordLayout.expiresAtOf(records, record),
+  };
+}
+
+function jsonOf(bytes: Uint8Array): unknown {
+  return bytes.length === 0 ? undefined : JSON.parse(decoder.decode(bytes));
+}
+
+function sentenceOf(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+}
+
+function failed(reason: string): Processed {
+  return { kind: 'FAILED', reason: reason.slice(0, PROCESSOR_ERROR_CHARACTERS_MAX) };
+}

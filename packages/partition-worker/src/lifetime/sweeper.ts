@@ -1,0 +1,94 @@
+import { PRESENCE_GRACE_MS } from '@tidewire/core';
+import type { ChangeEvents } from '../change-events.js';
+import type { Outbound } from '../outbound.js';
+import { ABSENT, FULL, type RecordStore } from '../store/record-store.js';
+import { Timers } from './timers.js';
+
+/** Entries looked at in one turn: a quarter of a millisecond and their events. */
+const LOOKS_A_TURN = 64;
+/** A tombstone that finds no room is tried again so much later. */
+const RETRY_MS = 1000;
+
+/**
+ * Ends lifetimes: writes a tombstone over each record that has expired, and over presence records that
+ * came back with the database and not with their client. A change as any other, but with the stamp of
+ * the record that ends, and exactly once: the intent names it until its events are said.
+ */
+export class Sweeper {
+  readonly timers: Timers;
+  /** Records ended so far, wrapping. */
+  changes = 0;
+  readonly #store: RecordStore;
+  readonly #events: ChangeEvents;
+  readonly #outbound: Outbound;
+  /** The gateway's time. Until it is known nothing ends. */
+  #nowMs: number = Number.NEGATIVE_INFINITY;
+  /** The sweep at which an earlier worker may have died has been told. */
+  #isConcluded = false;
+
+  constructor(options: {
+    store: RecordStore;
+    events: ChangeEvents;
+    outbound: Outbound;
+    partitions: readonly number[];
+  }) {
+    this.timers = new Timers(options.store, options.partitions);
+    this.#store = options.store;
+    this.#events = options.events;
+    this.#outbound = options.outbound;
+  }
+
+  onTick(nowMs: number): void {
+    this.#nowMs = nowMs;
+    if (this.timers.graceEndMs === 0) this.timers.graceEndMs = nowMs + PRESENCE_GRACE_MS;
+  }
+
+  hasWork(): boolean {
+    return this.timers.isScanning || this.#isDue();
+  }
+
+  /**
+   * Tells the sweep at which an earlier worker has died, before anything else is written. False: there
+   * is no room to.
+   */
+  conclude(): boolean {
+    if (this.#isConcluded) return true;
+    if (!this.#outbound.hasRoom()) return false;
+    const record = this.#store.swept();
+    if (record !== ABSENT) this.#tell(record, this.#store.settledOld);
+    this.#isConcluded = true;
+    return true;
+  }
+
+  /** One bounded turn. Returns the work done. REQUIRES: `conclude` has returned true. */
+  doWork(): number {
+    let looks = 0;
+    for (; looks < LOOKS_A_TURN && this.#isDue(); looks++) {
+      const record = this.timers.takeDue(this.#nowMs);
+      if (record !== ABSENT) this.#sweep(record);
+    }
+    if (looks > 0) this.#outbound.ring();
+    return looks + this.timers.scan();
+  }
+
+  #isDue(): boolean {
+    return this.timers.isDue(this.#nowMs) && this.#outbound.hasRoom();
+  }
+
+  #sweep(record: number): void {
+    const tombstone = this.#store.sweep(this.#store.findAgain(record));
+    if (tombstone === FULL) {
+      this.timers.postpone(record, this.#nowMs + RETRY_MS);
+      return;
+    }
+    this.changes = (this.changes + 1) | 0;
+    this.#tell(tombstone, record);
+  }
+
+  /** Once the events are visible a death needs not make them said again. */
+  #tell(tombstone: number, old: number): void {
+    this.#events.tell(tombstone, old, false);
+    this.#outbound.commit();
+    this.#store.concludeSweep();
+  }
+}

@@ -1,0 +1,59 @@
+import { writeFileSync } from 'node:fs';
+import type { Change, ProcessedRecord } from '#lib/execute/processor.js';
+
+/** Ways in which a processor can end its worker. */
+export const FAULTS = ['exit', 'throw', 'loop', 'exhaust'] as const;
+export type Fault = (typeof FAULTS)[number];
+
+export interface FaultArgument {
+  readonly fault: Fault;
+  /** The file that says that it has happened. */
+  readonly file: string;
+  /** `throw`: stores into shared memory that go well before. */
+  readonly stores: number;
+}
+
+/** Ends the worker at the first run; at the second it counts, as if nothing had been. */
+export function countAfterFault(record: ProcessedRecord | undefined, argument: unknown): Change {
+  const { fault, file, stores } = argument as FaultArgument;
+  if (isFirst(file)) bringAbout(fault, stores);
+  return { put: ((record?.value as number | undefined) ?? 0) + 1 };
+}
+
+function isFirst(file: string): boolean {
+  try {
+    writeFileSync(file, '', { flag: 'wx' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function bringAbout(fault: Fault, stores: number): void {
+  const hoard: number[][] = [];
+  switch (fault) {
+    case 'exit':
+      process.exit(3);
+      break;
+    case 'throw':
+      throwAtStore(stores);
+      break;
+    case 'loop':
+      for (;;);
+    case 'exhaust':
+      for (;;) hoard.push(Array.from({ length: 100_000 }, (_, i) => i + 0.5));
+  }
+}
+
+/** The thread's stores that others see: of a record, of an answer, of a ring's positions. */
+function throwAtStore(stores: number): void {
+  const store = Atomics.store as (words: Int32Array, index: number, value: number) => number;
+  let left = stores;
+  Object.assign(Atomics, {
+    store: (words: Int32Array, index: number, value: number): number => {
+      if (left-- > 0) return store(words, index, value);
+      Object.assign(Atomics, { store }); // the thread may be used again
+      throw new Error('a store that was to fail');
+    },
+  });
+}

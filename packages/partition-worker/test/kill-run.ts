@@ -1,0 +1,165 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PartitionPool } from '#lib/partition-pool.js';
+import type { EntryEvent } from '#lib/record.js';
+import type { FaultArgument } from './faults.js';
+import { KillLedger } from './kill-ledger.js';
+import type { SeededRandom } from './seeded-random.js';
+
+export interface KillOptions {
+  readonly kills: number;
+  readonly writers: number;
+  /** Of all kinds together. */
+  readonly subscriptions: number;
+  readonly random: SeededRandom;
+  readonly onKill?: (kills: number) => void;
+}
+
+export interface KillReport {
+  readonly kills: number;
+  readonly hangs: number;
+  readonly writes: number;
+  readonly events: number;
+  readonly faults: Readonly<Record<string, number>>;
+  /** What should not be; empty. */
+  readonly faultsFound: readonly string[];
+}
+
+const MAP = 'values';
+const COUNTERS = 'counters';
+const KEYS = 200;
+const HANG_MS = 400;
+/** A thread's life from start to end takes longer than an operation by far. */
+const PAUSE_WRITES = 50;
+
+/** Kills workers under load, in all ways, and holds against what was answered and told. */
+export async function killWorkers(options: KillOptions): Promise<KillReport> {
+  const run = new KillRun(options);
+  try {
+    return await run.report();
+  } finally {
+    run.cleanUp();
+  }
+}
+
+class KillRun {
+  readonly #options: KillOptions;
+  readonly #folder = mkdtempSync(join(tmpdir(), 'tidewire-kills-'));
+  readonly #ledger = new KillLedger();
+  readonly #faults: Record<string, number> = {};
+  #kills = 0;
+  #hangs = 0;
+  #writes = 0;
+  #marker = 0;
+
+  constructor(options: KillOptions) {
+    this.#options = options;
+  }
+
+  async report(): Promise<KillReport> {
+    const pool = await PartitionPool.start({
+      workers: 2,
+      memoryBytes: 64 * 1024 * 1024,
+      processors: new URL('./faults.js', import.meta.url),
+      hangMs: HANG_MS,
+      heapMiB: 96,
+      onDown: ({ isHung }) => {
+        this.#kills++;
+        if (isHung) this.#hangs++;
+        this.#options.onKill?.(this.#kills);
+      },
+    });
+    await this.#subscribe(pool);
+    const writers = Array.from({ length: this.#options.writers }, (_, i) => this.#write(pool, i));
+    await Promise.all([...writers, this.#kill(pool)]);
+    await this.#ledger.compare(pool, MAP, COUNTERS);
+    await pool.stop();
+    return {
+      kills: this.#kills,
+      hangs: this.#hangs,
+      writes: this.#writes,
+      events: this.#ledger.events,
+      faults: this.#faults,
+      faultsFound: this.#ledger.found,
+    };
+  }
+
+  cleanUp(): void {
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  async #subscribe(pool: PartitionPool): Promise<void> {
+    const { subscriptions } = this.#options;
+    const ledger = this.#ledger;
+    for (const map of [MAP, COUNTERS]) await pool.subscribe(map, (event) => ledger.onChange(event));
+    const rest = Array.from({ length: subscriptions - 2 }, (_, i) => {
+      if (i % 2 === 0) {
+        const key = `k${(i / 2) % KEYS}`;
+        return pool.subscribe(MAP, ledger.ofKey(key), { key });
+      }
+      const from = ((i - 1) / 2) % 1000;
+      const hears = ledger.ofRange(from, from + 50);
+      return pool.subscribe(MAP, hears as (event: EntryEvent) => void, {
+        where: `size between ${from} and ${from + 50}`,
+      });
+    });
+    await Promise.all(rest);
+  }
+
+  /** Each writer has keys of its own, so that it knows what must stand there. */
+  async #write(pool: PartitionPool, writer: number): Promise<void> {
+    const { random, writers, kills } = this.#options;
+    for (let i = 0; this.#kills < kills; i++) {
+      const own = Math.floor(random.below(KEYS) / writers) * writers + writer;
+      if (own >= KEYS) continue;
+      const key = `k${own}`;
+      if (random.below(10) === 0) {
+        await pool.remove(MAP, key);
+        this.#ledger.stands(key, undefined);
+      } else {
+        const value = valueFor(i, random.below(1000));
+        await pool.put(MAP, key, value);
+        this.#ledger.stands(key, value);
+      }
+      await pool.increment(COUNTERS, `c${random.below(16)}`);
+      this.#ledger.count();
+      this.#writes += 2;
+    }
+  }
+
+  async #kill(pool: PartitionPool): Promise<void> {
+    const { random, kills } = this.#options;
+    while (this.#kills < kills) {
+      const fault = faultOf(random.below(1000));
+      const argument: FaultArgument = {
+        fault,
+        file: join(this.#folder, String(this.#marker++)),
+        stores: random.below(60),
+      };
+      this.#faults[fault] = (this.#faults[fault] ?? 0) + 1;
+      await pool.execute(COUNTERS, `c${random.below(16)}`, 'countAfterFault', argument);
+      this.#ledger.count();
+      const before = this.#writes;
+      while (this.#writes < before + PAUSE_WRITES && this.#kills < kills)
+        await new Promise(setImmediate);
+    }
+  }
+}
+
+export interface Value {
+  readonly n: number;
+  readonly size: number;
+  readonly text: string;
+}
+
+function valueFor(n: number, size: number): Value {
+  return { n, size, text: String(n % 10).repeat(size) };
+}
+
+/** Hangs and exhausted heaps take a hundred times longer than the others. */
+function faultOf(thousandth: number): FaultArgument['fault'] {
+  if (thousandth < 5) return 'exhaust';
+  if (thousandth < 30) return 'loop';
+  return thousandth < 400 ? 'exit' : 'throw';
+}

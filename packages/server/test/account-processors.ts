@@ -1,0 +1,17 @@
+/** Processors of a server under test. */
+
+export function withdraw(record: { value: unknown } | undefined, amount: unknown): unknown {
+  const balance = Number(record?.value ?? 0);
+  if (balance < Number(amount)) throw new RangeError(`${balance} is less than ${amount}`);
+  return { put: balance - Number(amount) };
+}
+
+/** Ends its worker if the record has this value, and changes it else. */
+export function exitAt(record: { value: unknown } | undefined, value: unknown): unknown {
+  if (record?.value === value) process.exit(3);
+  return { put: value };
+}
+
+export function loop(): never {
+  for (;;);
+}
