@@ -298,3 +298,12 @@ t.test('ACCESS-18: a refresh by a token that permits other things ends the sessi
   await refresh({ sub: 'bob' });
   t.equal(ann.closedWith, 4000 + Code.UNAVAILABLE);
 });
+
+t.test('ACCESS-19: a processor needs the right to execute; to write is not enough', async (t) => {
+  const bench = new PolicedBench([{ maps: ['*'], rights: ['read', 'write', 'subscribe'] }]);
+  bench.gateway.allowProcessors(['tidy']);
+  const ann = await bench.member({ sub: 'ann' });
+  const deed = { kind: OperationKind.EXECUTE, map: MAP, key: 'k', processor: 'tidy' };
+  t.equal(bench.done(ann, deed).refusal, Code.FORBIDDEN);
+  t.match(bench.denials, [{ subject: 'ann', map: MAP, right: 'execute' }]);
+});
