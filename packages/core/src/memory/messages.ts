@@ -14,8 +14,8 @@ export const RequestKind = {
   CANCEL: 7,
   TICK: 8,
   FORGET_SESSION: 9,
-  RULE: 10,
-  FORGET_RULE: 11,
+  RULE: 11,
+  FORGET_RULE: 12,
 } as const;
 
 /**
