@@ -26,6 +26,8 @@ export interface ServerInfo {
   /** 16 bytes of this connection, by which forgotten keys are hashed. */
   readonly salt: Uint8Array;
   readonly limits: Readonly<Omit<Limits, '$typeName' | '$unknown'>>;
+  /** What this client had put while connected stands as it was left. */
+  readonly holdsPresence: boolean;
 }
 
 export interface LinkHandlers {
@@ -141,7 +143,14 @@ export class Link {
 
   #onWelcome(clock: bigint, body: ServerBody): void {
     if (body.case !== 'welcome') throw badFrame('came before its Welcome');
-    const { protocolVersion, epoch, serverVersion: version, store, salt } = body.value;
+    const {
+      protocolVersion,
+      epoch,
+      serverVersion: version,
+      store,
+      salt,
+      holdsPresence,
+    } = body.value;
     if (protocolVersion !== PROTOCOL_VERSION)
       throw new TidewireError(Code.INVALID, `The server speaks protocol ${protocolVersion}.`);
     if (salt.length !== SALT_BYTES) throw badFrame(`has a salt of ${salt.length} bytes`);
@@ -155,7 +164,7 @@ export class Link {
     this.#cancelTimer();
     this.#beat();
     this.#refresh.onValidUntil(body.value.validUntilMs, clock);
-    this.#handlers.onReady({ version, epoch, store, salt, limits });
+    this.#handlers.onReady({ version, epoch, store, salt, limits, holdsPresence });
   }
 
   #beat(): void {

@@ -78,7 +78,7 @@ export class ControlFrames {
   }
 
   /** `salt`: random, of this session alone; `validUntilMs` as in `refreshed`. */
-  welcome(salt: Uint8Array, validUntilMs: number): Uint8Array {
+  welcome(salt: Uint8Array, validUntilMs: number, holdsPresence: boolean): Uint8Array {
     return this.#frame({
       case: 'welcome',
       value: {
@@ -89,6 +89,7 @@ export class ControlFrames {
         store: this.store,
         salt,
         validUntilMs: endOf(validUntilMs),
+        holdsPresence,
       },
     });
   }

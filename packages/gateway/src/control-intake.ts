@@ -1,4 +1,11 @@
-import { Code, NODE_MAX, PROTOCOL_VERSION, RESUME_TOKEN_BYTES } from '@tidewire/core';
+import {
+  CONTROL_BYTES_MAX,
+  Code,
+  HELLO_BYTES_MAX,
+  NODE_MAX,
+  PROTOCOL_VERSION,
+  RESUME_TOKEN_BYTES,
+} from '@tidewire/core';
 import type { Hello, Refresh } from '@tidewire/schemas';
 import type { Authentication } from './access/authentication.js';
 import type { Claims } from './access/token-verifier.js';
@@ -21,7 +28,7 @@ export class ControlIntake {
   readonly #random: (count: number) => Uint8Array;
   readonly #refuse: (session: Session, refusal: Refusal) => void;
   readonly #send: (session: Session, bytes: Uint8Array) => void;
-  readonly #resume: (session: Session, token: Uint8Array) => void;
+  readonly #resume: (session: Session, token: Uint8Array) => boolean;
   #start: ServerStart | undefined;
 
   constructor(options: {
@@ -30,8 +37,8 @@ export class ControlIntake {
     subscriptions: SubscriptionService;
     queries: QueryDesk;
     random: (count: number) => Uint8Array;
-    /** The session continues the earlier one of this token. */
-    resume: (session: Session, token: Uint8Array) => void;
+    /** The session continues the earlier one of this token. True: its presence records too. */
+    resume: (session: Session, token: Uint8Array) => boolean;
     /** Closes the session and says why. */
     refuse: (session: Session, refusal: Refusal) => void;
     send: (session: Session, bytes: Uint8Array) => void;
@@ -55,6 +62,9 @@ export class ControlIntake {
 
   /** Takes a frame. Returns why its session is to be closed, if it is. */
   take(session: Session, bytes: Uint8Array): Refusal | undefined {
+    // Before it is decoded: that costs far more than its bytes where it is made of many small parts.
+    if (bytes.length > (session.node === 0 ? HELLO_BYTES_MAX : CONTROL_BYTES_MAX))
+      return new Refusal(Code.TOO_LARGE);
     const body = this.#control.read(bytes);
     switch (body?.case) {
       case 'hello':
@@ -111,11 +121,12 @@ export class ControlIntake {
   }
 
   #welcome(session: Session, hello: Hello, start: ServerStart): void {
-    if (hello.resumeToken.length > 0) this.#resume(session, hello.resumeToken);
+    const { resumeToken } = hello;
+    const holdsPresence = resumeToken.length > 0 && this.#resume(session, resumeToken);
     session.node = hello.node;
     session.salt = this.#random(SALT_BYTES);
     session.resumption = resumptionOf(hello.cursor, start);
-    this.#send(session, this.#control.welcome(session.salt, session.validUntilMs));
+    this.#send(session, this.#control.welcome(session.salt, session.validUntilMs, holdsPresence));
   }
 
   #onRefresh(session: Session, { token }: Refresh): Refusal | undefined {

@@ -30,6 +30,7 @@ import { ConnectionManager } from './connection-manager.js';
 import { ControlFrames } from './control-frames.js';
 import { ControlIntake } from './control-intake.js';
 import { OperationIntake } from './operation-intake.js';
+import { Presence } from './presence.js';
 import { QueryDesk } from './query-desk.js';
 import type { ServerStart } from './resume.js';
 import { ResumeTokens } from './resume-tokens.js';
@@ -49,6 +50,8 @@ export interface GatewayOptions {
   /** Of the stamps that the server gives to operations without one. */
   readonly node: number;
   readonly version: string;
+  /** Lifetime in milliseconds of what is put without one, by the name of the map. */
+  readonly mapTtls?: ReadonlyMap<string, number>;
   /** So many random bytes, which nobody can guess. */
   readonly random: (count: number) => Uint8Array;
   readonly publish: (topic: number, bytes: Uint8Array) => void;
@@ -81,6 +84,7 @@ export class Gateway implements TransportHandlers<Session> {
   readonly #queries: QueryDesk;
   readonly #authentication: Authentication;
   readonly #tokens: ResumeTokens = new ResumeTokens();
+  readonly #presence: Presence;
   readonly #intake: OperationIntake;
   readonly #control: ControlFrames;
   readonly #outbound: readonly OutboundReader[];
@@ -97,7 +101,7 @@ export class Gateway implements TransportHandlers<Session> {
     this.#onWork = options.onWork;
     const mapTable = new MapTable(memory.mapTable);
     this.#control = new ControlFrames(options);
-    this.#partitions = new PartitionService(memory, mapTable);
+    this.#partitions = new PartitionService(memory, mapTable, options.mapTtls);
     this.#requests = new WorkerRequests(this.#partitions.owners);
     this.#answers = new AnswerBatch({ clock, onDropped: (session) => this.onDropped(session) });
     const rules = new RuleRegister(this.#requests);
@@ -140,6 +144,7 @@ export class Gateway implements TransportHandlers<Session> {
       resume: (session, token) => this.#resume(session, token),
       refuse: (session, { code, detail }) => this.#refuseSession(session, code, detail),
     });
+    this.#presence = new Presence(parts);
     this.#intake = new OperationIntake({
       reader: this.#reader,
       clock,
@@ -147,6 +152,7 @@ export class Gateway implements TransportHandlers<Session> {
       partitions: this.#partitions,
       answers: this.#answers,
       access: this.#access,
+      presence: this.#presence,
     });
     const handlers = this.#outboundHandlers();
     this.#outbound = memory.workers.map((worker) => new OutboundReader(worker, handlers));
@@ -184,7 +190,7 @@ export class Gateway implements TransportHandlers<Session> {
   open(start: ServerStart, rules?: AccessRules): void {
     this.#authentication.rules = rules;
     this.#controlIntake.open(start);
-    this.#partitions.epoch = start.epoch;
+    this.#partitions.open(start.epoch);
     this.#isStarted = true;
     this.#isOpen = true;
   }
@@ -221,6 +227,7 @@ export class Gateway implements TransportHandlers<Session> {
       work += answered + reader.releasePending(elapsedMs);
     }
     if (!this.#isStarted) return work;
+    work += this.#presence.doWork(elapsedMs);
     return work + this.#subscriptions.doWork() + this.#queryStreams.doWork();
   }
 
@@ -304,6 +311,7 @@ export class Gateway implements TransportHandlers<Session> {
     this.#authentication.forget(session);
     this.#connections.close(session);
     this.#tokens.release(session, this.#time.elapsedMs());
+    this.#presence.onClose(session, this.#time.elapsedMs());
     this.#onWork();
   }
 
@@ -349,10 +357,11 @@ export class Gateway implements TransportHandlers<Session> {
   }
 
   /** What the earlier connection still sends is not taken: it may have been sent again. */
-  #resume(session: Session, token: Uint8Array): void {
+  #resume(session: Session, token: Uint8Array): boolean {
     const earlier = this.#tokens.adopt(session, token);
     if (earlier !== undefined && !earlier.isClosing)
       this.#refuseSession(earlier, Code.UNAVAILABLE, 'A later connection continues this session.');
+    return this.#presence.adopt(session, earlier);
   }
 
   #refuseSession(session: Session, code: Code, detail: string = CODE_SENTENCES[code]): void {

@@ -1,6 +1,7 @@
 import type { Authority } from './access/authority.js';
 import type { Rule } from './access/rule-register.js';
 import type { FrameBuffer } from './frame-buffer.js';
+import type { PresencePuts } from './presence.js';
 import type { Published } from './progress.js';
 import type { Query } from './query.js';
 import type { Resumption } from './resume.js';
@@ -36,6 +37,8 @@ export interface Session {
   isResumed: boolean;
   /** What the cursor of Hello is worth. */
   resumption: Resumption;
+  /** What it has put for as long as it is connected; see Presence. */
+  presence: PresencePuts | undefined;
   /** Operations sent to workers and not answered. */
   inFlight: number;
   /** By their ids. */

@@ -15,6 +15,8 @@ import {
   Doorbell,
   GATEWAY_DOORBELL,
   type SharedMemory,
+  storeWord,
+  WorkerControl,
 } from '@tidewire/core/threads';
 import type { ClientOperation, OperationOptions } from './client-operation.js';
 import { Coordinator } from './coordinator.js';
@@ -76,8 +78,8 @@ export class PartitionPool {
       clock,
       processors.map(({ name }) => name),
     );
-    const storedMs = (await options.store?.start(pool.#memory)) ?? 0;
-    clock.ms = Math.max(clock.ms, storedMs);
+    clock.ms = Math.max(clock.ms, await pool.#recover());
+    pool.#coordinator.open();
     return pool;
   }
 
@@ -95,6 +97,9 @@ export class PartitionPool {
     if (!(workers >= 1 && workers <= WORKERS_MAX && arenaBytes >= ARENA_BYTES_MIN))
       throw new PoolError(Code.INVALID, 'Workers are 1 to 16, each with at least 16 MiB.');
     this.#memory = allocateSharedMemory({ workers, arenaBytes });
+    if (options.store === undefined)
+      for (const { control } of this.#memory.workers)
+        storeWord(new Int32Array(control), WorkerControl.NO_STORE, 1);
     this.#coordinator = new Coordinator({
       memory: this.#memory,
       clock,
@@ -244,6 +249,22 @@ export class PartitionPool {
     return left;
   }
 
+  /** Resolves with the milliseconds that the clock must be above. */
+  async #recover(): Promise<number> {
+    let isStarting = true;
+    const onFailure = (reason: string): void => {
+      if (!isStarting) this.#fail(`The store cannot go on: ${reason}`);
+    };
+    try {
+      return (await this.#store?.start(this.#memory, onFailure)) ?? 0;
+    } catch (error) {
+      await this.#end(new PoolError(Code.UNAVAILABLE, (error as Error).message));
+      throw error;
+    } finally {
+      isStarting = false;
+    }
+  }
+
   async #end(error: PoolError): Promise<void> {
     this.#coordinator.close(error);
     clearInterval(this.#hangTimer);
@@ -263,7 +284,11 @@ export class PartitionPool {
     this.#onDown?.(down);
     if (!down.isGivenUp) return;
     const reason = down.cause instanceof Error ? down.cause.message : String(down.cause);
-    const error = new PoolError(Code.UNAVAILABLE, `Worker ${down.worker} keeps dying: ${reason}`);
+    this.#fail(`Worker ${down.worker} keeps dying: ${reason}`);
+  }
+
+  #fail(reason: string): void {
+    const error = new PoolError(Code.UNAVAILABLE, reason);
     this.#coordinator.close(error);
     this.#onFatal(error);
   }

@@ -257,6 +257,9 @@ export class Worker {
       case RequestKind.FORGET_SESSION:
         this.#executor.forgetSession(words, at);
         return;
+      case RequestKind.END_PRESENCE:
+        this.#sweeper.endPresence(words, at);
+        return;
       case RequestKind.RULE:
         this.#rules.add(words, at);
         return;

@@ -28,12 +28,16 @@ import {
   TurnTime,
 } from '@tidewire/gateway';
 import { loadProcessors, type WorkerDown, WorkerThreads } from '@tidewire/partition-worker';
-import { ClockBound, type DatabaseConnection, type PersistenceStatus } from '@tidewire/persistence';
+import {
+  ClockBound,
+  type DatabaseConnection,
+  type PersistenceStatus,
+  PersistenceThread,
+} from '@tidewire/persistence';
 import { readAccessRules } from './access-rules.js';
 import type { Config } from './config.js';
 import { EmbeddedDatabase } from './embedded-database.js';
 import type { Log } from './log.js';
-import { PersistenceThread } from './persistence-thread.js';
 import { Status } from './status.js';
 
 const DEADLINES_INTERVAL_MS = 100;
@@ -114,6 +118,7 @@ export class Coordinator {
       time,
       node: randomInt(1, NODE_MAX + 1),
       version: options.version,
+      mapTtls: options.config.mapTtls,
       random: randomBytes,
       publish: (topic, bytes) => this.#transport?.publish(topic, bytes),
       http: (path, isLocal) => this.#status.answer(path, isLocal),
