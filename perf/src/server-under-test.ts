@@ -82,11 +82,16 @@ export class TidewireServer {
     this.#spawnAgain();
   }
 
-  /** As `respawn`, but ends it by kill -9: what the database does not have is lost. */
+  /**
+   * As `respawn`, but ends it by kill -9: what the database does not have is lost. If that was held, it
+   * goes on once the server is gone.
+   */
   async respawnKilled(): Promise<void> {
+    const databases = descendantsOf(this.pid);
     const ended = once(this.#child, 'exit');
     this.#child.kill('SIGKILL');
     await ended;
+    for (const pid of databases) signal(pid, 'SIGCONT');
     this.#spawnAgain();
   }
 

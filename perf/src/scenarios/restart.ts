@@ -17,11 +17,11 @@ const WRITERS = 4;
 /** Every one of them comes to 1,000 events. */
 const WRITES_A_SECOND = 100;
 const SETTLE_MS = 1000;
-/** Right before the end, so that some of them have been told of and are in no database yet. */
-const LAST_WRITES = 400;
-const LAST_WRITES_MS = 20;
+/** The database is held while these are made and told of: they are lost. */
+const LAST_WRITES = 100;
+const LAST_WRITES_MS = 500;
 /** Unanswered at the end. */
-const CUT_WRITES = 200;
+const CUT_WRITES = 100;
 /** Connections that are opened at the same time. */
 const OPENINGS = 50;
 const RETRY_MS = 100;
@@ -117,6 +117,7 @@ class RestartBench implements Bench {
       ];
       for (const subscriber of after) subscriber.close();
       if (cut === 0) faults.push('no write was under way when the server was killed');
+      if (after.every(({ rolledBack }) => rolledBack === 0)) faults.push('nothing was lost');
       return { value: bytesEach(after), notes, faults };
     } finally {
       writers.close();
@@ -126,6 +127,7 @@ class RestartBench implements Bench {
   /** Returns how many writes were under way. */
   async #kill(writers: RetryingWriters): Promise<number> {
     this.#context.progress('killing the server');
+    this.#target.server.holdDatabase();
     writers.burst(LAST_WRITES);
     await sleep(LAST_WRITES_MS);
     writers.burst(CUT_WRITES);
