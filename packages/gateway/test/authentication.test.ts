@@ -99,6 +99,17 @@ t.test('AUTH-12: while a token is being verified nothing else is taken', async (
   t.equal(twice.closedWith, 4000 + Code.INVALID);
 });
 
+t.test('AUTH-25: the clock of a stranger moves nothing', async (t) => {
+  const bench = new GuardedBench();
+  const client = bench.stranger();
+  const ahead = BigInt(bench.nowMs + 3000) << 16n;
+  client.say({ case: 'hello', value: { protocolVersion: 1, node: 7, token: 'good' } }, ahead);
+  t.ok(bench.clock.ms < bench.nowMs + 3000);
+  await bench.say(bench.valid(1000));
+  client.say({ case: 'ping', value: { token: 1n } }, ahead);
+  t.equal(bench.clock.ms, bench.nowMs + 3000, 'that of a session does');
+});
+
 t.test('AUTH-13: the deadline for Hello holds until the token has been verified', async (t) => {
   const bench = new GuardedBench();
   const client = bench.stranger();
