@@ -29,8 +29,10 @@ export const PREDICATE_NODES_MAX = 64;
 export const PREDICATE_DEPTH_MAX = 16;
 export const PREDICATE_LITERALS_MAX = 256;
 export const PATH_STEPS_MAX = 16;
-/** Of a `like`: trying it costs the length of the text times this, by 32. */
-export const LIKE_BYTES_MAX = 1024;
+/** Of all `like` of a predicate: trying it costs the length of the texts times this, by 32. */
+export const LIKE_BYTES_MAX = 256;
+/** A `like` counts as so many bytes at least: even the shortest looks at the whole text. */
+export const LIKE_BYTES_COUNTED_MIN = 32;
 /** Predicates of one map with different meaning. */
 export const PREDICATES_A_MAP_MAX = 100_000;
 /** Of all predicates together, in canonical form. */
@@ -43,6 +45,8 @@ export const QUERIES_MAX = 16;
 export const QUERY_ROWS_MAX = 10_000;
 /** Of sorted rows that one worker holds for a query. */
 export const QUERY_BYTES_MAX: number = 16 * 1024 * 1024;
+/** Of those that it holds for all queries together. */
+export const QUERIES_BYTES_MAX: number = 64 * 1024 * 1024;
 
 // Catching up.
 /** Slices and rows are cut at about this length. */

@@ -28,6 +28,7 @@ import { Outbound } from '#lib/outbound.js';
 import { Streams } from '#lib/query/streams.js';
 import { SubscriptionIndex } from '#lib/query/subscription-index.js';
 import { RecordStore } from '#lib/store/record-store.js';
+import { TurnTime } from '#lib/turn-time.js';
 import { readSaid, type Said } from './said.js';
 import {
   doorbells,
@@ -90,7 +91,11 @@ export class StreamBench {
   readonly #executor: Executor;
   #ms = 0;
 
-  constructor(journalEntries = 2048, arenaBytes: number = 16 * 1024 * 1024) {
+  constructor(
+    journalEntries = 2048,
+    arenaBytes: number = 16 * 1024 * 1024,
+    elapsedMs: () => number = () => 0,
+  ) {
     const requestRing = new SharedArrayBuffer(ringBufferBytes(REQUEST_RING_BYTES));
     const memory = { ...smallMemory(arenaBytes), requestRing };
     this.memory = memory;
@@ -119,7 +124,16 @@ export class StreamBench {
       runner: new ProcessorRunner([], () => 0),
     });
     const collectedUpTo = (partition: number): number => this.collected.get(partition) ?? 0;
-    this.streams = new Streams({ outbound, interests, store, control, partitions, collectedUpTo });
+    const time = new TurnTime(elapsedMs, () => {});
+    this.streams = new Streams({
+      outbound,
+      interests,
+      store,
+      control,
+      time,
+      partitions,
+      collectedUpTo,
+    });
   }
 
   put(key: string, value: string | Uint8Array, more: Partial<Sent> = {}): void {

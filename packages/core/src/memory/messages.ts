@@ -309,6 +309,8 @@ export const STREAM_LAST = 1;
 export const STREAM_FORGED = 2;
 /** ROWS: the sorted rows are larger than a query may hold. Ends the stream. */
 export const STREAM_TOO_LARGE = 4;
+/** ROWS, with STREAM_TOO_LARGE: only together with those of other queries; may be asked again. */
+export const STREAM_OVERLOADED = 8;
 
 /** PROGRESS: every change up to these sequences that concerns any topic is before this record. */
 export const ProgressMessage = {
