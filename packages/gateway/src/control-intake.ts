@@ -128,14 +128,18 @@ export class ControlIntake {
     this.#send(session, this.#control.welcome(session.salt, session.validUntilMs, holdsPresence));
   }
 
+  /** What is not looked at now, or cannot be, leaves the end of the old token as it was. */
   #onRefresh(session: Session, { token }: Refresh): Refusal | undefined {
-    return this.#authentication.check(session, token, (verdict) => {
+    const refusal = this.#authentication.check(session, token, (verdict) => {
       const isBad = verdict instanceof Refusal && verdict.code !== Code.UNAVAILABLE;
       if (isBad) return this.#refuse(session, verdict);
       const isOther = !(verdict instanceof Refusal) && this.#isOther(session, verdict);
       if (isOther) return this.#refuse(session, new Refusal(Code.UNAVAILABLE, OTHER_AUTHORITY));
       this.#send(session, this.#control.tokenRefreshed(session.validUntilMs));
     });
+    if (refusal?.code !== Code.OVERLOADED) return refusal;
+    this.#send(session, this.#control.tokenRefreshed(session.validUntilMs));
+    return undefined;
   }
 
   /**
@@ -150,6 +154,6 @@ export class ControlIntake {
 }
 
 function subjectOf({ all }: Claims): string {
-  const { sub } = all;
-  return typeof sub === 'string' ? sub : '';
+  const { sub = '' } = all;
+  return typeof sub === 'string' ? sub : JSON.stringify(sub);
 }

@@ -132,6 +132,17 @@ t.test('AUTH-14: of tokens beyond those verified at one time each is OVERLOADED'
   t.equal(late.closedWith, undefined, 'one has been verified since');
 });
 
+t.test('AUTH-26: a refresh in the middle of a flood changes nothing', async (t) => {
+  const bench = new GuardedBench();
+  const client = await bench.welcomed(1000);
+  for (let i = 0; i < VERIFICATIONS_MAX; i++) hello(bench.stranger(), 'forged');
+  client.say({ case: 'refresh', value: { token: 'newer' } });
+  t.equal(client.last('refreshed')?.validUntilMs, BigInt(bench.nowMs + 1000));
+  t.equal(client.closedWith, undefined);
+  bench.pass(1000);
+  t.equal(client.closedWith, UNAUTHENTICATED, 'nor prolongs it');
+});
+
 t.test('AUTH-15: a session ends with its token', async (t) => {
   const bench = new GuardedBench();
   const [short, long] = [await bench.welcomed(1000), await bench.welcomed(5000)];

@@ -83,6 +83,29 @@ t.test(
   },
 );
 
+t.test('AUTH-9: a key that the token brings along, or names a place of, is not used', async (t) => {
+  const jwk = await exportJWK(EC.publicKey);
+  const path = join(t.testdir(), 'keys.json');
+  await writeFile(path, JSON.stringify({ keys: [{ ...(await exportJWK(RSA.publicKey)) }] }));
+  const other = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const sources: KeySource[] = [
+    { kind: 'jwks-file', path },
+    { kind: 'pem', text: pemOf(other as unknown as typeof RSA) },
+  ];
+  for (const source of sources) {
+    const verifier = await verifierOf(source);
+    for (const more of [
+      { jwk },
+      { jku: 'http://127.0.0.1:1/k' },
+      { x5u: 'http://127.0.0.1:1/k' },
+    ]) {
+      const header = { alg: 'ES256', ...more };
+      const forged = await token().setProtectedHeader(header).sign(EC.privateKey);
+      await refuses(t, verifier, forged, /not valid/);
+    }
+  }
+});
+
 t.test('AUTH-4: time, audience and issuer must fit, within the leeway', async (t) => {
   const keys: KeySource = { kind: 'secret', secret: SECRET };
   const sign = async (made: SignJWT) =>

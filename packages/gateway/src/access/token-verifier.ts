@@ -1,6 +1,6 @@
 import { createPublicKey, createSecretKey, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { TOKEN_BYTES_MAX } from '@tidewire/core';
+import { HELLO_DEADLINE_MS, TOKEN_BYTES_MAX } from '@tidewire/core';
 import {
   createLocalJWKSet,
   createRemoteJWKSet,
@@ -163,6 +163,7 @@ function urlKeySet(url: URL): JWTVerifyGetKey {
   return createRemoteJWKSet(url, {
     cooldownDuration: RELOAD_INTERVAL_MS,
     cacheMaxAge: KEY_SET_AGE_MS,
+    timeoutDuration: HELLO_DEADLINE_MS, // by then nobody waits any more
   });
 }
 
