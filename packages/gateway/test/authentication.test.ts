@@ -114,6 +114,8 @@ t.test('AUTH-13: the deadline for Hello holds until the token has been verified'
   const bench = new GuardedBench();
   const client = bench.stranger();
   hello(client, 'good');
+  const { answers, salt, token } = client.session;
+  t.same([answers, salt.length, token.length], [undefined, 0, 0], 'nothing is held for it');
   bench.pass(HELLO_DEADLINE_MS);
   t.equal(client.closedWith, UNAUTHENTICATED);
   await bench.say(bench.valid(1000));
