@@ -39,7 +39,9 @@ export const PREDICATES_A_MAP_MAX = 100_000;
 export const PREDICATE_BYTES_TOTAL_MAX: number = 64 * 1024 * 1024;
 /** Rates at which one topic is heard. */
 export const RATES_A_TOPIC_MAX = 16;
-/** Of one connection, those that no index serves: each is tried at every change of its map. */
+/** Of one map, those that no index serves: each is tried at every change. */
+export const PREDICATES_UNINDEXED_A_MAP_MAX = 256;
+/** Of one connection, those that no index serves. */
 export const SUBSCRIPTIONS_UNINDEXED_MAX = 16;
 export const QUERIES_MAX = 16;
 export const QUERY_ROWS_MAX = 10_000;
@@ -127,6 +129,8 @@ export const PRESENCE_RECORDS_TOTAL_MAX = 131_072;
 
 // Shared memory.
 export const MAPS_MAX = 4096;
+/** Of these, maps that are watched and have never been written: the others are kept for writers. */
+export const MAPS_LENT_MAX: number = MAPS_MAX / 2;
 export const WORKERS_MAX = 16;
 export const TOPICS_MAX = 1_000_000;
 export const RING_BYTES: number = 4 * 1024 * 1024;

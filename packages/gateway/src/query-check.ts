@@ -3,7 +3,7 @@ import { QUERY_COUNT_ONLY, QUERY_DESCENDING, QUERY_ORDERED } from '@tidewire/cor
 import { NO_BYTES } from '@tidewire/partition-worker/front';
 import type { Field, Query } from '@tidewire/schemas';
 import { Refusal } from './refusal.js';
-import { conditionOf, nameFault } from './subscribe-check.js';
+import { nameFault, readCondition } from './subscribe-check.js';
 
 /** What a sound Query asks for. */
 export interface Asked {
@@ -23,7 +23,7 @@ export function askedOf(query: Query): Asked | Refusal {
   const map = new TextEncoder().encode(query.map);
   const fault = nameFault(map, NO_BYTES) ?? optionFault(query);
   if (fault !== undefined) return fault;
-  const condition = conditionOf(query.where);
+  const condition = readCondition(query.where);
   if (condition instanceof Refusal) return condition;
   const order = orderOf(query.orderBy);
   if (order instanceof Refusal) return order;

@@ -63,6 +63,7 @@ export class SubscriptionService {
     const { requests, partitions } = options;
     this.#lag = new LagDesk();
     this.#topics = new TopicRegister({
+      mapTable: options.mapTable,
       requests,
       ownersOf: (interest) => partitions.ownersOf(interest),
       makeTopic: (id, interest, workers) => new Topic(id, interest, workers),
