@@ -93,7 +93,7 @@ export class ControlIntake {
     const holdsPresence = tokenBytes > 0 && this.#resume(session, hello.resumeToken.slice());
     session.node = hello.node;
     session.salt = this.#random(SALT_BYTES);
-    session.resumption = resumptionOf(hello.cursor, this.#start);
+    session.resumption = resumptionOf(hello.cursor, this.#start, this.#subscriptions.progressTold);
     this.#send(session, this.#control.welcome(session.salt, holdsPresence));
     return undefined;
   }

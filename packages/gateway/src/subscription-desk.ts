@@ -53,7 +53,7 @@ export class SubscriptionDesk {
     this.#control = options.control;
     this.#send = options.send;
     this.#catchUps.onDone = (subscription) => this.#complete(subscription);
-    this.#catchUps.onForged = (subscription) => this.#refuseForged(subscription);
+    this.#progress.onBegun = () => this.#enterAll();
     this.#lag.onSlow = (session) => this.#suspend(session);
     this.#lag.onDrained = (session) => this.#restore(session);
   }
@@ -138,10 +138,18 @@ export class SubscriptionDesk {
     return maxHz === 0 || conflated.has(maxHz) || conflated.size < RATES_A_TOPIC_MAX;
   }
 
-  /** Joins, once the topic is live and the session reads. */
+  #enterAll(): void {
+    for (const topic of [...this.#topics.values()])
+      for (const subscription of [...topic.subscriptions]) this.#maybeEnter(subscription);
+  }
+
+  /**
+   * Joins, once the topic is live and the session reads, and not before the first Progress: from there
+   * on it can be told where it began, should it lag.
+   */
   #maybeEnter(subscription: Subscription): void {
     const { id, session, topic } = subscription;
-    if (!topic.isLive) return;
+    if (!topic.isLive || !this.#progress.hasBegun) return;
     // What the topic has is from before. Publishing may suspend or close sessions, this one too.
     this.#bus.publishTopic(topic);
     if (session.isLagging || session.isClosing) return;
@@ -189,14 +197,6 @@ export class SubscriptionDesk {
   #restore(session: Session): void {
     this.#send(session, this.#control.lag(false));
     for (const subscription of [...session.subscriptions.values()]) this.#maybeEnter(subscription);
-  }
-
-  #refuseForged(subscription: Subscription): void {
-    const { id, session } = subscription;
-    this.#end(subscription);
-    const detail = 'The cursor is above what its partition has reached.';
-    this.#refuse(session, id, new Refusal(Code.INVALID, detail));
-    this.#maybeAdmit(session);
   }
 
   #end(subscription: Subscription): void {

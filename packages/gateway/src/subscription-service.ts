@@ -104,6 +104,11 @@ export class SubscriptionService {
     };
   }
 
+  /** Up to where Progress has told of each partition. */
+  get progressTold(): Float64Array {
+    return this.#progress.published.sequences;
+  }
+
   subscribe(session: Session, message: Subscribe): void {
     this.#desk.subscribe(session, message);
   }

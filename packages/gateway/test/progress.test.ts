@@ -83,19 +83,13 @@ t.test('PROG-2: Progress is behind what max_hz held back, too', async (t) => {
 t.test('PROG-7: Progress that comes in one turn with its events is behind them', async (t) => {
   const bench = new TestBench();
   const [writer, client, slow] = [bench.client(1), bench.client(2), bench.client(3)];
-  // The topic, the change and the first report in one turn of the worker.
   slow.say({ case: 'subscribe', value: { subscriptionId: 1, map: 'users', maxHz: 1 } });
   client.say({ case: 'subscribe', value: { subscriptionId: 2, map: 'users' } });
-  write(writer, put('a', '1'));
   bench.settle();
   const changes = new Map([[partitionOfKey('a'), 1]]);
-  for (const one of [client, slow]) {
-    checkOrder(one, changes);
-    t.same(sequencesOf(one), [{ [partitionOfKey('a')]: 1 }]);
-    t.equal(one.events.length, 1);
-  }
-  // The report is asked for, and taken only when the second is over.
+  write(writer, put('a', '1'));
   bench.second();
+  // The report is asked for, and taken only when the second is over.
   bench.nowMs += 900;
   write(writer, put('a', '2'));
   for (let turns = 0; turns < 2; turns++) bench.gateway.doWork();
@@ -105,7 +99,10 @@ t.test('PROG-7: Progress that comes in one turn with its events is behind them',
   bench.gateway.flush();
   for (const one of [client, slow]) {
     checkOrder(one, changes);
-    t.same(sequencesOf(one).slice(1), [{ [partitionOfKey('a')]: 2 }]);
+    t.same(
+      sequencesOf(one).slice(-2),
+      [1, 2].map((n) => ({ [partitionOfKey('a')]: n })),
+    );
     t.equal(one.events.length, 2);
   }
 });

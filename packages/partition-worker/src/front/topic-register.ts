@@ -77,6 +77,10 @@ export class TopicRegister<T extends KnownTopic> {
     return this.#topics.size;
   }
 
+  values(): IterableIterator<T> {
+    return this.#topics.values();
+  }
+
   get(id: number): T | undefined {
     return this.#topics.get(id);
   }

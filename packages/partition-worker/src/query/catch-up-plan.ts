@@ -1,6 +1,5 @@
 import { CATCH_UP_SNAPSHOT, CatchUpRequest, RecordLayout } from '@tidewire/core/threads';
 import { SliceKind } from '@tidewire/schemas';
-import type { RecordStore } from '../store/record-store.js';
 
 const MODE_SHIFT = 16;
 
@@ -37,12 +36,5 @@ export class CatchUpPlan {
     if (this.kindAt(i) === SliceKind.SNAPSHOT) return 0;
     const entry = i * CatchUpRequest.ENTRY_WORDS;
     return RecordLayout.joinWords(this.#entries[entry + 1], this.#entries[entry + 2]);
-  }
-
-  /** Whether a cursor lies above what its partition has reached. */
-  isForged(store: RecordStore): boolean {
-    for (let i = 0; i < this.count; i++)
-      if (this.cursorAt(i) > store.sequence(this.partitionAt(i))) return true;
-    return false;
   }
 }

@@ -111,7 +111,9 @@ export class CatchUp implements Stream {
       this.#plan.kindAt(i),
       this.#plan.cursorAt(i),
     );
-    if (!this.#isCollected(walk)) return walk;
+    // A cursor above what is there is of another history, such as one before a backup came back.
+    const isForeign = walk.cursor > this.#store.sequence(walk.partition);
+    if (!isForeign && !this.#isCollected(walk)) return walk;
     return new PartitionWalk(this.#store, walk.partition, SliceKind.SNAPSHOT, 0);
   }
 

@@ -2,7 +2,6 @@ import { QUERIES_BYTES_MAX } from '@tidewire/core';
 import {
   CatchUpRequest,
   RecordLayout,
-  STREAM_FORGED,
   STREAM_OVERLOADED,
   STREAM_TOO_LARGE,
   storeWord,
@@ -112,7 +111,6 @@ export class Streams {
       time: this.#time,
     };
     if (topic.kind === 'key') this.#begin(new KeyCatchUp({ ...options, topic }));
-    else if (options.plan.isForged(this.#store)) this.#refuse(id);
     else this.#begin(new CatchUp({ ...options, topic, collectedUpTo: this.#collectedUpTo }));
   }
 
@@ -150,11 +148,6 @@ export class Streams {
     this.#running.set(stream.id, stream);
     if (stream.credit > 0) this.#ready.add(stream);
     this.#report();
-  }
-
-  #refuse(id: number): void {
-    this.#draft.open(0);
-    this.#draft.say(id, STREAM_FORGED);
   }
 
   #report(): void {
