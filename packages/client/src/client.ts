@@ -147,6 +147,19 @@ export class Client {
     return this.#clock.tick();
   }
 
+  /**
+   * Reads nothing more from the server until `resume`, answers neither: for whoever cannot take events as
+   * fast as they come. Meanwhile the server counts this client as one that lags. Where the platform's
+   * WebSocket cannot pause, as in browsers, it has no effect.
+   */
+  pause(): void {
+    this.#connection.pause();
+  }
+
+  resume(): void {
+    this.#connection.resume();
+  }
+
   /** Ends the client. Unanswered operations reject: UNCERTAIN a write that was sent. */
   close(): void {
     this.#connection.close();

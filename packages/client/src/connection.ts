@@ -27,6 +27,7 @@ export class Connection {
   #link: Link | undefined;
   #server: ServerInfo | undefined;
   #attempt = 0;
+  #isPaused = false;
   #readyAtMs = 0;
   #cancelRetry: () => void = () => {};
 
@@ -57,6 +58,17 @@ export class Connection {
     this.#link?.send(frame);
   }
 
+  /** Reads no further, on later links neither, until `resume`. */
+  pause(): void {
+    this.#isPaused = true;
+    if (this.isReady) this.#link?.pause();
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#link?.resume();
+  }
+
   /** Gives up the present link as if it had been lost. */
   fail(error: TidewireError): void {
     this.#link?.fail(error);
@@ -81,6 +93,7 @@ export class Connection {
     this.#readyAtMs = this.#options.environment.monotonicMs();
     this.#enter('connected', undefined);
     this.#handlers?.onReady();
+    if (this.#isPaused) this.#link?.pause();
   }
 
   #onDown(error: TidewireError, isFinal: boolean): void {
