@@ -107,7 +107,10 @@ export const FRAME_BUFFER_BYTES: number = 72 * 1024;
 /** Latest events held back of one topic, and of all; what is beyond goes out early. */
 export const CONFLATED_TOPIC_BYTES_MAX: number = 1024 * 1024;
 export const CONFLATED_BYTES_MAX: number = 64 * 1024 * 1024;
-/** Control records not yet told to a worker. */
+/**
+ * Control records not yet told to a worker. Beyond it nothing is begun and no credit is given: what else
+ * comes ends what was begun, a topic, a stream or a record of presence, each once.
+ */
 export const CONTROL_BACKLOG_MAX = 65_536;
 
 // Time.
