@@ -4,7 +4,7 @@ import { CatchUp, type CatchUpDelivery } from './catch-up.js';
 import type { CatchUpPlan } from './catch-up-plan.js';
 import type { EventBus } from './event-bus.js';
 import type { Session } from './session.js';
-import type { Stream, StreamDesk } from './stream-desk.js';
+import type { StreamDesk, WorkerStream } from './stream-desk.js';
 import { StreamFrame } from './stream-frame.js';
 import type { Subscription } from './subscription.js';
 import type { TurnTime } from './turn-time.js';
@@ -60,7 +60,7 @@ export class CatchUpDesk {
 
   readonly #onSlice = (
     delivery: CatchUpDelivery,
-    stream: Stream,
+    stream: WorkerStream,
     words: Int32Array,
     wordBytes: Uint8Array,
     at: number,
@@ -83,7 +83,7 @@ export class CatchUpDesk {
     this.onDone(subscription);
   };
 
-  #end(delivery: CatchUpDelivery, stream: Stream): void {
+  #end(delivery: CatchUpDelivery, stream: WorkerStream): void {
     this.#streams.end(delivery, stream);
     delivery.catchUp.deliveries.delete(delivery);
   }

@@ -15,7 +15,7 @@ import type { Session } from './session.js';
 const LOOKS_A_TURN = 256;
 
 /** What a worker sends on request, within credit. */
-export interface Stream {
+export interface WorkerStream {
   readonly worker: number;
   /** Names it in ring records while it runs; another one after its worker's death. */
   number: number;
@@ -27,13 +27,13 @@ export interface Stream {
 export interface Delivery {
   readonly session: Session;
   /** Those that have not ended. */
-  readonly streams: Set<Stream>;
+  readonly streams: Set<WorkerStream>;
   /** What a stream of it is begun with. */
-  request(stream: Stream): ControlRecord;
+  request(stream: WorkerStream): ControlRecord;
   /** A record of a stream of it has come. */
-  onRecord(stream: Stream, words: Int32Array, wordBytes: Uint8Array, at: number): void;
+  onRecord(stream: WorkerStream, words: Int32Array, wordBytes: Uint8Array, at: number): void;
   /** The worker has died; true: begin the stream anew. Else the delivery has been cancelled. */
-  onLost(stream: Stream): boolean;
+  onLost(stream: WorkerStream): boolean;
 }
 
 /** Places of one session. */
@@ -51,7 +51,7 @@ export class StreamDesk {
   readonly #requests: WorkerRequests;
   readonly #nextNumber: () => number;
   readonly #places: Map<Session, Places> = new Map();
-  readonly #running: Map<number, { readonly stream: Stream; readonly delivery: Delivery }> =
+  readonly #running: Map<number, { readonly stream: WorkerStream; readonly delivery: Delivery }> =
     new Map();
   /** Something waits for a place. */
   readonly #ready: Set<Session> = new Set();
@@ -102,14 +102,14 @@ export class StreamDesk {
   }
 
   /** `bytes` of the stream have been passed on: they may come again as credit. */
-  took(delivery: Delivery, stream: Stream, bytes: number): void {
+  took(delivery: Delivery, stream: WorkerStream, bytes: number): void {
     stream.owed += bytes;
     if (isDrained(delivery.session) && !this.#requests.isFull) this.#giveCredit(stream);
     else this.#park(delivery.session);
   }
 
   /** The worker has ended the stream. */
-  end(delivery: Delivery, stream: Stream): void {
+  end(delivery: Delivery, stream: WorkerStream): void {
     this.#running.delete(stream.number);
     delivery.streams.delete(stream);
     if (delivery.streams.size === 0) this.#leave(delivery, this.#placesOf(delivery.session));
@@ -156,7 +156,7 @@ export class StreamDesk {
     return started;
   }
 
-  #open(delivery: Delivery, stream: Stream): void {
+  #open(delivery: Delivery, stream: WorkerStream): void {
     stream.number = this.#nextNumber();
     stream.owed = 0;
     this.#running.set(stream.number, { stream, delivery });
@@ -192,7 +192,7 @@ export class StreamDesk {
     return given;
   }
 
-  #giveCredit(stream: Stream): number {
+  #giveCredit(stream: WorkerStream): number {
     if (stream.owed === 0) return 0;
     this.#requests.send(stream.worker, creditRecord(stream.number, stream.owed));
     stream.owed = 0;
