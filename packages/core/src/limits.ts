@@ -91,6 +91,22 @@ export const SESSION_ANSWER_BYTES_MAX: number = 2 * 1024 * 1024;
 export const RESULT_SHORT_BYTES = 1024;
 export const RETRY_AFTER_MS = 50;
 
+// Who comes in.
+/** Longest token that is looked at. */
+export const TOKEN_BYTES_MAX: number = 8 * 1024;
+/** Tokens that are being verified at one time. */
+export const VERIFICATIONS_MAX = 64;
+/** Grants of a policy or of a token. */
+export const GRANTS_MAX = 1024;
+/** Maps whose permits are remembered of one session. */
+export const PERMITS_MAX = 256;
+/** Rules of different meaning that sessions have at one time. */
+export const RULES_MAX = 65_536;
+/** Denials that are logged in a second; of more only their number. */
+export const DENIALS_A_SECOND_MAX = 10;
+/** How far the clocks of those who sign tokens may lie apart from this one. */
+export const TOKEN_LEEWAY_MS = 30_000;
+
 // What a client library keeps while the connection is away or its window is full.
 export const CLIENT_QUEUE_OPERATIONS_MAX = 16_384;
 export const CLIENT_QUEUE_BYTES_MAX: number = 64 * 1024 * 1024;

@@ -18,6 +18,7 @@ import {
   ROUTED,
 } from '@tidewire/partition-worker/front';
 import { AckLevel, OperationKind, ValueKind } from '@tidewire/schemas';
+import type { OperationAccess } from './access/operation-access.js';
 import type { AnswerBatch } from './answer-batch.js';
 import type { Presence } from './presence.js';
 import type { Session } from './session.js';
@@ -32,6 +33,7 @@ export class OperationIntake {
   readonly #node: number;
   readonly #partitions: PartitionService;
   readonly #answers: AnswerBatch;
+  readonly #access: OperationAccess;
   readonly #presence: Presence;
   readonly #time: OperationTime = { ms: 0, counter: 0, node: 0, nowMs: 0 };
   /** Numbers of the processors that clients may execute, by name. */
@@ -48,6 +50,7 @@ export class OperationIntake {
     node: number;
     partitions: PartitionService;
     answers: AnswerBatch;
+    access: OperationAccess;
     presence: Presence;
   }) {
     this.#reader = options.reader;
@@ -55,12 +58,14 @@ export class OperationIntake {
     this.#node = options.node;
     this.#partitions = options.partitions;
     this.#answers = options.answers;
+    this.#access = options.access;
     this.#presence = options.presence;
   }
 
   /** Takes all operations of the frame that the reader has opened. */
   take(session: Session, bytes: Uint8Array, nowMs: number): void {
     this.#time.nowMs = nowMs;
+    this.#access.clear();
     const isFull = session.connection.bufferedBytes() > SESSION_SOFT_BYTES;
     while (this.#reader.nextOperation() === OPERATION_READ) {
       const code = isFull ? Code.OVERLOADED : this.#takeOne(session, bytes);
@@ -73,10 +78,11 @@ export class OperationIntake {
     if (session.inFlight >= IN_FLIGHT_MAX) return Code.OVERLOADED;
     const fault =
       this.#check(bytes) ||
+      this.#permit(session, bytes) ||
       this.#presence.check(session, this.#reader, bytes) ||
       this.#stamp(session);
     if (fault !== Code.UNSPECIFIED) return fault;
-    const code = this.#partitions.route(this.#reader, bytes, session, this.#time);
+    const code = this.#partitions.route(this.#reader, bytes, session, this.#time, this.#access);
     if (code === ROUTED) {
       session.inFlight++;
       this.outstanding++;
@@ -103,6 +109,12 @@ export class OperationIntake {
     if (!isCleanUtf8(bytes, reader.keyOffset, reader.keyLength)) return Code.INVALID;
     if (!isCleanUtf8(bytes, reader.mapOffset, reader.mapLength)) return Code.INVALID;
     return Code.UNSPECIFIED;
+  }
+
+  #permit(session: Session, bytes: Uint8Array): Code {
+    const { authority } = session;
+    if (authority === undefined) return Code.UNSPECIFIED;
+    return this.#access.decide(session, authority, this.#reader, bytes);
   }
 
   /** Turns the processor's name into its number. */

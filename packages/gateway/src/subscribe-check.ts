@@ -1,5 +1,7 @@
 import {
   Code,
+  checkPredicate,
+  decodePredicate,
   hashOf,
   KEY_BYTES_MAX,
   MAP_BYTES_MAX,
@@ -7,10 +9,12 @@ import {
   PredicateError,
   partitionOf,
   predicateOf,
+  type Predicate as Test,
 } from '@tidewire/core';
 import { isCleanUtf8 } from '@tidewire/core/threads';
 import { type Condition, conditionOf, NO_BYTES } from '@tidewire/partition-worker/front';
 import { type Predicate, StartFrom, type Subscribe } from '@tidewire/schemas';
+import type { Permit, Rows } from './access/authority.js';
 import { type CatchUpPlan, SNAPSHOT_PLAN } from './catch-up-plan.js';
 import { Refusal } from './refusal.js';
 import { type Resumption, resumeKey } from './resume.js';
@@ -40,6 +44,41 @@ export function wantedOf(subscribe: Subscribe, resumption: Resumption): Wanted |
   return { map, key, ...condition, plan };
 }
 
+/**
+ * What is left of it where only these rows are permitted: a map and a key become predicates, so that
+ * nothing else of either is ever heard.
+ */
+export function withinPermit(
+  wanted: Wanted,
+  permit: Permit,
+  { start }: Subscribe,
+  resumption: Resumption,
+): Wanted | Refusal {
+  if (permit === 'nothing') return new Refusal(Code.FORBIDDEN);
+  if (permit === 'everything') return wanted;
+  const condition = conditionWithin(wanted, permit);
+  if (condition instanceof Refusal) return condition;
+  const isResumed = start === StartFrom.RESUME && resumption.refusal === undefined;
+  const plan = isResumed ? resumption.plan : wanted.plan;
+  return { map: wanted.map, key: NO_BYTES, ...condition, plan };
+}
+
+/** The condition, and the key if there is one, on the rows that are permitted. */
+export function conditionWithin(
+  { predicate, key }: { predicate: Uint8Array; key: Uint8Array },
+  rows: Rows,
+): Condition | Refusal {
+  const predicates: Test[] = [rows.predicate];
+  if (predicate.length > 0) predicates.push(decodePredicate(predicate));
+  if (key.length > 0)
+    predicates.push({ kind: 'eq', field: { kind: 'key' }, literal: new TextDecoder().decode(key) });
+  return conditionBy(() => {
+    const both: Test = { kind: 'all', predicates };
+    checkPredicate(both);
+    return both;
+  });
+}
+
 /** Why a map, or a key unless it is empty, cannot be one. */
 export function nameFault(map: Uint8Array, key: Uint8Array): Refusal | undefined {
   if (map.length > MAP_BYTES_MAX || key.length > KEY_BYTES_MAX) return new Refusal(Code.TOO_LARGE);
@@ -53,8 +92,13 @@ export function nameFault(map: Uint8Array, key: Uint8Array): Refusal | undefined
 /** Reads a predicate that a client has sent. */
 export function readCondition(message: Predicate | undefined): Condition | Refusal {
   if (message === undefined) return { predicate: NO_BYTES, isLinear: false };
+  return conditionBy(() => predicateOf(message));
+}
+
+/** `read` gives a sound predicate or throws PredicateError. */
+function conditionBy(read: () => Test): Condition | Refusal {
   try {
-    return conditionOf(predicateOf(message));
+    return conditionOf(read());
   } catch (error) {
     if (!(error instanceof PredicateError)) throw error;
     return new Refusal(error.isTooLarge ? Code.TOO_LARGE : Code.INVALID, error.message);

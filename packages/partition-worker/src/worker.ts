@@ -23,6 +23,7 @@ import { ChangeEvents } from './change-events.js';
 import { Executor } from './execute/executor.js';
 import type { NamedProcessor } from './execute/processor.js';
 import { ProcessorRunner } from './execute/processor-runner.js';
+import { RowRules } from './execute/row-rules.js';
 import { Collector } from './lifetime/collector.js';
 import { Sweeper } from './lifetime/sweeper.js';
 import { Outbound } from './outbound.js';
@@ -58,6 +59,7 @@ export class Worker {
   readonly #store: RecordStore;
   readonly #outbound: Outbound;
   readonly #executor: Executor;
+  readonly #rules: RowRules;
   readonly #sweeper: Sweeper;
   readonly #collector: Collector;
   readonly #recovery: Recovery;
@@ -103,7 +105,8 @@ export class Worker {
     this.#time = new TurnTime(elapsedMs, () => this.#beat());
     const store = new RecordStore(memory.arena);
     const interests = new SubscriptionIndex(control, this.#time.onTry);
-    const outbound = new Outbound({ memory, doorbells, interests, store });
+    const rules = new RowRules(store.words);
+    const outbound = new Outbound({ memory, doorbells, interests, rules, store });
     const events = new ChangeEvents({ outbound, interests, words: store.words });
     const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition).filter(
       (partition) => ownerOf(partition, memory.workers) === memory.worker,
@@ -111,6 +114,7 @@ export class Worker {
     this.#store = store;
     this.#outbound = outbound;
     this.#interests = interests;
+    this.#rules = rules;
     this.#sweeper = new Sweeper({ store, events, outbound, partitions });
     const { timers } = this.#sweeper;
     const persistence = this.#persistenceDoorbell;
@@ -119,6 +123,7 @@ export class Worker {
       store,
       outbound,
       events,
+      rules,
       timers,
       control,
       effects: memory.effects,
@@ -278,6 +283,12 @@ export class Worker {
       case RequestKind.END_PRESENCE:
         this.#sweeper.endPresence(words, at);
         return;
+      case RequestKind.RULE:
+        this.#rules.add(words, at);
+        return;
+      case RequestKind.FORGET_RULE:
+        this.#rules.forget(words, at);
+        return;
       case RequestKind.TICK:
         this.#onTick(words, at);
         return;
@@ -314,8 +325,9 @@ export class Worker {
     let done = 0;
     const { words } = this.#interestRing;
     while (!this.#isIntroduced && done < INTERESTS_A_TURN && this.#interestRing.next()) {
-      const at = this.#interestRing.index;
-      if (this.#interestRing.kind === InterestKind.SUBSCRIBE) this.#interests.add(words, at);
+      const { index: at, kind } = this.#interestRing;
+      if (kind === InterestKind.SUBSCRIBE) this.#interests.add(words, at);
+      else if (kind === InterestKind.RULE) this.#rules.add(words, at);
       else this.#isIntroduced = words[at + InterestEnd.START] === this.#start;
       this.#interestRing.release();
       done++;

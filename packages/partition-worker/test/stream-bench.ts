@@ -21,6 +21,7 @@ import { OperationKind } from '@tidewire/schemas';
 import { ChangeEvents } from '#lib/change-events.js';
 import { Executor } from '#lib/execute/executor.js';
 import { ProcessorRunner } from '#lib/execute/processor-runner.js';
+import { RowRules } from '#lib/execute/row-rules.js';
 import { Timers } from '#lib/lifetime/timers.js';
 import { Outbound } from '#lib/outbound.js';
 import { Streams } from '#lib/query/streams.js';
@@ -103,7 +104,8 @@ export class StreamBench {
     this.#said = new RingConsumer(memory.outboundRing);
     this.#saidBytes = new Uint8Array(memory.outboundRing);
     const interests = new SubscriptionIndex(control);
-    const outbound = new Outbound({ memory, doorbells: doorbells(), interests, store });
+    const rules = new RowRules(store.words);
+    const outbound = new Outbound({ memory, doorbells: doorbells(), interests, rules, store });
     this.#interests = interests;
     this.#outbound = outbound;
     const events = new ChangeEvents({ outbound, interests, words: store.words });
@@ -112,6 +114,7 @@ export class StreamBench {
       store,
       outbound,
       events,
+      rules,
       timers,
       control,
       effects: memory.effects,
