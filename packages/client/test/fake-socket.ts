@@ -47,6 +47,8 @@ export class FakeSocket implements Socket {
   readonly frames: ClientFrame[] = [];
   closedWith: number | undefined;
   isPaused = false;
+  /** Operations that a test has answered, for its own use. */
+  answered = 0;
   serverMs = 5_000_000;
 
   constructor(url: string) {

@@ -111,6 +111,9 @@ export const TOKEN_LEEWAY_MS = 30_000;
 export const CLIENT_QUEUE_OPERATIONS_MAX = 16_384;
 export const CLIENT_QUEUE_BYTES_MAX: number = 64 * 1024 * 1024;
 export const CLIENT_QUEUE_QUERIES_MAX = 1024;
+/** Writes that the database does not have yet; what is beyond is not sent again should they be lost. */
+export const CLIENT_LOG_WRITES_MAX = 262_144;
+export const CLIENT_LOG_BYTES_MAX: number = 64 * 1024 * 1024;
 /** Rows that have come and were not taken yet. */
 export const CLIENT_ROWS_BYTES_MAX: number = 64 * 1024 * 1024;
 

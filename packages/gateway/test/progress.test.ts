@@ -1,4 +1,5 @@
-import { hashOf, partitionOf } from '@tidewire/core';
+import { Code, closeCodeOf, hashOf, partitionOf } from '@tidewire/core';
+import { ownerOf, storeWatermark, WorkerControl } from '@tidewire/core/threads';
 import { StartFrom } from '@tidewire/schemas';
 import t from 'tap';
 import { STORE, TestBench } from './bench.js';
@@ -199,3 +200,29 @@ t.test(
     t.equal(progressOf(client).length, told);
   },
 );
+
+t.test('PROG-8: who asks is told how far partitions are in the database', async (t) => {
+  const bench = new TestBench({ workers: 2 });
+  const client = bench.client();
+  const [one, two] = [3, 200];
+  for (const { worker, control } of bench.memory.workers)
+    for (const partition of [one, two])
+      if (ownerOf(partition, 2) === worker)
+        storeWatermark(
+          new Int32Array(control),
+          WorkerControl.flushedIndex(partition),
+          2 ** 40 + partition,
+        );
+  client.say({ case: 'askDurable', value: { partitions: [two, one, 7] } });
+  const durable = [two, one].map((partition) => ({
+    partition,
+    sequence: 2n ** 40n + BigInt(partition),
+  }));
+  t.match(client.last('progress'), { epoch: 42n, delivered: [] });
+  t.match(client.last('progress')?.durable, [...durable, { partition: 7, sequence: 0n }]);
+  for (const partitions of [[], [271], [3, 3]]) {
+    const odd = bench.client();
+    odd.say({ case: 'askDurable', value: { partitions } });
+    t.equal(odd.closedWith, closeCodeOf(Code.INVALID), JSON.stringify(partitions));
+  }
+});
