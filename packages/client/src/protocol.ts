@@ -180,6 +180,13 @@ export function encodeRefresh(clock: bigint, token: string): Uint8Array<ArrayBuf
   return encode(clock, { case: 'refresh', value: { token } });
 }
 
+export function encodeAskDurable(
+  clock: bigint,
+  partitions: readonly number[],
+): Uint8Array<ArrayBuffer> {
+  return encode(clock, { case: 'askDurable', value: { partitions: [...partitions] } });
+}
+
 export function encodePing(clock: bigint): Uint8Array<ArrayBuffer> {
   return encode(clock, { case: 'ping', value: {} });
 }

@@ -16,7 +16,7 @@ import type { Presence } from './presence.js';
 import type { QueryFields } from './protocol.js';
 import { type FetchOptions, queryFieldsOf } from './query.js';
 import type { QuerySender } from './query-sender.js';
-import { entryOf, updatedEntryOf, writeResultOf } from './result.js';
+import { entryOf, updatedEntryOf } from './result.js';
 import { RowCollection, RowQueue } from './row-sinks.js';
 import type { ServerClock } from './server-clock.js';
 import { checkedStamp, type Stamp } from './stamp.js';
@@ -35,6 +35,7 @@ import {
   type UpdateKind,
   type UpdateOptions,
 } from './update.js';
+import type { WriteLog } from './write-log.js';
 import type { WriteResult } from './write-result.js';
 
 export interface WriteOptions {
@@ -63,6 +64,7 @@ interface MapParts {
   readonly connection: Connection;
   readonly clock: ServerClock;
   readonly sender: OperationSender;
+  readonly log: WriteLog;
   readonly presence: Presence;
   readonly querySender: QuerySender;
   readonly subscriber: Subscriber;
@@ -262,7 +264,7 @@ export class TypedMap<T> {
   }
 
   #write(write: Write, options: PutOptions): Promise<WriteResult> {
-    const { sender, presence, clock } = this.#parts;
+    const { log, presence, clock } = this.#parts;
     const own = options.stamp === undefined ? clock.tick() : checkedStamp(options.stamp);
     const draft = { ...this.#draft(write, options), stamp: own };
     if (draft.whileConnected && (draft.guard !== undefined || own.node !== clock.node))
@@ -270,7 +272,7 @@ export class TypedMap<T> {
         Code.INVALID,
         'whileConnected stands with no condition or foreign node.',
       );
-    return presence.submit(draft, () => sender.submit(draft, writeResultOf));
+    return presence.submit(draft, () => log.submit(draft));
   }
 
   /** Without a stamp: the server gives it one above the record's. */

@@ -39,7 +39,9 @@ export const PREDICATES_A_MAP_MAX = 100_000;
 export const PREDICATE_BYTES_TOTAL_MAX: number = 64 * 1024 * 1024;
 /** Rates at which one topic is heard. */
 export const RATES_A_TOPIC_MAX = 16;
-/** Of one connection, those that no index serves: each is tried at every change of its map. */
+/** Of one map, those that no index serves: each is tried at every change. */
+export const PREDICATES_UNINDEXED_A_MAP_MAX = 256;
+/** Of one connection, those that no index serves. */
 export const SUBSCRIPTIONS_UNINDEXED_MAX = 16;
 export const QUERIES_MAX = 16;
 export const QUERY_ROWS_MAX = 10_000;
@@ -109,6 +111,9 @@ export const TOKEN_LEEWAY_MS = 30_000;
 export const CLIENT_QUEUE_OPERATIONS_MAX = 16_384;
 export const CLIENT_QUEUE_BYTES_MAX: number = 64 * 1024 * 1024;
 export const CLIENT_QUEUE_QUERIES_MAX = 1024;
+/** Writes that the database does not have yet; what is beyond is not sent again should they be lost. */
+export const CLIENT_LOG_WRITES_MAX = 262_144;
+export const CLIENT_LOG_BYTES_MAX: number = 64 * 1024 * 1024;
 /** Rows that have come and were not taken yet. */
 export const CLIENT_ROWS_BYTES_MAX: number = 64 * 1024 * 1024;
 
@@ -121,7 +126,10 @@ export const FRAME_BUFFER_BYTES: number = 72 * 1024;
 /** Latest events held back of one topic, and of all; what is beyond goes out early. */
 export const CONFLATED_TOPIC_BYTES_MAX: number = 1024 * 1024;
 export const CONFLATED_BYTES_MAX: number = 64 * 1024 * 1024;
-/** Control records not yet told to a worker. */
+/**
+ * Control records not yet told to a worker. Beyond it nothing is begun and no credit is given: what else
+ * comes ends what was begun, a topic, a stream or a record of presence, each once.
+ */
 export const CONTROL_BACKLOG_MAX = 65_536;
 
 // Time.
@@ -143,6 +151,8 @@ export const PRESENCE_RECORDS_TOTAL_MAX = 131_072;
 
 // Shared memory.
 export const MAPS_MAX = 4096;
+/** Of these, maps that are watched and have never been written: the others are kept for writers. */
+export const MAPS_LENT_MAX: number = MAPS_MAX / 2;
 export const WORKERS_MAX = 16;
 export const TOPICS_MAX = 1_000_000;
 export const RING_BYTES: number = 4 * 1024 * 1024;

@@ -73,6 +73,7 @@ export function readingOf(frame: ClientFrame, text: BufferEncoding): FrameReadin
     query: 7,
     cancelQuery: 8,
     refresh: 9,
+    askDurable: 10,
   };
   const operations = body.case === 'operations' ? body.value.operations : [];
   return {
@@ -103,7 +104,7 @@ export function readingOf(frame: ClientFrame, text: BufferEncoding): FrameReadin
 }
 
 const OPERATION_WIRE_TYPES = wireTypes([0, 0, 2, 2, 2, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 2]);
-const FRAME_WIRE_TYPES = wireTypes([1, 2, 2, 2, 2, 2, 2, 2, 2]);
+const FRAME_WIRE_TYPES = wireTypes([1, 2, 2, 2, 2, 2, 2, 2, 2, 2]);
 const OPERATIONS_WIRE_TYPES = wireTypes([2, 0]);
 
 function wireTypes(types: number[]): Map<number, number> {

@@ -28,13 +28,15 @@ export function randomFrame(random: SeededRandom): Uint8Array {
 type Body = NonNullable<MessageInitShape<typeof ClientFrameSchema>['body']>;
 
 function randomBody(random: SeededRandom): Body {
-  switch (random.below(8)) {
+  switch (random.below(9)) {
     case 0:
-      return { case: 'hello', value: { node: 7, logged: [{ partition: 3, sequence: 9n }] } };
+      return { case: 'hello', value: { node: 7, cursor: { epoch: 9n } } };
     case 1:
       return { case: 'ping', value: { token: randomLong(random) } };
     case 2:
       return { case: 'subscribe', value: { subscriptionId: 1, map: random.pick(TEXTS) } };
+    case 3:
+      return { case: 'askDurable', value: { partitions: [3, 200] } };
     default: {
       const count = random.chance(5) ? random.below(40) : random.below(4);
       const operations = Array.from({ length: count }, () => randomOperation(random));

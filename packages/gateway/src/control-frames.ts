@@ -115,6 +115,12 @@ export class ControlFrames {
     return this.#frame({ case: 'progress', value: { epoch: BigInt(this.epoch), delivered } });
   }
 
+  /** Up to which sequence each of these partitions is in the database. */
+  durable(durable: readonly { partition: number; sequence: bigint }[]): Uint8Array {
+    const value = { epoch: BigInt(this.epoch), durable: [...durable] };
+    return this.#frame({ case: 'progress', value });
+  }
+
   /** The same frame as of now; it is changed where it lies. */
   refreshed(frame: Uint8Array): Uint8Array {
     assert(frame[0] === CLOCK_TAG, 'a frame begins with its clock');

@@ -67,6 +67,7 @@ export class SubscriptionService {
     const { requests, partitions } = options;
     this.#lag = new LagDesk();
     this.#topics = new TopicRegister({
+      mapTable: options.mapTable,
       requests,
       rules: () => options.rules.all(),
       ownersOf: (interest) => partitions.ownersOf(interest),
@@ -106,6 +107,11 @@ export class SubscriptionService {
       catchUps: this.#catchUps.begun,
       conflated: this.#conflation.replaced,
     };
+  }
+
+  /** Up to where Progress has told of each partition. */
+  get progressTold(): Float64Array {
+    return this.#progress.published.sequences;
   }
 
   subscribe(session: Session, message: Subscribe): void {

@@ -305,12 +305,10 @@ export const RowsMessage = {
 
 /** The stream has ended in this worker. */
 export const STREAM_LAST = 1;
-/** SLICE: a cursor lies above what the partition has reached: it is forged. Ends the stream. */
-export const STREAM_FORGED = 2;
 /** ROWS: the sorted rows are larger than a query may hold. Ends the stream. */
-export const STREAM_TOO_LARGE = 4;
+export const STREAM_TOO_LARGE = 2;
 /** ROWS, with STREAM_TOO_LARGE: only together with those of other queries; may be asked again. */
-export const STREAM_OVERLOADED = 8;
+export const STREAM_OVERLOADED = 4;
 
 /** PROGRESS: every change up to these sequences that concerns any topic is before this record. */
 export const ProgressMessage = {

@@ -80,6 +80,11 @@ export class PartitionService {
     }
   }
 
+  /** Every change of the partition up to this sequence is in the database. */
+  flushedOf(partition: number): number {
+    return this.owners[ownerOf(partition, this.owners.length)].flushedOf(partition);
+  }
+
   /** Workers that own changes of the whole map (all), or of one key. */
   ownersOf(interest: Interest): number[] {
     if (interest.key.length === 0) return this.owners.map((_, worker) => worker);

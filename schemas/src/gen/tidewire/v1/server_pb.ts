@@ -687,7 +687,7 @@ export const RowsSchema: GenMessage<Rows> = /*@__PURE__*/
   messageDesc(file_tidewire_v1_server, 12);
 
 /**
- * Everything up to these sequences has been delivered, or made durable.
+ * Everything up to these sequences has been delivered; or, as the answer to AskDurable, made durable.
  *
  * @generated from message tidewire.v1.Progress
  */
@@ -703,6 +703,8 @@ export type Progress = Message<"tidewire.v1.Progress"> & {
   delivered: PartitionSequence[];
 
   /**
+   * Where there is one this is no news of what was delivered.
+   *
    * @generated from field: repeated tidewire.v1.PartitionSequence durable = 3;
    */
   durable: PartitionSequence[];
