@@ -60,9 +60,9 @@ export class SimulatedServer {
     const bases = new Map([...this.database.bases].slice(-EPOCHS_KEPT));
     const nowMs = this.bench.nowMs + RESTART_MS;
     this.bench = new TestBench({ workers: this.#workers, epoch: ++this.epoch, bases });
-    this.bench.nowMs = nowMs;
     this.database.recoverInto(this.bench);
     this.writer = this.#openWriter();
+    this.bench.nowMs = nowMs; // no lifetime may end before there is one to hear of it
     this.#taken = 0;
     this.#unflushed = [];
   }
