@@ -247,8 +247,8 @@ export class MapSubscriber extends WebSocketReader {
   #show(event: Event): void {
     const held = this.held.get(event.key);
     this.#shown.get(event.partition)?.add(event.key);
-    if (held !== undefined && held.order > orderOf(event)) this.rolledBack++;
-    if (held?.order === orderOf(event)) this.#hold(event);
+    if (held !== undefined && held.order > orderOf(event.stamp, event.node)) this.rolledBack++;
+    if (held?.order === orderOf(event.stamp, event.node)) this.#hold(event);
     else this.#effect(event);
   }
 
@@ -273,7 +273,7 @@ export class MapSubscriber extends WebSocketReader {
 
   /** Writes of one key have their effects in the order of stamps, each once. */
   #effect(event: Event): void {
-    const order = orderOf(event);
+    const order = orderOf(event.stamp, event.node);
     const last = this.#effects.get(event.key) ?? -1n;
     const isEffect = event.kind !== EventKind.REMOVE || this.held.has(event.key);
     if (isEffect && order <= last) this.repeated++;
@@ -285,7 +285,7 @@ export class MapSubscriber extends WebSocketReader {
     const { key, kind, partition, sequence } = event;
     this.#partitionOf.set(key, partition);
     if (kind === EventKind.REMOVE) this.held.delete(key);
-    else this.held.set(key, { sequence, order: orderOf(event) });
+    else this.held.set(key, { sequence, order: orderOf(event.stamp, event.node) });
   }
 
   #send(body: MessageInitShape<typeof ClientFrameSchema>['body'] & object): void {
@@ -319,6 +319,7 @@ export function sumOf(subscriber: MapSubscriber): bigint {
   return sum;
 }
 
-function orderOf({ stamp, node }: Pick<Event, 'stamp' | 'node'>): bigint {
+/** Of two writes of a key the one of the higher order wins. */
+export function orderOf(stamp: bigint, node: number): bigint {
   return (stamp << NODE_BITS) | BigInt(node);
 }
