@@ -81,6 +81,7 @@ export class SubscriptionDesk {
       session,
       topic,
       conflated: maxHz === 0 ? undefined : this.#conflation.claim(topic, maxHz),
+      isRestricted: wanted.isRestricted,
       isAnnounced: false,
       isJoined: false,
       plan: wanted.plan,

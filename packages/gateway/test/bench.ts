@@ -20,6 +20,7 @@ export class TestBench {
   readonly topics: FakeTopics;
   readonly denials: Denial[] = [];
   readonly #starts: number[];
+  readonly #processors: NonNullable<ConstructorParameters<typeof Worker>[3]>;
   #salts = 0;
 
   constructor(
@@ -30,6 +31,7 @@ export class TestBench {
       bases?: ReadonlyMap<number, Float64Array>;
       access?: AccessRules | undefined;
       mapTtls?: ReadonlyMap<string, number>;
+      processors?: ConstructorParameters<typeof Worker>[3];
     } = {},
   ) {
     this.memory = allocateSharedMemory({
@@ -54,6 +56,8 @@ export class TestBench {
     this.topics = new FakeTopics(this.gateway);
     const { epoch = 42, store = STORE, bases = new Map() } = options;
     this.gateway.open({ epoch, store, bases }, options.access);
+    this.#processors = options.processors ?? [];
+    this.gateway.allowProcessors(this.#processors.map(({ name }) => name));
     this.#starts = this.memory.workers.map(() => 0);
     this.workers = [];
     for (const { worker } of this.memory.workers) this.startWorker(worker);
@@ -64,7 +68,7 @@ export class TestBench {
     const start = ++this.#starts[worker];
     this.gateway.onWorkerStart(worker, start);
     const { workers, doorbells } = this.memory;
-    this.workers[worker] = new Worker(workers[worker], doorbells, start);
+    this.workers[worker] = new Worker(workers[worker], doorbells, start, this.#processors);
   }
 
   /** A client that has said Hello. */
@@ -88,9 +92,15 @@ export class TestBench {
 
   /** One turn of everyone. Returns the work done. */
   turn(): number {
+    const work = this.turnUnsent();
+    this.gateway.flush();
+    return work;
+  }
+
+  /** As `turn`; what the gateway has for clients goes out with the next one. */
+  turnUnsent(): number {
     let work = this.gateway.doWork();
     for (const worker of this.workers) work += worker.doWork();
-    this.gateway.flush();
     return work;
   }
 

@@ -1,4 +1,9 @@
-import { CATCH_UP_SNAPSHOT, CatchUpRequest, RecordLayout } from '@tidewire/core/threads';
+import {
+  CATCH_UP_RENEW,
+  CATCH_UP_SNAPSHOT,
+  CatchUpRequest,
+  RecordLayout,
+} from '@tidewire/core/threads';
 import { SliceKind } from '@tidewire/schemas';
 
 const MODE_SHIFT = 16;
@@ -26,12 +31,11 @@ export class CatchUpEntries {
 
   kindAt(i: number): SliceKind {
     const mode = this.#words[i * CatchUpRequest.ENTRY_WORDS] >>> MODE_SHIFT;
-    return this.#words.length === 0 || mode === CATCH_UP_SNAPSHOT
-      ? SliceKind.SNAPSHOT
-      : SliceKind.CHANGES;
+    if (this.#words.length === 0 || mode === CATCH_UP_SNAPSHOT) return SliceKind.SNAPSHOT;
+    return mode === CATCH_UP_RENEW ? SliceKind.RENEWAL : SliceKind.CHANGES;
   }
 
-  /** Of CHANGES, the sequence that the subscriber has; else 0. */
+  /** The sequence that the subscriber has; of a SNAPSHOT 0. */
   cursorAt(i: number): number {
     if (this.kindAt(i) === SliceKind.SNAPSHOT) return 0;
     const entry = i * CatchUpRequest.ENTRY_WORDS;

@@ -31,7 +31,8 @@ const VISITS_A_TURN = 256;
  * partition, each from its own cursor, with records as they stand in the turn that sends them.
  *
  * Of a key that does not match the subscriber of a predicate gets a hash only: who holds the key knows
- * it by that, and nobody else learns it.
+ * it by that, and others cannot tell it. They could try names, though: so whoever may not see every
+ * record gets a RENEWAL.
  */
 export class CatchUpStream implements Stream {
   readonly id: number;
@@ -105,14 +106,15 @@ export class CatchUpStream implements Stream {
   }
 
   #walkOf(i: number): PartitionWalk {
-    const walk = new PartitionWalk(
-      this.#store,
-      this.#entries.partitionAt(i),
-      this.#entries.kindAt(i),
-      this.#entries.cursorAt(i),
-    );
+    const partition = this.#entries.partitionAt(i);
+    const cursor = this.#entries.cursorAt(i);
+    const asked = this.#entries.kindAt(i);
+    const reached = this.#store.sequence(partition);
+    const isCurrent = asked === SliceKind.RENEWAL && cursor === reached;
+    const kind = isCurrent ? SliceKind.CHANGES : asked; // of which there are none
+    const walk = new PartitionWalk(this.#store, partition, kind, cursor);
     // A cursor above what is there is of another history, such as one before a backup came back.
-    const isForeign = walk.cursor > this.#store.sequence(walk.partition);
+    const isForeign = cursor > reached;
     if (!isForeign && !this.#isCollected(walk)) return walk;
     return new PartitionWalk(this.#store, walk.partition, SliceKind.SNAPSHOT, 0);
   }
@@ -138,7 +140,7 @@ export class CatchUpStream implements Stream {
     event.record = record;
     event.kind = EventKind.PUT;
     if (this.#isIn(record)) return this.#draft.add(event);
-    if (this.#walk?.kind === SliceKind.SNAPSHOT) return true;
+    if (this.#walk?.kind !== SliceKind.CHANGES) return true;
     if (this.#test !== undefined) return this.#draft.forget(this.#hashOf(record));
     event.kind = EventKind.REMOVE;
     return this.#draft.add(event);
