@@ -6,6 +6,7 @@ import { type Environment, platformEnvironment, type SocketConstructor } from '.
 import { TidewireError } from './error.js';
 import type { ServerInfo } from './link.js';
 import { OperationSender } from './operation-sender.js';
+import { Presence } from './presence.js';
 import type { ServerBody } from './protocol.js';
 import { QuerySender } from './query-sender.js';
 import { ServerClock } from './server-clock.js';
@@ -51,6 +52,7 @@ export class Client {
   readonly #cursor = new Cursor();
   readonly #environment: Environment;
   readonly #sender: OperationSender;
+  readonly #presence: Presence;
   readonly #querySender: QuerySender;
   readonly #subscriber: Subscriber;
   readonly #onState: ClientOptions['onState'];
@@ -76,6 +78,11 @@ export class Client {
     this.#clock = clock;
     this.#connection = connection;
     this.#sender = new OperationSender({ connection, clock, environment, timeoutMs });
+    this.#presence = new Presence({
+      sender: this.#sender,
+      clock,
+      reportError: (error) => environment.reportError(error),
+    });
     this.#querySender = new QuerySender({ connection, clock, environment, timeoutMs });
     this.#subscriber = new Subscriber({ connection, clock, cursor, environment, timeoutMs });
     this.#onState = options.onState;
@@ -87,6 +94,7 @@ export class Client {
       this.#connection.open({
         onReady: () => {
           this.#subscriber.onReady();
+          this.#presence.onReady(this.#connection.server.holdsPresence);
           this.#sender.onReady();
           this.#querySender.onReady();
           resolve();
@@ -114,6 +122,7 @@ export class Client {
       connection: this.#connection,
       clock: this.#clock,
       sender: this.#sender,
+      presence: this.#presence,
       querySender: this.#querySender,
       subscriber: this.#subscriber,
     });

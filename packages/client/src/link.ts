@@ -23,6 +23,8 @@ export interface ServerInfo {
   /** 16 bytes of this connection, by which forgotten keys are hashed. */
   readonly salt: Uint8Array;
   readonly limits: Readonly<Omit<Limits, '$typeName' | '$unknown'>>;
+  /** What this client had put while connected stands as it was left. */
+  readonly holdsPresence: boolean;
 }
 
 export interface LinkHandlers {
@@ -128,7 +130,14 @@ export class Link {
 
   #onWelcome(clock: bigint, body: ServerBody): void {
     if (body.case !== 'welcome') throw badFrame('came before its Welcome');
-    const { protocolVersion, epoch, serverVersion: version, store, salt } = body.value;
+    const {
+      protocolVersion,
+      epoch,
+      serverVersion: version,
+      store,
+      salt,
+      holdsPresence,
+    } = body.value;
     if (protocolVersion !== PROTOCOL_VERSION)
       throw new TidewireError(Code.INVALID, `The server speaks protocol ${protocolVersion}.`);
     if (salt.length !== SALT_BYTES) throw badFrame(`has a salt of ${salt.length} bytes`);
@@ -141,7 +150,7 @@ export class Link {
     this.#state = 'ready';
     this.#cancelTimer();
     this.#beat();
-    this.#handlers.onReady({ version, epoch, store, salt, limits });
+    this.#handlers.onReady({ version, epoch, store, salt, limits, holdsPresence });
   }
 
   #beat(): void {

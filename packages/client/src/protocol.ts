@@ -39,6 +39,8 @@ export interface OperationFields {
   /** 0: for ever. */
   readonly ttlMs: number;
   readonly safe: boolean;
+  /** A put that the server removes once this client has gone. */
+  readonly whileConnected?: boolean | undefined;
   /** Makes a put or remove an update. */
   readonly guard?: Guard | undefined;
   /** `execute`: name of the processor. */
@@ -228,6 +230,7 @@ function operationMessage(fields: SentOperation) {
     node: fields.stamp?.node ?? 0,
     ttlMs: BigInt(fields.ttlMs),
     ackLevel: fields.safe ? AckLevel.SAFE : AckLevel.FAST,
+    whileConnected: fields.whileConnected ?? false,
     ifAbsent: guard?.ifAbsent ?? false,
     ifStamp: guard?.ifStamp ? packStamp(guard.ifStamp.ms, guard.ifStamp.counter) : 0n,
     ifNode: guard?.ifStamp?.node ?? 0,

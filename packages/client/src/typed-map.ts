@@ -12,6 +12,7 @@ import { type LiveOptions, type LiveView, openLiveView } from './live-view.js';
 import { nameBytes, utf8Of } from './name.js';
 import type { OperationDraft, OperationSender } from './operation-sender.js';
 import type { Where } from './predicate.js';
+import type { Presence } from './presence.js';
 import type { QueryFields } from './protocol.js';
 import { type FetchOptions, queryFieldsOf } from './query.js';
 import type { QuerySender } from './query-sender.js';
@@ -50,6 +51,11 @@ export interface PutOptions extends WriteOptions {
   readonly ttlMs?: number;
   /** Only if the key has no value; else PRECONDITION. */
   readonly ifAbsent?: boolean;
+  /**
+   * The server removes the record once this client has gone for longer than a grace time, unless another
+   * write has taken its place. Not together with a condition or a foreign stamp.
+   */
+  readonly whileConnected?: boolean;
 }
 
 interface MapParts {
@@ -57,6 +63,7 @@ interface MapParts {
   readonly connection: Connection;
   readonly clock: ServerClock;
   readonly sender: OperationSender;
+  readonly presence: Presence;
   readonly querySender: QuerySender;
   readonly subscriber: Subscriber;
 }
@@ -255,10 +262,15 @@ export class TypedMap<T> {
   }
 
   #write(write: Write, options: PutOptions): Promise<WriteResult> {
-    const { stamp } = options;
-    const draft = this.#draft(write, options);
-    const own = stamp === undefined ? this.#parts.clock.tick() : checkedStamp(stamp);
-    return this.#parts.sender.submit({ ...draft, stamp: own }, writeResultOf);
+    const { sender, presence, clock } = this.#parts;
+    const own = options.stamp === undefined ? clock.tick() : checkedStamp(options.stamp);
+    const draft = { ...this.#draft(write, options), stamp: own };
+    if (draft.whileConnected && (draft.guard !== undefined || own.node !== clock.node))
+      throw new TidewireError(
+        Code.INVALID,
+        'whileConnected stands with no condition or foreign node.',
+      );
+    return presence.submit(draft, () => sender.submit(draft, writeResultOf));
   }
 
   /** Without a stamp: the server gives it one above the record's. */
@@ -278,9 +290,10 @@ export class TypedMap<T> {
   /** An answer without a value is completed by a get. */
   async #submitUpdate(update: Write, options: AppendOptions): Promise<Entry<T> | undefined> {
     const { key } = update;
+    const draft = this.#draft(update, options);
+    this.#parts.presence.forget(draft);
     const read = (result: Result): Entry<T> | undefined => updatedEntryOf<T>(key, result);
-    const updated = await this.#parts.sender.submit(this.#draft(update, options), read);
-    return updated ?? this.get(key);
+    return (await this.#parts.sender.submit(draft, read)) ?? this.get(key);
   }
 
   #draft(write: Write, options: PutOptions & AppendOptions): OperationDraft {
@@ -293,6 +306,7 @@ export class TypedMap<T> {
       stamp: undefined,
       ttlMs: options.ttlMs === undefined ? 0 : checkedTtl(options.ttlMs),
       safe: options.safe ?? false,
+      whileConnected: options.whileConnected ?? false,
       guard: guardOf(options),
     };
   }

@@ -81,7 +81,7 @@ export class FakeSocket implements Socket {
 
   welcome(
     limits: MessageInitShape<typeof LimitsSchema> = {},
-    more: Partial<Pick<Welcome, 'epoch' | 'store' | 'salt'>> = {},
+    more: Partial<Pick<Welcome, 'epoch' | 'store' | 'salt' | 'holdsPresence'>> = {},
   ): void {
     this.open();
     this.push({

@@ -117,6 +117,9 @@ export const TOMBSTONE_PASS_INTERVAL_MS = 60_000;
 export const ARENA_PRESSURE_DIVISOR = 8;
 /** How long presence records outlive their connection, for it to come back. */
 export const PRESENCE_GRACE_MS = 10_000;
+/** Presence records of one session, and of all. */
+export const PRESENCE_RECORDS_MAX = 256;
+export const PRESENCE_RECORDS_TOTAL_MAX = 131_072;
 
 // Shared memory.
 export const MAPS_MAX = 4096;
@@ -165,6 +168,10 @@ export const BACKOFF_MAX_MS = 2000;
 export const PROBE_INTERVAL_MS = 1000;
 /** Time between two writes of how far partitions have been flushed. */
 export const BASES_INTERVAL_MS = 1000;
+/** Between two attempts to have the database know what is collected. */
+export const COLLECTION_RETRY_MS = 1000;
+/** Rows of collected tombstones that one statement forgets. */
+export const FORGET_ROWS_MAX = 2000;
 export const RECOVERY_GROUP_RECORDS = 2000;
 
 // The database.

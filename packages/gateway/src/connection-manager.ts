@@ -34,6 +34,7 @@ export class ConnectionManager {
       token: NO_BYTES,
       isResumed: false,
       resumption: NO_CURSOR,
+      presence: undefined,
       inFlight: 0,
       subscriptions: new Map(),
       queries: new Map(),

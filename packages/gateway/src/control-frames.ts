@@ -78,7 +78,7 @@ export class ControlFrames {
   }
 
   /** `salt`: random, of this session alone. */
-  welcome(salt: Uint8Array): Uint8Array {
+  welcome(salt: Uint8Array, holdsPresence: boolean): Uint8Array {
     return this.#frame({
       case: 'welcome',
       value: {
@@ -88,6 +88,7 @@ export class ControlFrames {
         limits: LIMITS,
         store: this.store,
         salt,
+        holdsPresence,
       },
     });
   }

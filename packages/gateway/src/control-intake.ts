@@ -23,7 +23,7 @@ export class ControlIntake {
   readonly #queries: QueryDesk;
   readonly #random: (count: number) => Uint8Array;
   readonly #send: (session: Session, bytes: Uint8Array) => void;
-  readonly #resume: (session: Session, token: Uint8Array) => void;
+  readonly #resume: (session: Session, token: Uint8Array) => boolean;
   #start: ServerStart | undefined;
 
   constructor(options: {
@@ -31,8 +31,8 @@ export class ControlIntake {
     subscriptions: SubscriptionService;
     queries: QueryDesk;
     random: (count: number) => Uint8Array;
-    /** The session continues the earlier one of this token. */
-    resume: (session: Session, token: Uint8Array) => void;
+    /** The session continues the earlier one of this token. True: its presence records too. */
+    resume: (session: Session, token: Uint8Array) => boolean;
     send: (session: Session, bytes: Uint8Array) => void;
   }) {
     this.#control = options.control;
@@ -90,11 +90,11 @@ export class ControlIntake {
     if (tokenBytes !== 0 && tokenBytes !== RESUME_TOKEN_BYTES)
       return invalid(`A resume token has ${RESUME_TOKEN_BYTES} bytes.`);
     // A copy: the frame is the transport's, and gone after this call.
-    if (tokenBytes > 0) this.#resume(session, hello.resumeToken.slice());
+    const holdsPresence = tokenBytes > 0 && this.#resume(session, hello.resumeToken.slice());
     session.node = hello.node;
     session.salt = this.#random(SALT_BYTES);
     session.resumption = resumptionOf(hello.cursor, this.#start);
-    this.#send(session, this.#control.welcome(session.salt));
+    this.#send(session, this.#control.welcome(session.salt, holdsPresence));
     return undefined;
   }
 }

@@ -26,6 +26,7 @@ import { ConnectionManager } from './connection-manager.js';
 import { ControlFrames } from './control-frames.js';
 import { ControlIntake } from './control-intake.js';
 import { OperationIntake } from './operation-intake.js';
+import { Presence } from './presence.js';
 import { QueryDesk } from './query-desk.js';
 import type { ServerStart } from './resume.js';
 import { ResumeTokens } from './resume-tokens.js';
@@ -45,6 +46,8 @@ export interface GatewayOptions {
   /** Of the stamps that the server gives to operations without one. */
   readonly node: number;
   readonly version: string;
+  /** Lifetime in milliseconds of what is put without one, by the name of the map. */
+  readonly mapTtls?: ReadonlyMap<string, number>;
   /** So many random bytes, which nobody can guess. */
   readonly random: (count: number) => Uint8Array;
   readonly publish: (topic: number, bytes: Uint8Array) => void;
@@ -71,6 +74,7 @@ export class Gateway implements TransportHandlers<Session> {
   readonly #queryStreams: StreamDesk;
   readonly #queries: QueryDesk;
   readonly #tokens: ResumeTokens = new ResumeTokens();
+  readonly #presence: Presence;
   readonly #intake: OperationIntake;
   readonly #control: ControlFrames;
   readonly #outbound: readonly OutboundReader[];
@@ -87,7 +91,7 @@ export class Gateway implements TransportHandlers<Session> {
     this.#onWork = options.onWork;
     const mapTable = new MapTable(memory.mapTable);
     this.#control = new ControlFrames(options);
-    this.#partitions = new PartitionService(memory, mapTable);
+    this.#partitions = new PartitionService(memory, mapTable, options.mapTtls);
     this.#requests = new WorkerRequests(this.#partitions.owners);
     this.#answers = new AnswerBatch({ clock, onDropped: (session) => this.onDropped(session) });
     let streams = 0;
@@ -119,12 +123,14 @@ export class Gateway implements TransportHandlers<Session> {
       random: options.random,
       resume: (session, token) => this.#resume(session, token),
     });
+    this.#presence = new Presence(parts);
     this.#intake = new OperationIntake({
       reader: this.#reader,
       clock,
       node: options.node,
       partitions: this.#partitions,
       answers: this.#answers,
+      presence: this.#presence,
     });
     const handlers = this.#outboundHandlers();
     this.#outbound = memory.workers.map((worker) => new OutboundReader(worker, handlers));
@@ -161,7 +167,7 @@ export class Gateway implements TransportHandlers<Session> {
   /** Recovery has ended: lets connections in. */
   open(start: ServerStart): void {
     this.#controlIntake.open(start);
-    this.#partitions.epoch = start.epoch;
+    this.#partitions.open(start.epoch);
     this.#isStarted = true;
     this.#isOpen = true;
   }
@@ -198,6 +204,7 @@ export class Gateway implements TransportHandlers<Session> {
       work += answered + reader.releasePending(elapsedMs);
     }
     if (!this.#isStarted) return work;
+    work += this.#presence.doWork(elapsedMs);
     return work + this.#subscriptions.doWork() + this.#queryStreams.doWork();
   }
 
@@ -278,6 +285,7 @@ export class Gateway implements TransportHandlers<Session> {
     this.#queries.forget(session);
     this.#connections.close(session);
     this.#tokens.release(session, this.#time.elapsedMs());
+    this.#presence.onClose(session, this.#time.elapsedMs());
     this.#onWork();
   }
 
@@ -315,10 +323,11 @@ export class Gateway implements TransportHandlers<Session> {
   }
 
   /** What the earlier connection still sends is not taken: it may have been sent again. */
-  #resume(session: Session, token: Uint8Array): void {
+  #resume(session: Session, token: Uint8Array): boolean {
     const earlier = this.#tokens.adopt(session, token);
     if (earlier !== undefined && !earlier.isClosing)
       this.#refuseSession(earlier, Code.UNAVAILABLE, 'A later connection continues this session.');
+    return this.#presence.adopt(session, earlier);
   }
 
   #refuseSession(session: Session, code: Code, detail: string = CODE_SENTENCES[code]): void {

@@ -19,6 +19,7 @@ import {
 } from '@tidewire/partition-worker/front';
 import { AckLevel, OperationKind, ValueKind } from '@tidewire/schemas';
 import type { AnswerBatch } from './answer-batch.js';
+import type { Presence } from './presence.js';
 import type { Session } from './session.js';
 
 /**
@@ -31,6 +32,7 @@ export class OperationIntake {
   readonly #node: number;
   readonly #partitions: PartitionService;
   readonly #answers: AnswerBatch;
+  readonly #presence: Presence;
   readonly #time: OperationTime = { ms: 0, counter: 0, node: 0, nowMs: 0 };
   /** Numbers of the processors that clients may execute, by name. */
   processors: ReadonlyMap<string, number> = new Map();
@@ -46,12 +48,14 @@ export class OperationIntake {
     node: number;
     partitions: PartitionService;
     answers: AnswerBatch;
+    presence: Presence;
   }) {
     this.#reader = options.reader;
     this.#clock = options.clock;
     this.#node = options.node;
     this.#partitions = options.partitions;
     this.#answers = options.answers;
+    this.#presence = options.presence;
   }
 
   /** Takes all operations of the frame that the reader has opened. */
@@ -67,12 +71,16 @@ export class OperationIntake {
   #takeOne(session: Session, bytes: Uint8Array): Code {
     if (this.isDraining) return Code.UNAVAILABLE;
     if (session.inFlight >= IN_FLIGHT_MAX) return Code.OVERLOADED;
-    const fault = this.#check(bytes) || this.#stamp(session);
+    const fault =
+      this.#check(bytes) ||
+      this.#presence.check(session, this.#reader, bytes) ||
+      this.#stamp(session);
     if (fault !== Code.UNSPECIFIED) return fault;
     const code = this.#partitions.route(this.#reader, bytes, session, this.#time);
     if (code === ROUTED) {
       session.inFlight++;
       this.outstanding++;
+      this.#presence.onRouted(session, this.#reader, bytes, this.#time);
     }
     return code;
   }
@@ -110,13 +118,13 @@ export class OperationIntake {
 
   /** Stamps an operation that has no stamp; merges the stamp of one that has. */
   #stamp(session: Session): Code {
-    const { stampMs, stampCounter, node, kind } = this.#reader;
+    const { stampMs, stampCounter, node, kind, whileConnected } = this.#reader;
     const time = this.#time;
     if (stampMs === 0 && stampCounter === 0) {
       if (kind !== OperationKind.GET && !this.#clock.tick()) return Code.OVERLOADED;
       time.ms = this.#clock.ms;
       time.counter = this.#clock.counter;
-      time.node = this.#node;
+      time.node = whileConnected ? session.node : this.#node; // whose it is, is told by the node
       return Code.UNSPECIFIED;
     }
     const receipt = this.#clock.receive(stampMs, stampCounter);

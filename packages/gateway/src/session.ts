@@ -1,4 +1,5 @@
 import type { FrameBuffer } from './frame-buffer.js';
+import type { PresencePuts } from './presence.js';
 import type { Published } from './progress.js';
 import type { Query } from './query.js';
 import type { Resumption } from './resume.js';
@@ -24,6 +25,8 @@ export interface Session {
   isResumed: boolean;
   /** What the cursor of Hello is worth. */
   resumption: Resumption;
+  /** What it has put for as long as it is connected; see Presence. */
+  presence: PresencePuts | undefined;
   /** Operations sent to workers and not answered. */
   inFlight: number;
   /** By their ids. */

@@ -25,6 +25,7 @@ export class TestBench {
       epoch?: number;
       store?: bigint;
       bases?: ReadonlyMap<number, Float64Array>;
+      mapTtls?: ReadonlyMap<string, number>;
     } = {},
   ) {
     this.memory = allocateSharedMemory({
@@ -39,6 +40,7 @@ export class TestBench {
       time: new TurnTime(now, now),
       node: 1,
       version: '0.0.0',
+      mapTtls: options.mapTtls ?? new Map(),
       random: (count) => new Uint8Array(count).fill(++this.#salts),
       publish: (topic, bytes) => this.topics.publish(topic, bytes),
       http: () => ({ status: '200 OK', body: '{}' }),

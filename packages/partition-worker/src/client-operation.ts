@@ -95,6 +95,8 @@ export class OperationDraft extends OperationFields implements OperationSource {
     this.kind = KINDS[operation.kind];
     this.valueKind = isBytes(operation) ? ValueKind.BYTES : ValueKind.JSON;
     this.ackLevel = operation.safe ? AckLevel.SAFE : AckLevel.FAST;
+    this.stampMs = operation.stamp?.ms ?? 0;
+    this.stampCounter = operation.stamp?.counter ?? 0;
     this.ttlMs = ttlMs;
     this.ifAbsent = ifAbsent;
     if (ifStamp !== undefined) this.#demand(ifStamp);

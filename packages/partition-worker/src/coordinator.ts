@@ -62,6 +62,8 @@ export class Coordinator {
   /** Not sent yet, first come first. */
   #queue: Call[] = [];
   #lastRequestId = 0;
+  /** The workers have their records: they may be told the time. */
+  #isOpen = false;
   #tickedMs = 0;
   #end: PoolError | undefined;
 
@@ -97,6 +99,11 @@ export class Coordinator {
       this.#queue.push({ operation, draft, resolve, reject });
       this.#options.onWork();
     });
+  }
+
+  /** The workers have what the store holds. */
+  open(): void {
+    this.#isOpen = true;
   }
 
   /** A worker is about to run for the `start`-th time. */
@@ -213,7 +220,7 @@ export class Coordinator {
   }
 
   #tick(elapsedMs: number): void {
-    if (elapsedMs - this.#tickedMs < TICK_INTERVAL_MS) return;
+    if (!this.#isOpen || elapsedMs - this.#tickedMs < TICK_INTERVAL_MS) return;
     this.#tickedMs = elapsedMs;
     const record = tickRecord(this.#options.nowMs(), 0);
     for (let worker = 0; worker < this.#requests.workers; worker++)

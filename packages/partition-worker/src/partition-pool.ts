@@ -15,6 +15,8 @@ import {
   Doorbell,
   GATEWAY_DOORBELL,
   type SharedMemory,
+  storeWord,
+  WorkerControl,
 } from '@tidewire/core/threads';
 import type { ClientOperation, OperationOptions } from './client-operation.js';
 import { Coordinator } from './coordinator.js';
@@ -77,6 +79,7 @@ export class PartitionPool {
       processors.map(({ name }) => name),
     );
     clock.ms = Math.max(clock.ms, await pool.#recover());
+    pool.#coordinator.open();
     return pool;
   }
 
@@ -94,6 +97,9 @@ export class PartitionPool {
     if (!(workers >= 1 && workers <= WORKERS_MAX && arenaBytes >= ARENA_BYTES_MIN))
       throw new PoolError(Code.INVALID, 'Workers are 1 to 16, each with at least 16 MiB.');
     this.#memory = allocateSharedMemory({ workers, arenaBytes });
+    if (options.store === undefined)
+      for (const { control } of this.#memory.workers)
+        storeWord(new Int32Array(control), WorkerControl.NO_STORE, 1);
     this.#coordinator = new Coordinator({
       memory: this.#memory,
       clock,

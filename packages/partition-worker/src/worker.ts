@@ -252,6 +252,9 @@ export class Worker {
       case RequestKind.FORGET_SESSION:
         this.#executor.forgetSession(words, at);
         return;
+      case RequestKind.END_PRESENCE:
+        this.#sweeper.endPresence(words, at);
+        return;
       case RequestKind.TICK:
         this.#onTick(words, at);
         return;

@@ -155,3 +155,16 @@ t.test('LIFE-15: with memory short tombstones go before the horizon, the oldest 
   t.equal(left.at(-1), 0);
   t.end();
 });
+
+t.test('LIFE-20: where nothing is stored, tombstones go by their age alone', (t) => {
+  const bench = new LifeBench([], false);
+  bench.put('k', 5);
+  bench.remove('k', 10);
+  const nowMs = age(bench, 20) + 60_000;
+  bench.pass(nowMs);
+  t.same(bench.proposal(), []);
+  t.equal(bench.stateOf('k'), '');
+  bench.put('k', 9, client);
+  t.equal(bench.code, Code.TOO_OLD);
+  t.end();
+});

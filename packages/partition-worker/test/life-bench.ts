@@ -36,8 +36,9 @@ export class LifeBench {
   #starts = 0;
   #requestId = 0;
 
-  constructor(interests: readonly Interest[] = []) {
+  constructor(interests: readonly Interest[] = [], hasStore = true) {
     this.#interests = interests;
+    this.control[WorkerControl.NO_STORE] = hasStore ? 0 : 1;
     this.#worker = this.restart();
   }
 

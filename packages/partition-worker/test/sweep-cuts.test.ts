@@ -1,4 +1,11 @@
-import type { WorkerMemory } from '@tidewire/core/threads';
+import { hashOf } from '@tidewire/core';
+import {
+  EndPresenceRequest,
+  OPERATION_PRESENCE,
+  RecordLayout,
+  RequestKind,
+  type WorkerMemory,
+} from '@tidewire/core/threads';
 import { OperationKind } from '@tidewire/schemas';
 import t from 'tap';
 import { RecordStore, SCAN_END } from '#lib/store/record-store.js';
@@ -10,6 +17,8 @@ import {
   doorbells,
   FakeGateway,
   type Interest,
+  MAP_ID,
+  putBytes,
   type Sent,
   Snapshot,
   START_MS,
@@ -35,6 +44,7 @@ const put = (key: string, ms: number, more: Partial<Sent> = {}): Sent => ({
   ...more,
 });
 const NOW = 100;
+const presence = { flags: OPERATION_PRESENCE };
 const over = { expiresAt: START_MS + NOW };
 
 interface Scenario {
@@ -42,6 +52,8 @@ interface Scenario {
   readonly before: readonly Sent[];
   /** Sent with the tick at which the sweep is due. */
   readonly operations: readonly Sent[];
+  /** Presence records, put by node 1, whose client has gone: key and stamp. */
+  readonly ends?: readonly (readonly [key: string, ms: number])[];
   /** What is broadcast, in any order: kind and topics. */
   readonly events: readonly string[];
 }
@@ -71,10 +83,35 @@ const scenarios: Scenario[] = [
     operations: [put('k', 2)],
     events: ['PUT 11,5', 'UPDATE 22'],
   },
+  {
+    name: 'the clients of three presence records have gone, of which one has been put again',
+    before: [put('k', 1, presence), put('x', 2, presence), put('y', 3, presence)],
+    operations: [put('y', 4, presence)],
+    ends: [
+      ['k', 1],
+      ['x', 5],
+      ['y', 3],
+    ],
+    events: ['LEAVE 22', 'PUT 11', 'REMOVE 11', 'REMOVE 11,5'],
+  },
 ];
 
 function work(worker: CutWorker): void {
   for (let idle = 0; idle < 2; ) idle = worker.doWork() === 0 ? idle + 1 : 0;
+}
+
+function endPresenceWords(key: string, ms: number): Int32Array {
+  const bytes = Buffer.from(key);
+  const stampMs = START_MS + ms;
+  const words = new Int32Array(EndPresenceRequest.KEY + RecordLayout.wordsOf(bytes.length));
+  words[EndPresenceRequest.HASH] = hashOf(bytes);
+  words[EndPresenceRequest.MAP] = MAP_ID;
+  words[EndPresenceRequest.MS_LOW] = RecordLayout.lowWord(stampMs);
+  words[EndPresenceRequest.MS_HIGH_COUNTER] = RecordLayout.highWord(stampMs) << 16;
+  words[EndPresenceRequest.NODE] = 1;
+  words[EndPresenceRequest.KEY_LENGTH] = bytes.length;
+  putBytes(words, EndPresenceRequest.KEY, bytes);
+  return words;
 }
 
 /** Every record but for its place. */
@@ -100,6 +137,8 @@ t.test(
       work(new Worker(memory, bells, 1));
       setup.listen();
       for (const [i, sent] of scenario.operations.entries()) setup.send(50 + i, sent);
+      for (const [key, ms] of scenario.ends ?? [])
+        setup.request(RequestKind.END_PRESENCE, endPresenceWords(key, ms));
       const snapshot = new Snapshot(memory);
       const { answered } = setup;
 

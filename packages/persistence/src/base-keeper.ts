@@ -1,11 +1,7 @@
 import { BASES_INTERVAL_MS, PARTITIONS } from '@tidewire/core';
 import { loadWatermark, ownerOf, type SharedMemory, WorkerControl } from '@tidewire/core/threads';
-import { type PartitionNumber, StoreError } from './store.js';
-
-interface Keeping {
-  readonly bases: readonly PartitionNumber[];
-  outcome: 'KEPT' | StoreError | undefined;
-}
+import { Errand } from './errand.js';
+import type { PartitionNumber, Store, StoreError } from './store.js';
 
 /**
  * Keeps in the store how far each partition has been flushed, so that after a restart a client's
@@ -15,79 +11,63 @@ interface Keeping {
  */
 export class BaseKeeper {
   readonly #controls: readonly Int32Array[];
-  readonly #keep: (bases: readonly PartitionNumber[]) => Promise<void>;
-  readonly #wake: () => void;
+  readonly #store: Store;
   readonly #onOutcome: (error: StoreError | undefined) => void;
+  readonly #errand: Errand<void>;
   /** −1: not written in this epoch, which has a row of every partition from its beginning on. */
   readonly #kept: Float64Array = new Float64Array(PARTITIONS).fill(-1);
-  #keeping: Keeping | undefined;
+  #keeping: readonly PartitionNumber[] = [];
   #dueAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: {
     memory: SharedMemory;
-    keep: (bases: readonly PartitionNumber[]) => Promise<void>;
-    /** Called when a write has settled, from outside a turn. */
+    store: Store;
     wake: () => void;
     /** Told of every outcome, in the turn that observes it. */
     onOutcome: (error: StoreError | undefined) => void;
   }) {
     this.#controls = options.memory.workers.map(({ control }) => new Int32Array(control));
-    this.#keep = options.keep;
-    this.#wake = options.wake;
+    this.#store = options.store;
     this.#onOutcome = options.onOutcome;
+    this.#errand = new Errand(options.wake);
   }
 
   /** Nothing is under way that will say how the store is. */
   get isIdle(): boolean {
-    return this.#keeping === undefined;
+    return this.#errand.isIdle;
   }
 
   get hasWork(): boolean {
-    return this.#keeping?.outcome !== undefined;
+    return this.#errand.hasEnded;
   }
 
   /** The time at which a turn is due even if nothing happens. */
   get dueAtMs(): number {
-    return this.#keeping === undefined ? this.#dueAtMs : Number.POSITIVE_INFINITY;
-  }
-
-  /** The last write, at an orderly end. No turn follows. Rejects as the store does. */
-  async end(): Promise<void> {
-    await this.#keep(this.#moved());
+    return this.#errand.isIdle ? this.#dueAtMs : Number.POSITIVE_INFINITY;
   }
 
   /** One turn. Returns the work done. */
   doWork(nowMs: number): number {
-    if (this.#keeping !== undefined) return this.#settle(this.#keeping);
+    if (!this.#errand.isIdle) return this.#observe();
     if (nowMs < this.#dueAtMs) return 0;
     this.#dueAtMs = nowMs + BASES_INTERVAL_MS;
-    const bases = this.#moved();
-    if (bases.length === 0) return 0;
-    this.#start({ bases, outcome: undefined });
+    this.#keeping = this.#moved();
+    if (this.#keeping.length === 0) return 0;
+    this.#errand.begin(this.#store.keepBases(this.#keeping));
     return 1;
   }
 
-  #start(keeping: Keeping): void {
-    this.#keeping = keeping;
-    this.#keep(keeping.bases).then(
-      () => {
-        keeping.outcome = 'KEPT';
-        this.#wake();
-      },
-      (error: unknown) => {
-        if (!(error instanceof StoreError)) throw error; // a bug: the thread ends
-        keeping.outcome = error;
-        this.#wake();
-      },
-    );
+  /** The last write, at an orderly end. No turn follows. Rejects as the store does. */
+  async end(): Promise<void> {
+    await this.#store.keepBases(this.#moved());
   }
 
-  #settle({ bases, outcome }: Keeping): number {
+  #observe(): number {
+    const outcome = this.#errand.take();
     if (outcome === undefined) return 0;
-    this.#keeping = undefined;
-    if (outcome === 'KEPT')
-      for (const { partition, sequence } of bases) this.#kept[partition] = sequence;
-    this.#onOutcome(outcome === 'KEPT' ? undefined : outcome);
+    if (outcome.error === undefined)
+      for (const { partition, sequence } of this.#keeping) this.#kept[partition] = sequence;
+    this.#onOutcome(outcome.error);
     return 1;
   }
 

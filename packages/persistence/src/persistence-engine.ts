@@ -7,9 +7,11 @@ import {
   type SharedMemory,
 } from '@tidewire/core/threads';
 import { BaseKeeper } from './base-keeper.js';
+import { CollectionKeeper } from './collection-keeper.js';
+import { Errand } from './errand.js';
 import { flushOrBury } from './isolate.js';
 import type { PersistenceStatus } from './status.js';
-import { type Store, StoreError } from './store.js';
+import type { Store, StoreError } from './store.js';
 import { WorkerPull } from './worker-pull.js';
 
 /**
@@ -24,10 +26,11 @@ export class PersistenceEngine {
   readonly #doorbell: Doorbell;
   readonly #pulls: readonly WorkerPull[];
   readonly #bases: BaseKeeper;
+  readonly #collection: CollectionKeeper;
+  readonly #probe: Errand<void>;
   #isDown: boolean;
   #isFenced = false;
   #probeAtMs: number;
-  #probe: { outcome: 'ACCEPTED' | StoreError | undefined } | undefined;
 
   constructor(options: {
     memory: SharedMemory;
@@ -61,12 +64,11 @@ export class PersistenceEngine {
       },
     };
     this.#pulls = options.memory.workers.map((memory) => new WorkerPull({ memory, ...shared }));
-    this.#bases = new BaseKeeper({
-      memory: options.memory,
-      keep: (bases) => this.#store.keepBases(bases),
-      wake: shared.context.wake,
-      onOutcome: shared.context.onOutcome,
-    });
+    const { memory, store } = options;
+    const { wake, onOutcome } = shared.context;
+    this.#bases = new BaseKeeper({ memory, store, wake, onOutcome });
+    this.#collection = new CollectionKeeper({ memory, store, wake, onOutcome });
+    this.#probe = new Errand(wake);
   }
 
   /** Another process writes now; nothing more will be flushed. */
@@ -100,45 +102,42 @@ export class PersistenceEngine {
     const nowMs = this.#now();
     let work = 0;
     for (const pull of this.#pulls) work += pull.doWork(nowMs);
-    return work + this.#bases.doWork(nowMs) + this.#probeStore(nowMs);
+    work += this.#bases.doWork(nowMs) + this.#collection.doWork(nowMs);
+    return work + this.#probeStore(nowMs);
   }
 
   hasWork(): boolean {
-    if (this.#probe?.outcome !== undefined || this.#bases.hasWork) return true;
+    if (this.#probe.hasEnded || this.#bases.hasWork || this.#collection.hasWork) return true;
     return this.#pulls.some((pull) => pull.hasWork());
   }
 
   dueInMs(): number {
     const dueAtMs = this.#pulls.map((pull) => pull.dueAtMs());
-    return Math.max(0, Math.min(this.#probeAtMs, this.#bases.dueAtMs, ...dueAtMs) - this.#now());
+    return Math.max(
+      0,
+      Math.min(this.#probeAtMs, this.#bases.dueAtMs, this.#collection.dueAtMs, ...dueAtMs) -
+        this.#now(),
+    );
   }
 
   /** Finds out that the store is away, back or taken over, also while nothing is written. */
   #probeStore(nowMs: number): number {
-    if (this.#probe?.outcome !== undefined) {
-      const { outcome } = this.#probe;
-      this.#probe = undefined;
-      this.#onOutcome(outcome === 'ACCEPTED' ? undefined : outcome);
+    const outcome = this.#probe.take();
+    if (outcome !== undefined) {
+      this.#onOutcome(outcome.error);
       return 1;
     }
     if (nowMs < this.#probeAtMs) return 0;
     this.#probeAtMs = nowMs + PROBE_INTERVAL_MS;
-    if (this.#probe !== undefined || !this.#bases.isIdle) return 0;
-    if (!this.#pulls.every((pull) => pull.isIdle)) return 0;
-    const probe: { outcome: 'ACCEPTED' | StoreError | undefined } = { outcome: undefined };
-    this.#probe = probe;
-    this.#store.probe().then(
-      () => {
-        probe.outcome = 'ACCEPTED';
-        this.#doorbell.ring();
-      },
-      (error: unknown) => {
-        if (!(error instanceof StoreError)) throw error; // a bug: the thread ends
-        probe.outcome = error;
-        this.#doorbell.ring();
-      },
-    );
+    if (!this.#isQuiet()) return 0;
+    this.#probe.begin(this.#store.probe());
     return 1;
+  }
+
+  /** Nothing is under way that will say how the store is. */
+  #isQuiet(): boolean {
+    if (!this.#probe.isIdle || !this.#bases.isIdle || !this.#collection.isIdle) return false;
+    return this.#pulls.every((pull) => pull.isIdle);
   }
 
   /** Reports what changed, once. */

@@ -1,4 +1,5 @@
 import { EPOCHS_KEPT } from '@tidewire/core';
+import type { CollectionMark } from '@tidewire/core/threads';
 import { ROW_COLUMNS } from './postgres-rows.js';
 import type { PartitionNumber, StoredRecord } from './store.js';
 
@@ -117,6 +118,55 @@ SELECT 1 AS held FROM fence`;
 export const COLLECTED = `
 SELECT partition, (hlc >> 16)::float8 AS ms, (hlc & 65535)::int4 AS counter, node,
   sequence::float8 AS sequence FROM tidewire.partition_gc`;
+
+/** $1 epoch, $2 connection, $3 to $7 the marks. As FLUSH, one row if the fence held. */
+export const RAISE_COLLECTED: string = `
+WITH ${FENCE}, raised AS (
+  INSERT INTO tidewire.partition_gc AS stored (partition, sequence, hlc, node)
+  SELECT partition, sequence, (ms << 16) | counter, node
+  FROM fence, unnest($3::int2[], $4::int8[], $5::int8[], $6::int8[], $7::int4[])
+    AS mark (partition, sequence, ms, counter, node)
+  ON CONFLICT (partition) DO UPDATE
+  SET sequence = greatest(stored.sequence, excluded.sequence),
+    (hlc, node) = (SELECT stamp.hlc, stamp.node
+      FROM (VALUES (stored.hlc, stored.node), (excluded.hlc, excluded.node)) AS stamp (hlc, node)
+      ORDER BY stamp.hlc DESC, stamp.node DESC LIMIT 1)
+)
+SELECT 1 AS held FROM fence`;
+
+/**
+ * $1 epoch, $2 connection, $3 the number of rows. One row with their number if the fence held. They
+ * are locked in the order of their keys, as a flush does.
+ */
+export const FORGET_COLLECTED: string = `
+WITH ${FENCE}, covered AS MATERIALIZED (
+  SELECT record.ctid AS place FROM tidewire.record, fence
+  WHERE deleted AND record.ctid = ANY (ARRAY(
+    SELECT record.ctid FROM tidewire.record JOIN tidewire.partition_gc AS gc USING (partition)
+    WHERE record.deleted AND record.sequence <= gc.sequence
+      AND (record.hlc, record.node) <= (gc.hlc, gc.node) LIMIT $3::int4))
+  ORDER BY map, key FOR UPDATE OF record
+), forgotten AS (
+  DELETE FROM tidewire.record AS stored USING covered
+  WHERE stored.ctid = covered.place AND stored.deleted
+  RETURNING stored.*
+), unburied AS (
+  DELETE FROM tidewire.dead_letter AS dead USING forgotten
+  WHERE dead.map = forgotten.map AND dead.key = forgotten.key
+    AND ${orderOf('dead')} <= ${orderOf('forgotten')}
+)
+SELECT (SELECT count(*) FROM forgotten)::int4 AS forgotten FROM fence`;
+
+/** Parameters $3 to $7. */
+export function markParameters(marks: readonly CollectionMark[]): string[] {
+  return [
+    textArray(marks, ({ partition }) => partition),
+    textArray(marks, ({ sequence }) => sequence),
+    textArray(marks, ({ ms }) => ms),
+    textArray(marks, ({ counter }) => counter),
+    textArray(marks, ({ node }) => node),
+  ];
+}
 
 /** Parameters $3 and $4. */
 export function baseParameters(bases: readonly PartitionNumber[]): string[] {

@@ -6,6 +6,7 @@ import {
   PARTITIONS,
   RECOVERY_GROUP_RECORDS,
 } from '@tidewire/core';
+import type { CollectionMark } from '@tidewire/core/threads';
 import { NewRowsGuess } from './new-rows-guess.js';
 import { toStoreError } from './postgres-error.js';
 import {
@@ -25,18 +26,20 @@ import {
   baseParameters,
   COLLECTED,
   FLUSH,
+  FORGET_COLLECTED,
   holdFence,
   KEEP_BASES,
   MAKE_STAGE,
   MERGE_STAGE,
+  markParameters,
   PARTITION_NUMBERS,
+  RAISE_COLLECTED,
   RECOVER,
   recordParameters,
   STAGE,
 } from './postgres-statement.js';
 import { CopyRefusedError, Transaction } from './postgres-transaction.js';
 import {
-  type Collected,
   type Opening,
   type PartitionFacts,
   type PartitionNumber,
@@ -110,7 +113,7 @@ export class PostgresStore implements Store {
     const [sequences, bases, collected] = await Promise.all([
       sql.unsafe<PartitionNumber[]>(PARTITION_NUMBERS),
       sql.unsafe<(PartitionNumber & { epoch: number })[]>(BASES, [this.#epoch]),
-      sql.unsafe<Collected[]>(COLLECTED),
+      sql.unsafe<CollectionMark[]>(COLLECTED),
     ]);
     return { sequences, bases: byEpoch(bases), collected };
   }
@@ -130,6 +133,15 @@ export class PostgresStore implements Store {
     if (bases.length > 0) await this.#write(KEEP_BASES, baseParameters(bases));
   }
 
+  async raiseCollected(marks: readonly CollectionMark[]): Promise<void> {
+    if (marks.length > 0) await this.#write(RAISE_COLLECTED, markParameters(marks));
+  }
+
+  async forgetCollected(rowsMax: number): Promise<number> {
+    const [{ forgotten }] = await this.#write(FORGET_COLLECTED, [String(rowsMax)]);
+    return Number(forgotten);
+  }
+
   async probe(): Promise<void> {
     await this.#write(
       'SELECT 1 FROM tidewire.fence WHERE epoch = $1::int8 AND connection = $2::int8',
@@ -143,12 +155,13 @@ export class PostgresStore implements Store {
   }
 
   /** Runs a statement that takes the fence as $1 and $2 and answers a row if it held. */
-  async #write(text: string, parameters: string[]): Promise<void> {
+  async #write(text: string, parameters: string[]): Promise<Rows> {
     const link = await this.#ready();
     const number = this.#number;
     const query = link.sql.unsafe(text, [this.#epoch, number, ...parameters], { prepare: true });
     const rows = await attempt(link, query);
     if (rows.length === 0) throw this.#lostFence(number);
+    return rows;
   }
 
   /** False if the server does not take them so. */

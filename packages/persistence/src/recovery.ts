@@ -7,6 +7,7 @@ import {
   VALUE_BYTES_MAX,
 } from '@tidewire/core';
 import {
+  type CollectionMark,
   Doorbell,
   MAPS_FULL,
   MapTable,
@@ -23,7 +24,7 @@ import {
   type WorkerMemory,
 } from '@tidewire/core/threads';
 import { type ImageKey, imageWordsOf, writeImage } from './record-image.js';
-import { type Collected, type Store, type StoredRecord, StoreError } from './store.js';
+import { type Store, type StoredRecord, StoreError } from './store.js';
 
 /** What recovery found. */
 export interface Recovered {
@@ -35,7 +36,12 @@ export interface Recovered {
   readonly bases: ReadonlyMap<number, Float64Array>;
 }
 
-const NOTHING_COLLECTED: Omit<Collected, 'partition'> = { sequence: 0, ms: 0, counter: 0, node: 0 };
+const NOTHING_COLLECTED: Omit<CollectionMark, 'partition'> = {
+  sequence: 0,
+  ms: 0,
+  counter: 0,
+  node: 0,
+};
 
 /** The owner said stop before the start had ended. Nothing is unflushed. */
 export class StoppedError extends Error {
@@ -139,7 +145,7 @@ export class Recovery {
     if (sequence > this.#sequences[partition]) this.#sequences[partition] = sequence;
   }
 
-  async #endOf(partition: number, collected: Omit<Collected, 'partition'>): Promise<void> {
+  async #endOf(partition: number, collected: Omit<CollectionMark, 'partition'>): Promise<void> {
     const sequence = this.#sequences[partition];
     const target = this.#targets[ownerOf(partition, this.#targets.length)];
     storeWatermark(target.control, WorkerControl.flushedIndex(partition), sequence);

@@ -1,3 +1,5 @@
+import type { CollectionMark } from '@tidewire/core/threads';
+
 /** A record as the table keeps it; see docs/formats/table.md. */
 export interface StoredRecord {
   readonly map: string;
@@ -22,13 +24,6 @@ export interface PartitionNumber {
   readonly sequence: number;
 }
 
-/** The highest sequence and the highest stamp of a partition's collected tombstones. */
-export interface Collected extends PartitionNumber {
-  readonly ms: number;
-  readonly counter: number;
-  readonly node: number;
-}
-
 /** What `open` found. */
 export interface Opening {
   /** Of this process. */
@@ -43,7 +38,8 @@ export interface PartitionFacts {
   readonly sequences: readonly PartitionNumber[];
   /** What `keepBases` has kept in each of the last EPOCHS_KEPT earlier epochs, by partition; 0: nothing. */
   readonly bases: ReadonlyMap<number, Float64Array>;
-  readonly collected: readonly Collected[];
+  /** The highest sequence and the highest stamp of each partition's collected tombstones. */
+  readonly collected: readonly CollectionMark[];
 }
 
 export type StoreErrorKind =
@@ -110,6 +106,18 @@ export interface Store {
    * It never falls. Forgets epochs before the last EPOCHS_KEPT earlier ones.
    */
   keepBases(bases: readonly PartitionNumber[]): Promise<void>;
+
+  /**
+   * Raises what is collected of each partition named: sequence and stamp each on its own, neither ever
+   * falls. Must be known before a tombstone is forgotten.
+   */
+  raiseCollected(marks: readonly CollectionMark[]): Promise<void>;
+
+  /**
+   * Forgets some of the tombstones that are collected, and with each a buried record of its key that
+   * is not above it in the order of writes. Returns their number: below `rowsMax` there is no more.
+   */
+  forgetCollected(rowsMax: number): Promise<number>;
 
   /** Resolves if a flush would be accepted now. */
   probe(): Promise<void>;

@@ -1,12 +1,22 @@
 import {
   BASES_INTERVAL_MS,
   BATCH_RECORDS_MAX,
+  COLLECTION_RETRY_MS,
   FLUSH_INTERVAL_MS,
   FLUSH_RECORDS,
+  FORGET_ROWS_MAX,
   PARTITIONS,
   PROBE_INTERVAL_MS,
 } from '@tidewire/core';
-import { allocateSharedMemory, MapTable, WorkerControl } from '@tidewire/core/threads';
+import {
+  allocateSharedMemory,
+  type CollectionMark,
+  loadWord,
+  MapTable,
+  storeWord,
+  WorkerControl,
+  writeCollectionMarks,
+} from '@tidewire/core/threads';
 import t from 'tap';
 import { PersistenceEngine } from '#lib/persistence-engine.js';
 import type { PersistenceStatus } from '#lib/status.js';
@@ -54,6 +64,13 @@ class Scene {
     this.step();
     await this.store.last.settle();
     this.step();
+  }
+
+  /** The worker asks to have something collected. */
+  propose(marks: readonly CollectionMark[]): void {
+    const { control } = this.worker;
+    writeCollectionMarks(control, marks);
+    storeWord(control, WorkerControl.GC_PROPOSED, loadWord(control, WorkerControl.GC_PROPOSED) + 1);
   }
 
   get kinds(): string[] {
@@ -369,6 +386,55 @@ t.test(
     t.same(scene.kinds, ['down', 'up']);
     t.same(kept[1], kept[2]);
     t.equal(kept.length, 3);
+  },
+);
+
+t.test('WB-45: a worker is told that its marks are known only once they are', async (t) => {
+  const scene = await Scene.idle();
+  const { control } = scene.worker;
+  await turnOfEventLoop();
+  scene.step();
+  const marks = [
+    { partition: 1, sequence: 2 ** 40, ms: 2 ** 46, counter: 0xffff, node: 0xffffff },
+    { partition: 270, sequence: 3, ms: 1, counter: 0, node: 0 },
+  ];
+  scene.store.collectError = OUTAGE;
+  scene.propose(marks);
+  t.ok(scene.engine.hasWork());
+  scene.step();
+  await turnOfEventLoop();
+  scene.step();
+  t.same(scene.kinds, ['down']);
+  t.notOk(scene.engine.hasWork(), 'it waits before it tries again');
+  t.equal(loadWord(control, WorkerControl.GC_COMMITTED), 0);
+  scene.store.collectError = undefined;
+  scene.nowMs = COLLECTION_RETRY_MS;
+  scene.step();
+  t.equal(loadWord(control, WorkerControl.GC_COMMITTED), 0);
+  await turnOfEventLoop();
+  scene.step();
+  t.equal(loadWord(control, WorkerControl.GC_COMMITTED), 1);
+  t.same(scene.store.raised, [marks, marks]);
+  scene.step();
+  t.equal(scene.store.raised.length, 2, 'once');
+});
+
+t.test(
+  'WB-46: what is collected is forgotten piece by piece, also what a death left',
+  async (t) => {
+    const scene = new Scene();
+    scene.store.forgotten = [FORGET_ROWS_MAX, FORGET_ROWS_MAX, 7, FORGET_ROWS_MAX];
+    const settle = async (): Promise<void> => {
+      for (let turn = 0; turn < 5; turn++) {
+        scene.step();
+        await turnOfEventLoop();
+      }
+    };
+    await settle();
+    t.same(scene.store.forgotten, [FORGET_ROWS_MAX], 'until a piece is not full');
+    scene.propose([{ partition: 1, sequence: 3, ms: 1, counter: 0, node: 0 }]);
+    await settle();
+    t.same(scene.store.forgotten, []);
   },
 );
 

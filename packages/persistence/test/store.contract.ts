@@ -188,6 +188,57 @@ export function storeContract(t: Test, freshPlace: () => Promise<MakeStore>): vo
     t.same(collected, []);
   });
 
+  t.test('STOREC-4: collected marks never fall, sequence and stamp each on its own', async (t) => {
+    const { store } = await opened(t);
+    const first = { partition: 3, sequence: 2 ** 48 - 1, ms: 5, counter: 2, node: 7 };
+    await store.raiseCollected([]);
+    await store.raiseCollected([first, { ...first, partition: 4, node: 9 }]);
+    await store.raiseCollected([
+      { ...first, sequence: 1, counter: 3, node: 1 },
+      { partition: 270, sequence: 4, ms: 2 ** 47 - 1, counter: 0xffff, node: 0xffffff },
+    ]);
+    await store.raiseCollected([
+      { ...first, ms: 4, counter: 9 },
+      { ...first, partition: 4 },
+    ]);
+    const { collected, sequences } = await store.recover(async () => {});
+    t.same([...collected].sort(byPartition), [
+      { ...first, counter: 3, node: 1 },
+      { ...first, partition: 4, node: 9 },
+      { partition: 270, sequence: 4, ms: 2 ** 47 - 1, counter: 0xffff, node: 0xffffff },
+    ]);
+    t.same([...sequences].sort(byPartition), [
+      { partition: 3, sequence: 2 ** 48 - 1 },
+      { partition: 4, sequence: 2 ** 48 - 1 },
+      { partition: 270, sequence: 4 },
+    ]);
+  });
+
+  t.test('STOREC-5: collected tombstones are forgotten, and older letters with them', async (t) => {
+    const { store } = await opened(t);
+    const at = (key: string, sequence: number, ms: number): StoredRecord =>
+      removal(key, { partition: 3, sequence, ms });
+    const kept = [
+      record('alive', { partition: 3, sequence: 5, ms: 5 }),
+      at('late', 6, 5),
+      { ...at('elsewhere', 5, 5), partition: 4 },
+      at('younger', 5, 6),
+      record('stands', { partition: 3, sequence: 9, ms: 9 }),
+    ];
+    const gone = [at('a', 5, 5), at('b', 1, 1), at('c', 4, 4), at('stands', 3, 3)];
+    await store.flush(sorted([...kept.slice(0, 4), ...gone]));
+    await store.bury(record('a', { partition: 3, ms: 2 }), 'refused');
+    await store.bury(record('stands', { partition: 3, sequence: 9, ms: 9 }), 'refused');
+    t.equal(await store.forgetCollected(10), 0, 'nothing is collected yet');
+    await store.raiseCollected([{ partition: 3, sequence: 5, ms: 5, counter: 0, node: 0 }]);
+    t.equal(await store.forgetCollected(3), 3);
+    t.equal(await store.forgetCollected(3), 1);
+    t.equal(await store.forgetCollected(3), 0);
+    t.same(sorted(await recovered(store)), plain(sorted(kept)));
+    await store.flush([record('a', { partition: 3, sequence: 7, ms: 7 })]);
+    t.equal((await recordOf(store, 'a')).length, 1, 'its key may be written again');
+  });
+
   t.test('FENCE-2: a second process is refused while the first holds the store', async (t) => {
     const { store, make } = await opened(t);
     const second = make();
@@ -221,6 +272,9 @@ async function fencedOff(t: Test, store: Store): Promise<void> {
   await rejects(t, write(), 'FENCED');
   await rejects(t, store.probe(), 'FENCED');
   await rejects(t, store.bury(record('a'), 'refused'), 'FENCED');
+  const mark = { partition: 0, sequence: 1, ms: 1, counter: 0, node: 0 };
+  await rejects(t, store.raiseCollected([mark]), 'FENCED');
+  await rejects(t, store.forgetCollected(1), 'FENCED');
   const many = Array.from({ length: LARGE }, (_, i) => record(`k${i}`));
   await rejects(t, store.flush(sorted(many)), 'FENCED');
   await rejects(t, store.keepBases([{ partition: 0, sequence: 1 }]), 'FENCED');
@@ -259,6 +313,10 @@ async function recovered(store: Store): Promise<StoredRecord[]> {
     all.push(...plain(records));
   });
   return all;
+}
+
+function byPartition(left: { partition: number }, right: { partition: number }): number {
+  return left.partition - right.partition;
 }
 
 async function recordOf(store: Store, key: string): Promise<StoredRecord[]> {

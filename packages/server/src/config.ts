@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { ARENA_BYTES_MAX, ARENA_BYTES_MIN, WORKERS_MAX } from '@tidewire/core';
 import { type TlsFiles, TRANSPORTS, type TransportName } from '@tidewire/gateway';
 import { z } from 'zod';
+import { durationMs, isMapName, mapTtlOf } from './map-ttl.js';
 
 const UNITS: Readonly<Record<string, number>> = {
   '': 1,
@@ -36,8 +37,15 @@ const SETTINGS = {
     value: 'FILE',
     help: 'an ES module whose functions clients may execute on records',
   },
+  'map-ttl': {
+    value: 'MAP=TIME',
+    help: 'lifetime of what is put into a map without one, as sessions=30m; for more maps repeat it',
+  },
   'take-over': { value: undefined, help: 'end the server that holds the database' },
-  config: { value: 'FILE', help: 'a JSON file with any of these settings' },
+  config: {
+    value: 'FILE',
+    help: 'a JSON file with any of these settings, and "maps": { "sessions": { "ttl": "30m" } }',
+  },
   help: { value: undefined, help: 'this text' },
 } as const;
 
@@ -64,6 +72,24 @@ const Origins = z
     'is a list of origins, as https://example.org, or *',
   );
 
+const Ttl = z
+  .string()
+  .refine((text) => durationMs(text) !== undefined, 'is a time, as 45s, 30m, 12h or 7d')
+  .transform((text) => durationMs(text) as number);
+
+const MapTtls = z
+  .union([z.string(), z.array(z.string())])
+  .transform((texts) => [texts].flat().flatMap((text) => text.split(',')))
+  .refine(
+    (texts) => texts.every((text) => mapTtlOf(text) !== undefined),
+    'is a map and a time, as sessions=30m',
+  )
+  .transform((texts) => new Map(texts.map((text) => mapTtlOf(text) as [string, number])));
+
+const Maps = z
+  .record(z.string(), z.strictObject({ ttl: Ttl }))
+  .refine((maps) => Object.keys(maps).every(isMapName), 'names maps of 1 to 128 bytes');
+
 const ConfigSchema = z.strictObject({
   port: z.coerce.number().int().min(0).max(65_535).default(7271),
   host: z.string().min(1).default('127.0.0.1'),
@@ -80,6 +106,8 @@ const ConfigSchema = z.strictObject({
     .regex(/^postgres(ql)?:\/\//, 'is a URL as postgres://user@host/database')
     .optional(),
   'log-level': z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+  'map-ttl': MapTtls.default(() => new Map()),
+  maps: Maps.default({}),
   'take-over': Flag.default(false),
   transport: z.enum(TRANSPORTS).optional(),
   'tls-key': Path.optional(),
@@ -98,6 +126,8 @@ export interface Config {
   readonly databaseUrl: string | undefined;
   readonly logLevel: string;
   readonly takeOver: boolean;
+  /** Lifetime in milliseconds of what is put without one, by the name of the map. */
+  readonly mapTtls: ReadonlyMap<string, number>;
   /** Undefined: the best there is. */
   readonly transport: TransportName | undefined;
   readonly tls: TlsFiles | undefined;
@@ -141,11 +171,18 @@ export function readConfig(
     databaseUrl: parsed.data['database-url'],
     logLevel: parsed.data['log-level'],
     takeOver: parsed.data['take-over'],
+    mapTtls: mapTtlsOf(parsed.data),
     transport: parsed.data.transport,
     tls: tlsFiles(parsed.data['tls-key'], parsed.data['tls-cert']),
     processors: parsed.data.processors,
     allowOrigin: parsed.data['allow-origin'],
   };
+}
+
+/** A flag goes before the file, map by map. */
+function mapTtlsOf(settings: z.infer<typeof ConfigSchema>): ReadonlyMap<string, number> {
+  const inFile = Object.entries(settings.maps).map(([map, { ttl }]) => [map, ttl] as const);
+  return new Map([...inFile, ...settings['map-ttl']]);
 }
 
 function tlsFiles(key: string | undefined, certificate: string | undefined): TlsFiles | undefined {
@@ -177,7 +214,10 @@ function readFlags(args: readonly string[]): Record<string, unknown> {
   const options = Object.fromEntries(
     Object.entries(SETTINGS).map(([name, { value }]) => [
       name,
-      { type: value === undefined ? ('boolean' as const) : ('string' as const) },
+      {
+        type: value === undefined ? ('boolean' as const) : ('string' as const),
+        multiple: name === 'map-ttl',
+      },
     ]),
   );
   try {

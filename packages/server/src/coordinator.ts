@@ -116,6 +116,7 @@ export class Coordinator {
       time,
       node: randomInt(1, NODE_MAX + 1),
       version: options.version,
+      mapTtls: options.config.mapTtls,
       random: randomBytes,
       publish: (topic, bytes) => this.#transport?.publish(topic, bytes),
       http: (path, isLocal) => this.#status.answer(path, isLocal),

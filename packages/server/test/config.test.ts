@@ -121,3 +121,43 @@ function thrownBy(action: () => void): unknown {
   }
   return undefined;
 }
+
+t.test('LIFE-41: default lifetimes of maps come by flags, environment and file', async (t) => {
+  const file = join(t.testdir(), 'config.json');
+  const maps = { sessions: { ttl: '1h' }, 'a=b,c': { ttl: '500ms' } };
+  await writeFile(file, JSON.stringify({ maps }));
+  const args = ['--config', file, '--map-ttl', 'sessions=30m', '--map-ttl', 'carts=7d'];
+  t.same([...(readConfig(args, NONE) as Config).mapTtls].sort(), [
+    ['a=b,c', 500],
+    ['carts', 7 * 86_400_000],
+    ['sessions', 30 * 60_000],
+  ]);
+  const environment = { TIDEWIRE_MAP_TTL: 'a=45s, b=12h' };
+  t.same(
+    [...(readConfig([], environment) as Config).mapTtls],
+    [
+      ['a', 45_000],
+      ['b', 12 * 3_600_000],
+    ],
+  );
+  t.same([...(readConfig([], NONE) as Config).mapTtls], []);
+  t.match(helpText(), '--map-ttl MAP=TIME');
+});
+
+t.test('LIFE-41: a wrong lifetime of a map is refused with one sentence', async (t) => {
+  for (const text of ['sessions', '=30m', 'a=30', 'a=0s', 'a=-1s', 'a=1y', 'a=9999999999999d'])
+    t.throws(() => readConfig(['--map-ttl', text], NONE), {
+      name: 'ConfigError',
+      message: '--map-ttl: is a map and a time, as sessions=30m.',
+    });
+  const file = join(t.testdir(), 'config.json');
+  for (const maps of [
+    { a: { ttl: '30' } },
+    { a: { ttl: 30 } },
+    { a: { tll: '30m' } },
+    { '': {} },
+  ]) {
+    await writeFile(file, JSON.stringify({ maps }));
+    t.throws(() => readConfig(['--config', file], NONE), { name: 'ConfigError' });
+  }
+});

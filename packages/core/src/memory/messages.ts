@@ -14,6 +14,7 @@ export const RequestKind = {
   CANCEL: 7,
   TICK: 8,
   FORGET_SESSION: 9,
+  END_PRESENCE: 10,
 } as const;
 
 /**
@@ -154,6 +155,23 @@ export const CancelRequest = { STREAM: 0, WORDS: 1 } as const;
 
 /** FORGET_SESSION: the session of this resume token will not come back. */
 export const ForgetSessionRequest = { TOKEN: 0, WORDS: 4 } as const;
+
+/**
+ * END_PRESENCE: the client has gone whose newest presence put of this key has this stamp and node. Ends the
+ * record as a lifetime ends, if it is a presence record of that node and not newer; nobody is answered.
+ */
+export const EndPresenceRequest = {
+  HASH: 0,
+  MAP: 1,
+  MS_LOW: 2,
+  /** Stamp milliseconds, high (16) | stamp counter (16). */
+  MS_HIGH_COUNTER: 3,
+  NODE: 4,
+  /** In bytes. */
+  KEY_LENGTH: 5,
+  /** Zero-padded to words. */
+  KEY: 6,
+} as const;
 
 /**
  * TICK: the gateway's time, several times a second; workers read no clock. None comes before recovery has

@@ -11,6 +11,8 @@ import { PARTITIONS } from '../partition-hash.js';
 export const STOP = 0;
 /** 1: the operation at the head of the request ring has ended two workers and is to be skipped. */
 export const POISONED = 1;
+/** 1: nothing keeps what is changed beyond memory. Stored before the worker runs. */
+export const NO_STORE = 2;
 
 // Writer: persistence.
 /** Number of the newest pull; a worker serves it once, see PULL_SERVED. */

@@ -3,6 +3,7 @@ import {
   CancelRequest,
   CatchUpRequest,
   CreditRequest,
+  EndPresenceRequest,
   ForgetSessionRequest,
   InterestEnd,
   InterestKind,
@@ -191,6 +192,36 @@ export function forgetSessionRecord(token: Uint8Array): ControlRecord {
     const at = requests.claimControl(RequestKind.FORGET_SESSION, ForgetSessionRequest.WORDS);
     if (at === NO_ROOM) return false;
     writeToken(requests.words, at + ForgetSessionRequest.TOKEN, token);
+    return true;
+  };
+}
+
+/** The newest put of a key that its client's connection keeps alive. */
+export interface PresencePut {
+  readonly mapId: number;
+  readonly hash: number;
+  readonly key: Uint8Array;
+  readonly ms: number;
+  readonly counter: number;
+  readonly node: number;
+}
+
+/** The client of this put has gone. */
+export function endPresenceRecord(put: PresencePut): ControlRecord {
+  return (owner) => {
+    const length = EndPresenceRequest.KEY + RecordLayout.wordsOf(put.key.length);
+    const at = owner.requests.claimControl(RequestKind.END_PRESENCE, length);
+    if (at === NO_ROOM) return false;
+    const { words } = owner.requests;
+    words[at + EndPresenceRequest.HASH] = put.hash;
+    words[at + EndPresenceRequest.MAP] = put.mapId;
+    words[at + EndPresenceRequest.MS_LOW] = RecordLayout.lowWord(put.ms);
+    words[at + EndPresenceRequest.MS_HIGH_COUNTER] =
+      (RecordLayout.highWord(put.ms) << 16) | put.counter;
+    words[at + EndPresenceRequest.NODE] = put.node;
+    words[at + EndPresenceRequest.KEY_LENGTH] = put.key.length;
+    const key = at + EndPresenceRequest.KEY;
+    bytesToWords(put.key, 0, put.key.length, words, owner.requestBytes, key);
     return true;
   };
 }

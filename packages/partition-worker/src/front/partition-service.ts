@@ -1,11 +1,13 @@
-import { Code, hashOf, partitionOf } from '@tidewire/core';
+import { Code, hashOf, MAPS_MAX, partitionOf } from '@tidewire/core';
 import {
   bytesToWords,
   MAPS_FULL,
   type MapTable,
   NO_MAP,
   NO_ROOM,
+  OPERATION_CLIENT_STAMP,
   OPERATION_EXTENDED,
+  OPERATION_PRESENCE,
   OPERATION_RETURN_WINNER,
   OPERATION_SAFE,
   Operation,
@@ -38,13 +40,32 @@ export interface OperationTime {
  */
 export class PartitionService {
   readonly #mapTable: MapTable;
+  readonly #mapTtls: ReadonlyMap<string, number>;
+  /** By the id of the map; 0: for ever. */
+  readonly #ttls: Float64Array = new Float64Array(MAPS_MAX);
   readonly owners: readonly Owner[];
   /** The server's start number, once it is known. */
   epoch = 0;
 
-  constructor(memory: SharedMemory, mapTable: MapTable) {
+  /** `mapTtls`: lifetime in milliseconds of what is put without one, by the name of the map. */
+  constructor(
+    memory: SharedMemory,
+    mapTable: MapTable,
+    mapTtls: ReadonlyMap<string, number> = new Map(),
+  ) {
     this.#mapTable = mapTable;
+    this.#mapTtls = mapTtls;
     this.owners = memory.workers.map((worker) => new Owner(worker));
+  }
+
+  /** Recovery has ended: this thread gives the maps their ids from now on. */
+  open(epoch: number): void {
+    this.epoch = epoch;
+    for (const [name, ttlMs] of this.#mapTtls) {
+      const bytes = new TextEncoder().encode(name);
+      const mapId = this.#mapTable.register(bytes, 0, bytes.length);
+      if (mapId !== MAPS_FULL) this.#ttls[mapId] = ttlMs; // else nobody can put into that map
+    }
   }
 
   /** Workers that own changes of the whole map (all), or of one key. */
@@ -81,7 +102,7 @@ export class PartitionService {
     words[at + Operation.REQUEST_ID] = reader.requestId;
     words[at + Operation.HASH] = hash;
     words[at + Operation.MAP_KIND_FLAGS] = (mapId << 16) | (reader.kind << 8) | flagsOf(reader);
-    writeTime(words, at, time, reader);
+    writeTime(words, at, time, reader, this.#ttlOf(reader, mapId));
     words[at + Operation.LENGTHS] = RecordLayout.packLengths(reader.keyLength, reader.valueLength);
     const key = at + Operation.KEY;
     bytesToWords(bytes, reader.keyOffset, reader.keyLength, words, owner.requestBytes, key);
@@ -99,6 +120,12 @@ export class PartitionService {
     return woken;
   }
 
+  /** A put without a lifetime gets that of its map. */
+  #ttlOf(reader: OperationFields, mapId: number): number {
+    const isOwn = reader.ttlMs > 0 || reader.kind !== OperationKind.PUT;
+    return isOwn ? reader.ttlMs : this.#ttls[mapId];
+  }
+
   #mapIdFor(reader: OperationFields, bytes: Uint8Array): number {
     return reader.kind === OperationKind.GET
       ? this.#mapTable.idOf(bytes, reader.mapOffset, reader.mapLength)
@@ -109,7 +136,11 @@ export class PartitionService {
 function flagsOf(reader: OperationFields): number {
   const safe = reader.ackLevel === AckLevel.SAFE ? OPERATION_SAFE : 0;
   const extended = isUpdate(reader) ? OPERATION_EXTENDED : 0;
-  return safe | extended | (reader.returnWinner ? OPERATION_RETURN_WINNER : 0);
+  const winner = reader.returnWinner ? OPERATION_RETURN_WINNER : 0;
+  const isStamped = reader.stampMs > 0 || reader.stampCounter > 0;
+  const stamped = isStamped ? OPERATION_CLIENT_STAMP : 0;
+  const presence = reader.whileConnected ? OPERATION_PRESENCE : 0;
+  return safe | extended | winner | stamped | presence;
 }
 
 function writeTime(
@@ -117,9 +148,10 @@ function writeTime(
   at: number,
   time: OperationTime,
   reader: OperationFields,
+  ttlMs: number,
 ): void {
   const kind = reader.valueKind === 0 ? ValueKind.JSON : reader.valueKind;
-  const expiresAt = reader.ttlMs === 0 ? 0 : time.ms + reader.ttlMs;
+  const expiresAt = ttlMs === 0 ? 0 : time.ms + ttlMs;
   words[at + Operation.MS_LOW] = RecordLayout.lowWord(time.ms);
   words[at + Operation.MS_HIGH_COUNTER] = (RecordLayout.highWord(time.ms) << 16) | time.counter;
   words[at + Operation.NODE_VALUE_KIND] = (time.node << 8) | kind;

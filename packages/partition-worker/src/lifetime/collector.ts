@@ -50,6 +50,7 @@ export class Collector {
   readonly #control: Int32Array;
   readonly #partitions: readonly number[];
   readonly #persistence: Doorbell;
+  readonly #hasStore: boolean;
   readonly #ages: SequenceAge;
   readonly #marks: Map<number, CollectionMark> = new Map();
   readonly #found: number[] = [];
@@ -74,6 +75,7 @@ export class Collector {
     this.#control = options.control;
     this.#partitions = options.partitions;
     this.#persistence = options.persistence;
+    this.#hasStore = loadWord(options.control, WorkerControl.NO_STORE) === 0;
     this.#ages = new SequenceAge(options.store, options.partitions, TOMBSTONE_HORIZON_MS);
     this.#resume();
   }
@@ -140,7 +142,9 @@ export class Collector {
   #look(state: State & { kind: 'LOOKING' }): void {
     const partition = this.#partitions[state.partition];
     this.#collected = this.#store.collected(partition);
-    this.#flushed = loadWatermark(this.#control, WorkerControl.flushedIndex(partition));
+    this.#flushed = this.#hasStore
+      ? loadWatermark(this.#control, WorkerControl.flushedIndex(partition))
+      : Number.POSITIVE_INFINITY;
     state.cursor = this.#store.scanSlice(partition, state.cursor, this.#consider);
     if (state.cursor < SCAN_END) return;
     state.cursor = 0;
@@ -167,12 +171,13 @@ export class Collector {
     return this.#isPressed || this.#ages.isOld(partition, sequence);
   }
 
-  /** Nothing to do, nothing that the database does not know, or a proposal. */
+  /** Proposes what the database does not know, if there is one. */
   #propose(): void {
     const news = [...this.#marks.values()].filter((mark) =>
       isAbove(mark, this.#store.collected(mark.partition)),
     );
-    if (news.length === 0) {
+    if (news.length === 0 || !this.#hasStore) {
+      for (const mark of news) this.#store.raiseCollected(mark);
       this.#startForgetting();
       return;
     }

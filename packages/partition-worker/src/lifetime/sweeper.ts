@@ -1,4 +1,5 @@
-import { PRESENCE_GRACE_MS } from '@tidewire/core';
+import { PRESENCE_GRACE_MS, partitionOf } from '@tidewire/core';
+import { EndPresenceRequest, RecordLayout } from '@tidewire/core/threads';
 import type { ChangeEvents } from '../change-events.js';
 import type { Outbound } from '../outbound.js';
 import { ABSENT, FULL, type RecordStore } from '../store/record-store.js';
@@ -23,6 +24,9 @@ export class Sweeper {
   readonly #outbound: Outbound;
   /** The gateway's time. Until it is known nothing ends. */
   #nowMs: number = Number.NEGATIVE_INFINITY;
+  /** END_PRESENCE records for which there was no room. Lost with the worker, and rare enough. */
+  readonly #postponed: Int32Array[] = [];
+  #retryAtMs = 0;
   /** The sweep at which an earlier worker may have died has been told. */
   #isConcluded = false;
 
@@ -60,12 +64,31 @@ export class Sweeper {
     return true;
   }
 
+  /** Executes the END_PRESENCE at `at`: nothing, where another write has come since. */
+  endPresence(request: Int32Array, at: number): void {
+    const hash = request[at + EndPresenceRequest.HASH];
+    const keyLength = request[at + EndPresenceRequest.KEY_LENGTH];
+    const record = this.#store.find(
+      partitionOf(hash),
+      request[at + EndPresenceRequest.MAP],
+      hash,
+      request,
+      at + EndPresenceRequest.KEY,
+      keyLength,
+    );
+    if (record === ABSENT || !isPresenceOf(request, at, this.#store.words, record)) return;
+    if (this.#sweep(record)) return;
+    const end = at + EndPresenceRequest.KEY + RecordLayout.wordsOf(keyLength);
+    this.#postponed.push(request.slice(at, end));
+  }
+
   /** One bounded turn. Returns the work done. REQUIRES: `conclude` has returned true. */
   doWork(): number {
-    let looks = 0;
+    let looks = this.#retry();
     for (; looks < LOOKS_A_TURN && this.#isDue(); looks++) {
       const record = this.timers.takeDue(this.#nowMs);
-      if (record !== ABSENT) this.#sweep(record);
+      if (record === ABSENT || this.#sweep(record)) continue;
+      this.timers.postpone(record, this.#nowMs + RETRY_MS);
     }
     if (looks > 0) this.#outbound.ring();
     return looks + this.timers.scan();
@@ -75,14 +98,25 @@ export class Sweeper {
     return this.timers.isDue(this.#nowMs) && this.#outbound.hasRoom();
   }
 
-  #sweep(record: number): void {
-    const tombstone = this.#store.sweep(this.#store.findAgain(record));
-    if (tombstone === FULL) {
-      this.timers.postpone(record, this.#nowMs + RETRY_MS);
-      return;
+  /** Once a second the END_PRESENCE records that found no room for a tombstone. */
+  #retry(): number {
+    if (this.#postponed.length === 0 || this.#nowMs < this.#retryAtMs) return 0;
+    this.#retryAtMs = this.#nowMs + RETRY_MS;
+    const requests = this.#postponed.splice(0, LOOKS_A_TURN);
+    for (const request of requests) {
+      if (this.#outbound.hasRoom()) this.endPresence(request, 0);
+      else this.#postponed.push(request);
     }
+    return requests.length;
+  }
+
+  /** False: there is no room for a tombstone. */
+  #sweep(record: number): boolean {
+    const tombstone = this.#store.sweep(this.#store.findAgain(record));
+    if (tombstone === FULL) return false;
     this.changes = (this.changes + 1) | 0;
     this.#tell(tombstone, record);
+    return true;
   }
 
   /** Once the events are visible a death needs not make them said again. */
@@ -91,4 +125,16 @@ export class Sweeper {
     this.#outbound.commit();
     this.#store.concludeSweep();
   }
+}
+
+/** Whether the record is a presence put of the same client, that one or an earlier one. */
+function isPresenceOf(request: Int32Array, at: number, words: Int32Array, record: number): boolean {
+  if (!RecordLayout.isPresence(words, record)) return false;
+  if (RecordLayout.nodeOf(words, record) !== request[at + EndPresenceRequest.NODE]) return false;
+  const highs = request[at + EndPresenceRequest.MS_HIGH_COUNTER];
+  const ms = RecordLayout.joinWords(request[at + EndPresenceRequest.MS_LOW], highs >>> 16);
+  const order =
+    RecordLayout.stampMsOf(words, record) - ms ||
+    RecordLayout.stampCounterOf(words, record) - (highs & 0xffff);
+  return order <= 0;
 }

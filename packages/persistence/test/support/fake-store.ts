@@ -1,5 +1,5 @@
+import type { CollectionMark } from '@tidewire/core/threads';
 import {
-  type Collected,
   type Opening,
   type PartitionFacts,
   type PartitionNumber,
@@ -20,7 +20,11 @@ export class FakeStore implements Store {
   /** Records that `recover` hands over, in groups. */
   groups: StoredRecord[][] = [];
   sequences: PartitionNumber[] = [];
-  collected: Collected[] = [];
+  collected: CollectionMark[] = [];
+  /** What `raiseCollected` was given, by call, and how many rows each `forgetCollected` finds. */
+  readonly raised: CollectionMark[][] = [];
+  forgotten: number[] = [];
+  collectError: StoreError | undefined;
   /** What `keepBases` was given, by call. */
   readonly kept: PartitionNumber[][] = [];
   keepError: StoreError | undefined;
@@ -59,6 +63,16 @@ export class FakeStore implements Store {
   async keepBases(bases: readonly PartitionNumber[]): Promise<void> {
     this.kept.push([...bases]);
     if (this.keepError !== undefined) throw this.keepError;
+  }
+
+  async raiseCollected(marks: readonly CollectionMark[]): Promise<void> {
+    this.raised.push([...marks]);
+    if (this.collectError !== undefined) throw this.collectError;
+  }
+
+  async forgetCollected(): Promise<number> {
+    if (this.collectError !== undefined) throw this.collectError;
+    return this.forgotten.shift() ?? 0;
   }
 
   async probe(): Promise<void> {

@@ -294,7 +294,9 @@ export type Operation = Message<"tidewire.v1.Operation"> & {
   returnWinner: boolean;
 
   /**
-   * A put that the server removes once the client's session has ended.
+   * Of a put: the server removes the record once the connection has ended, unless another one with the same
+   * resume token follows within the grace time, or another write has replaced it. At most 256 a session;
+   * not together with if_absent or if_stamp.
    *
    * @generated from field: bool while_connected = 12;
    */
