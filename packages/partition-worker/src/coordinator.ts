@@ -152,7 +152,7 @@ export class Coordinator {
     const fault = this.#stamp(call.operation);
     if (fault !== Code.UNSPECIFIED) return this.#refuse(call, fault);
     draft.requestId = this.#nextRequestId();
-    const code = this.#partitions.route(draft, draft.bytes, CALLER, this.#time);
+    const code = this.#partitions.route(draft, draft.bytes, CALLER, this.#time, draft.others);
     if (code === Code.OVERLOADED) return false;
     if (code === Code.ABSENT) {
       call.resolve({ ...NOTHING, outcome: Code.ABSENT }); // nobody has written to this map

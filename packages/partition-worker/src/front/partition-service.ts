@@ -21,10 +21,12 @@ import {
 import { AckLevel, OperationKind, ValueKind } from '@tidewire/schemas';
 import type { Interest } from './interest.js';
 import { Owner } from './owner.js';
+import { otherWords, type RecordName, writeOthers } from './record-name.js';
 import { type Caller, isUpdate, type OperationSource, writeExtension } from './update-fields.js';
 
 /** `route` has sent the operation to its owner. */
 export const ROUTED = 0;
+const NO_OTHERS: readonly RecordName[] = [];
 
 /** A stamp and the gateway's time, as they go with an operation. */
 export interface OperationTime {
@@ -76,25 +78,34 @@ export class PartitionService {
 
   /**
    * Sends the operation that `reader` stands at in `bytes`, already checked and stamped. Returns ROUTED,
-   * ABSENT for a get of a map that nobody has written, or a refusal.
+   * ABSENT for a get of a map that nobody has written, or a refusal. `others`: of an EXECUTE, the records
+   * that its processor is given beside the operation's own.
    */
   route(
     reader: OperationSource,
     bytes: Uint8Array,
     caller: Caller,
     time: OperationTime,
+    others: readonly RecordName[] = NO_OTHERS,
   ): typeof ROUTED | Code {
     const mapId = this.#mapIdFor(reader, bytes);
     if (mapId === NO_MAP) return Code.ABSENT;
     if (mapId === MAPS_FULL) return Code.TOO_LARGE;
     const hash = hashOf(bytes, reader.keyOffset, reader.keyLength);
-    const owner = this.owners[ownerOf(partitionOf(hash), this.owners.length)];
+    const partition = partitionOf(hash);
+    if (others.some(({ key }) => partitionOf(hashOf(key)) !== partition)) return Code.INVALID;
+    const otherMapIds = others.map(({ map }) => this.#mapTable.register(map, 0, map.length));
+    if (otherMapIds.includes(MAPS_FULL)) return Code.TOO_LARGE;
+    const owner = this.owners[ownerOf(partition, this.owners.length)];
     const keyWords = RecordLayout.wordsOf(reader.keyLength);
     const valueWords = RecordLayout.wordsOf(reader.valueLength);
     const isExtended = isUpdate(reader);
     const at = owner.requests.claim(
       RequestKind.OPERATION,
-      Operation.KEY + keyWords + valueWords + (isExtended ? OperationExtension.WORDS : 0),
+      Operation.KEY +
+        keyWords +
+        valueWords +
+        (isExtended ? OperationExtension.WORDS + otherWords(others) : 0),
     );
     if (at === NO_ROOM) return Code.OVERLOADED;
     const { words } = owner.requests;
@@ -108,7 +119,11 @@ export class PartitionService {
     bytesToWords(bytes, reader.keyOffset, reader.keyLength, words, owner.requestBytes, key);
     const value = key + keyWords;
     bytesToWords(bytes, reader.valueOffset, reader.valueLength, words, owner.requestBytes, value);
-    if (isExtended) writeExtension(words, value + valueWords, reader, caller, this.epoch);
+    if (isExtended) {
+      const extension = value + valueWords;
+      writeExtension(words, extension, reader, caller, this.epoch);
+      writeOthers(owner, extension, others, otherMapIds);
+    }
     owner.hasNews = true;
     return ROUTED;
   }
