@@ -48,7 +48,7 @@ export interface LinkOptions {
 
 const SALT_BYTES = 16;
 
-/** The same credential would be refused again. */
+/** The same credential would be refused again, unless the server says when to try. */
 const FINAL: ReadonlySet<Code> = new Set([Code.UNAUTHENTICATED, Code.FORBIDDEN]);
 
 /** One WebSocket from opening to its end: greeting, heartbeats, decoding. Never reopened. */
@@ -95,7 +95,8 @@ export class Link {
   /** Gives the connection up and says so. */
   fail(error: TidewireError): void {
     if (this.#state === 'down') return;
-    const isFinal = FINAL.has(error.code) || this.#isMisunderstood(error);
+    const isRefused = FINAL.has(error.code) && error.retryAfterMs === 0;
+    const isFinal = isRefused || this.#isMisunderstood(error);
     this.#shut(closeCodeOf(error.code), error.name);
     this.#handlers.onDown(error, isFinal);
   }

@@ -4,6 +4,7 @@ import {
   closeCodeOf,
   FRAME_BYTES_MAX,
   type HybridLogicalClock,
+  RETRY_AFTER_MS,
   Receipt,
 } from '@tidewire/core';
 import {
@@ -228,7 +229,7 @@ export class Gateway implements TransportHandlers<Session> {
   /** Closes sessions that have not said Hello in time; call several times a second. */
   checkDeadlines(): void {
     for (const session of this.#connections.takeOverdue(this.#time.elapsedMs()))
-      this.#refuseSession(session, Code.UNAUTHENTICATED, 'No Hello came in time.');
+      this.#refuseSession(session, Code.UNAUTHENTICATED, 'No Hello came in time.', RETRY_AFTER_MS);
     for (const token of this.#tokens.takeExpired(this.#time.elapsedMs()))
       for (let worker = 0; worker < this.#requests.workers; worker++)
         this.#requests.send(worker, forgetSessionRecord(token));
@@ -330,9 +331,15 @@ export class Gateway implements TransportHandlers<Session> {
     return this.#presence.adopt(session, earlier);
   }
 
-  #refuseSession(session: Session, code: Code, detail: string = CODE_SENTENCES[code]): void {
+  /** `retryAfterMs`: the same client is welcome later, whatever the code says otherwise; 0: not so. */
+  #refuseSession(
+    session: Session,
+    code: Code,
+    detail: string = CODE_SENTENCES[code],
+    retryAfterMs = 0,
+  ): void {
     session.isClosing = true;
-    session.connection.send(this.#control.error(code, { detail }));
+    session.connection.send(this.#control.error(code, { detail, retryAfterMs }));
     session.connection.close(closeCodeOf(code), detail);
   }
 

@@ -144,7 +144,9 @@ function numberOf({ processor = '' }: ClientOperation, processors: readonly stri
   throw new PoolError(Code.INVALID, `There is no processor "${processor}".`);
 }
 
-function othersOf({ others = [] }: ClientOperation): readonly RecordName[] {
+function othersOf({ kind, others = [] }: ClientOperation): readonly RecordName[] {
+  if (others.length > 0 && kind !== 'execute')
+    throw new PoolError(Code.INVALID, 'Only a processor is given several records.');
   if (others.length >= GROUP_RECORDS_MAX)
     throw new PoolError(Code.TOO_LARGE, `A group has at most ${GROUP_RECORDS_MAX} records.`);
   return others.map(nameOf);

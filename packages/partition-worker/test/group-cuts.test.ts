@@ -102,6 +102,19 @@ const scenarios: Scenario[] = [
     ],
   },
   {
+    name: 'a group behind another one',
+    records: 50,
+    changes: [
+      [7, 100],
+      [60, 100],
+    ],
+    prepare: (store) => {
+      store.beginGroup();
+      for (const key of [30, 31, 32]) addKey(store, keys[key], write(100, 2, key));
+      store.commitGroup(POSITION - 1);
+    },
+  },
+  {
     name: 'sequences over the 32-bit carry',
     records: 10,
     changes: [
