@@ -33,5 +33,5 @@ export type {
   Subscription,
 } from './subscription.js';
 export type { PutOptions, TypedMap, WriteOptions } from './typed-map.js';
-export type { AppendOptions, UpdateOptions } from './update.js';
+export type { AppendOptions, ExecuteOptions, RecordPlace, UpdateOptions } from './update.js';
 export type { Outcome, ReachedLevel, WriteResult } from './write-result.js';
