@@ -136,8 +136,9 @@ class KillRun {
       await pool.increment(COUNTERS, `c${random.below(16)}`);
       this.#ledger.count();
       const pair = `p${random.below(16)}`;
-      await pool.execute(LEFT, pair, 'move', undefined, { others: [{ map: RIGHT, key: pair }] });
-      this.#ledger.move();
+      const others = [{ map: RIGHT, key: pair }];
+      if (await this.#isDone(pool.execute(LEFT, pair, 'move', undefined, { others })))
+        this.#ledger.move();
       this.#writes += 4;
     }
   }
@@ -152,11 +153,7 @@ class KillRun {
         stores: random.below(60),
       };
       this.#faults[fault] = (this.#faults[fault] ?? 0) + 1;
-      await this.#execute(pool, argument).catch((error: PoolError) => {
-        // On a machine that has too much to do even the second run may take too long.
-        if (error.code !== Code.FAILED && error.code !== Code.POISON) throw error;
-        this.#refused++;
-      });
+      await this.#execute(pool, argument);
       const before = this.#writes;
       while (this.#writes < before + PAUSE_WRITES && this.#kills < kills)
         await new Promise(setImmediate);
@@ -167,13 +164,28 @@ class KillRun {
   async #execute(pool: PartitionPool, argument: FaultArgument): Promise<void> {
     const { random } = this.#options;
     if (random.below(2) === 0) {
-      await pool.execute(COUNTERS, `c${random.below(16)}`, 'countAfterFault', argument);
-      this.#ledger.count();
+      const key = `c${random.below(16)}`;
+      if (await this.#isDone(pool.execute(COUNTERS, key, 'countAfterFault', argument)))
+        this.#ledger.count();
       return;
     }
     const key = `p${random.below(16)}`;
-    await pool.execute(LEFT, key, 'moveAfterFault', argument, { others: [{ map: RIGHT, key }] });
-    this.#ledger.move();
+    const others = [{ map: RIGHT, key }];
+    if (await this.#isDone(pool.execute(LEFT, key, 'moveAfterFault', argument, { others })))
+      this.#ledger.move();
+  }
+
+  /** On a machine that has too much to do a run may take too long, the second one too. */
+  async #isDone(call: Promise<unknown>): Promise<boolean> {
+    try {
+      await call;
+      return true;
+    } catch (error) {
+      const { code } = error as PoolError;
+      if (code !== Code.FAILED && code !== Code.POISON) throw error;
+      this.#refused++;
+      return false;
+    }
   }
 }
 
