@@ -73,6 +73,7 @@ export function readingOf(frame: ClientFrame, text: BufferEncoding): FrameReadin
     ping: 6,
     query: 7,
     cancelQuery: 8,
+    refresh: 9,
   };
   const operations = body.case === 'operations' ? body.value.operations : [];
   return {
@@ -104,7 +105,7 @@ export function readingOf(frame: ClientFrame, text: BufferEncoding): FrameReadin
 }
 
 const OPERATION_WIRE_TYPES = wireTypes([0, 0, 2, 2, 2, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 2, 2]);
-const FRAME_WIRE_TYPES = wireTypes([1, 2, 2, 2, 2, 2, 2, 2]);
+const FRAME_WIRE_TYPES = wireTypes([1, 2, 2, 2, 2, 2, 2, 2, 2]);
 const OPERATIONS_WIRE_TYPES = wireTypes([2, 0]);
 
 function wireTypes(types: number[]): Map<number, number> {

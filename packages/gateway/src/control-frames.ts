@@ -79,8 +79,8 @@ export class ControlFrames {
     }
   }
 
-  /** `salt`: random, of this session alone. */
-  welcome(salt: Uint8Array, holdsPresence: boolean): Uint8Array {
+  /** `salt`: random, of this session alone; `validUntilMs` as in `refreshed`. */
+  welcome(salt: Uint8Array, validUntilMs: number, holdsPresence: boolean): Uint8Array {
     return this.#frame({
       case: 'welcome',
       value: {
@@ -90,6 +90,7 @@ export class ControlFrames {
         limits: LIMITS,
         store: this.store,
         salt,
+        validUntilMs: endOf(validUntilMs),
         holdsPresence,
       },
     });
@@ -135,6 +136,11 @@ export class ControlFrames {
     return this.#frame({ case: 'rows', value });
   }
 
+  /** `validUntilMs`: milliseconds since 1970; Infinity: for ever. */
+  tokenRefreshed(validUntilMs: number): Uint8Array {
+    return this.#frame({ case: 'refreshed', value: { validUntilMs: endOf(validUntilMs) } });
+  }
+
   pong(token: bigint): Uint8Array {
     return this.#frame({ case: 'pong', value: { token } });
   }
@@ -153,6 +159,10 @@ export class ControlFrames {
     const frame: ServerFrame = create(ServerFrameSchema, init);
     return toBinary(ServerFrameSchema, frame);
   }
+}
+
+function endOf(validUntilMs: number): bigint {
+  return validUntilMs === Number.POSITIVE_INFINITY ? 0n : BigInt(Math.floor(validUntilMs));
 }
 
 /** Reads a RecordNames message; undefined: it is none. */

@@ -20,6 +20,7 @@ import {
   ROUTED,
 } from '@tidewire/partition-worker/front';
 import { AckLevel, OperationKind, ValueKind } from '@tidewire/schemas';
+import type { OperationAccess } from './access/operation-access.js';
 import type { AnswerBatch } from './answer-batch.js';
 import { recordNamesIn } from './control-frames.js';
 import type { Presence } from './presence.js';
@@ -38,6 +39,7 @@ export class OperationIntake {
   readonly #node: number;
   readonly #partitions: PartitionService;
   readonly #answers: AnswerBatch;
+  readonly #access: OperationAccess;
   readonly #presence: Presence;
   readonly #time: OperationTime = { ms: 0, counter: 0, node: 0, nowMs: 0 };
   /** Numbers of the processors that clients may execute, by name. */
@@ -56,6 +58,7 @@ export class OperationIntake {
     node: number;
     partitions: PartitionService;
     answers: AnswerBatch;
+    access: OperationAccess;
     presence: Presence;
   }) {
     this.#reader = options.reader;
@@ -63,12 +66,14 @@ export class OperationIntake {
     this.#node = options.node;
     this.#partitions = options.partitions;
     this.#answers = options.answers;
+    this.#access = options.access;
     this.#presence = options.presence;
   }
 
   /** Takes all operations of the frame that the reader has opened. */
   take(session: Session, bytes: Uint8Array, nowMs: number): void {
     this.#time.nowMs = nowMs;
+    this.#access.clear();
     const isFull = session.connection.bufferedBytes() > SESSION_SOFT_BYTES;
     while (this.#reader.nextOperation() === OPERATION_READ) {
       const code = isFull ? Code.OVERLOADED : this.#takeOne(session, bytes);
@@ -81,11 +86,20 @@ export class OperationIntake {
     if (session.inFlight >= IN_FLIGHT_MAX) return Code.OVERLOADED;
     const fault =
       this.#check(bytes) ||
+      this.#permit(session, bytes) ||
+      this.#name(bytes) || // whoever may execute nothing is not told which processors there are
+      this.#nameOthers(session, bytes) ||
       this.#presence.check(session, this.#reader, bytes) ||
       this.#stamp(session);
     if (fault !== Code.UNSPECIFIED) return fault;
-    const others = this.#others;
-    const code = this.#partitions.route(this.#reader, bytes, session, this.#time, others);
+    const code = this.#partitions.route(
+      this.#reader,
+      bytes,
+      session,
+      this.#time,
+      this.#access,
+      this.#others,
+    );
     if (code === ROUTED) {
       session.inFlight++;
       this.outstanding++;
@@ -103,10 +117,8 @@ export class OperationIntake {
     if (reader.kind < OperationKind.PUT || reader.kind > OperationKind.EXECUTE) return Code.INVALID;
     if (!hasValue(reader.kind) && (reader.valueLength > 0 || reader.ttlMs > 0)) return Code.INVALID;
     if (!areUpdateFieldsSound(reader)) return Code.INVALID;
-    if (reader.kind === OperationKind.EXECUTE) {
-      const fault = this.#name(bytes) || this.#nameOthers(bytes);
-      if (fault !== Code.UNSPECIFIED) return fault;
-    } else if (reader.processorLength > 0 || reader.othersLength > 0) return Code.INVALID;
+    const hasProcessor = reader.processorLength > 0 || reader.othersLength > 0;
+    if (reader.kind !== OperationKind.EXECUTE && hasProcessor) return Code.INVALID;
     if (reader.valueKind < 0 || reader.valueKind > ValueKind.BYTES) return Code.INVALID;
     if (reader.ackLevel < 0 || reader.ackLevel > AckLevel.SAFE) return Code.INVALID;
     if (reader.node > NODE_MAX || reader.ttlMs > TTL_MS_MAX) return Code.INVALID;
@@ -115,8 +127,15 @@ export class OperationIntake {
     return Code.UNSPECIFIED;
   }
 
-  /** Turns the processor's name into its number. */
+  #permit(session: Session, bytes: Uint8Array): Code {
+    const { authority } = session;
+    if (authority === undefined) return Code.UNSPECIFIED;
+    return this.#access.decide(session, authority, this.#reader, bytes);
+  }
+
+  /** Turns the processor's name, if there is one, into its number. */
   #name(bytes: Uint8Array): Code {
+    if (this.#reader.kind !== OperationKind.EXECUTE) return Code.UNSPECIFIED;
     if (this.processors.size === 0) return Code.FORBIDDEN;
     const { processorOffset, processorLength } = this.#reader;
     const name = bytes.subarray(processorOffset, processorOffset + processorLength);
@@ -127,7 +146,7 @@ export class OperationIntake {
   }
 
   /** Reads the further records of a group. */
-  #nameOthers(bytes: Uint8Array): Code {
+  #nameOthers(session: Session, bytes: Uint8Array): Code {
     const { othersOffset, othersLength } = this.#reader;
     if (othersLength === 0) return Code.UNSPECIFIED;
     const names = recordNamesIn(bytes.subarray(othersOffset, othersOffset + othersLength));
@@ -138,7 +157,10 @@ export class OperationIntake {
       const fault = nameFault(map, key);
       if (fault !== undefined) return fault.code;
     }
-    return Code.UNSPECIFIED;
+    const { authority } = session;
+    return authority === undefined
+      ? Code.UNSPECIFIED
+      : this.#access.decideOthers(session, authority, names);
   }
 
   /** Stamps an operation that has no stamp; merges the stamp of one that has. */

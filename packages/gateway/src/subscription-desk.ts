@@ -13,6 +13,7 @@ import {
   type WorkerRequests,
 } from '@tidewire/partition-worker/front';
 import type { Subscribe, Unsubscribe } from '@tidewire/schemas';
+import type { Audit } from './access/audit.js';
 import type { CatchUpDesk } from './catch-up-desk.js';
 import { planAfter, SNAPSHOT_PLAN } from './catch-up-plan.js';
 import type { Conflation } from './conflation.js';
@@ -22,7 +23,7 @@ import type { LagDesk } from './lag.js';
 import type { ProgressDesk, Published } from './progress.js';
 import { Refusal } from './refusal.js';
 import type { Session } from './session.js';
-import { type Wanted, wantedOf } from './subscribe-check.js';
+import { type Wanted, wantedOf, withinPermit } from './subscribe-check.js';
 import type { Subscription } from './subscription.js';
 import type { Topic } from './topic.js';
 
@@ -40,6 +41,7 @@ export class SubscriptionDesk {
   readonly #progress: ProgressDesk;
   readonly #lag: LagDesk;
   readonly #control: ControlFrames;
+  readonly #audit: Audit;
   readonly #send: (session: Session, bytes: Uint8Array) => void;
 
   constructor(options: {
@@ -52,6 +54,7 @@ export class SubscriptionDesk {
     progress: ProgressDesk;
     lag: LagDesk;
     control: ControlFrames;
+    audit: Audit;
     send: (session: Session, bytes: Uint8Array) => void;
   }) {
     this.#mapTable = options.mapTable;
@@ -63,6 +66,7 @@ export class SubscriptionDesk {
     this.#progress = options.progress;
     this.#lag = options.lag;
     this.#control = options.control;
+    this.#audit = options.audit;
     this.#send = options.send;
     this.#catchUps.onDone = (subscription) => this.#complete(subscription);
     this.#catchUps.onForged = (subscription) => this.#refuseForged(subscription);
@@ -72,7 +76,7 @@ export class SubscriptionDesk {
 
   /** Begins a subscription, or refuses it by an error and has done nothing. */
   subscribe(session: Session, message: Subscribe): void {
-    const wanted = wantedOf(message, session.resumption);
+    const wanted = this.#permitted(session, message);
     const fault = wanted instanceof Refusal ? wanted : this.#limitFault(session, message, wanted);
     if (fault !== undefined || wanted instanceof Refusal)
       return this.#refuse(session, message.subscriptionId, fault as Refusal);
@@ -89,6 +93,7 @@ export class SubscriptionDesk {
       topic,
       conflated: maxHz === 0 ? undefined : this.#conflation.claim(topic, maxHz),
       isLinear: wanted.isLinear,
+      isRestricted: wanted.isRestricted,
       isAnnounced: false,
       isJoined: false,
       plan: wanted.plan,
@@ -131,6 +136,16 @@ export class SubscriptionDesk {
   #refuse(session: Session, subscriptionId: number, refusal: Refusal): void {
     const { code, detail, retryAfterMs } = refusal;
     this.#send(session, this.#control.error(code, { detail, subscriptionId, retryAfterMs }));
+  }
+
+  /** What it asks for, as far as the session is permitted to. */
+  #permitted(session: Session, message: Subscribe): Wanted | Refusal {
+    const { authority, resumption } = session;
+    const wanted = wantedOf(message, resumption);
+    if (authority === undefined || wanted instanceof Refusal) return wanted;
+    const permit = authority.permitsOn(message.map).subscribe;
+    if (permit === 'nothing') this.#audit.onDenied(session, message.map, 'subscribe');
+    return withinPermit(wanted, permit, message, resumption);
   }
 
   #limitFault(session: Session, message: Subscribe, wanted: Wanted): Refusal | undefined {

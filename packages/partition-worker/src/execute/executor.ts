@@ -11,6 +11,7 @@ import { GroupExecutor } from './group-executor.js';
 import {
   flagsOf,
   isClientStamped,
+  isRuled,
   isSafe,
   isUpdate,
   isVisible,
@@ -18,6 +19,7 @@ import {
 } from './operation.js';
 import type { ProcessorRunner } from './processor-runner.js';
 import { otherCountOf } from './record-group.js';
+import type { RowRules } from './row-rules.js';
 import { SafeLane } from './safe-lane.js';
 import { UpdateExecutor } from './update-executor.js';
 
@@ -30,6 +32,7 @@ export class Executor {
   readonly #store: RecordStore;
   readonly #outbound: Outbound;
   readonly #events: ChangeEvents;
+  readonly #rules: RowRules;
   readonly #timers: Timers;
   readonly #control: Int32Array;
   readonly #lane: SafeLane;
@@ -43,6 +46,7 @@ export class Executor {
     store: RecordStore;
     outbound: Outbound;
     events: ChangeEvents;
+    rules: RowRules;
     timers: Timers;
     control: Int32Array;
     /** See effect-table.ts. */
@@ -52,6 +56,7 @@ export class Executor {
     this.#store = options.store;
     this.#outbound = options.outbound;
     this.#events = options.events;
+    this.#rules = options.rules;
     this.#timers = options.timers;
     this.#control = options.control;
     this.#lane = new SafeLane(options.store, options.control);
@@ -139,7 +144,8 @@ export class Executor {
   }
 
   #get(request: Int32Array, at: number, position: number, partition: number, record: number): void {
-    const isFound = record !== ABSENT && isVisible(request, at, this.#store.words, record);
+    const isThere = record !== ABSENT && isVisible(request, at, this.#store.words, record);
+    const isFound = isThere && this.#rules.shows(request, at, record);
     const outcome = isFound ? Code.FOUND : Code.ABSENT;
     this.#outbound.answer(request, at, position, partition, record, outcome, Level.MEMORY);
   }
@@ -162,6 +168,10 @@ export class Executor {
     const flags = flagsOf(request, at);
     const order =
       record === ABSENT ? 1 : compareWrite(request, at, flags, this.#store.words, record);
+    if (isRuled(request, at) && !this.#mayWrite(request, at, record, order)) {
+      this.#outbound.forbid(request, at, position, partition);
+      return;
+    }
     if (!shouldApply(order)) {
       const outcome = order === 0 ? Code.DUPLICATE : Code.SUPERSEDED;
       this.#answer(request, at, position, partition, record, outcome);
@@ -170,6 +180,17 @@ export class Executor {
     const written = this.#store.put(record, request, at, partition, flags, position);
     if (written === FULL) this.#outbound.refuse(request, at, position, partition, Code.OVERLOADED);
     else this.#applied(request, at, position, written, record);
+  }
+
+  /**
+   * Also where nothing is to be done: else writes at a guessed stamp would find out a hidden value. A removal
+   * that finds itself has been permitted when there was a record.
+   */
+  #mayWrite(request: Int32Array, at: number, record: number, order: number): boolean {
+    const rules = this.#rules;
+    if (!rules.mayTouch(request, at, record)) return false;
+    if (order === 0 && operationKindOf(request, at) === OperationKind.REMOVE) return true;
+    return rules.mayLeave(request, at, record, request, at);
   }
 
   /** Whether the key may have had a newer tombstone that was collected. */

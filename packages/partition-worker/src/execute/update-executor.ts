@@ -15,6 +15,7 @@ import { flagsOf, isSafe, isVisible } from './operation.js';
 import type { ProcessorRunner } from './processor-runner.js';
 import { otherCountOf } from './record-group.js';
 import { extensionOf } from './request-fields.js';
+import type { RowRules } from './row-rules.js';
 import type { SafeLane } from './safe-lane.js';
 import { isUncertain, meetsCondition, UpdateRequest } from './update-request.js';
 
@@ -24,6 +25,7 @@ interface UpdateExecutorOptions {
   readonly control: Int32Array;
   readonly effects: EffectTable;
   readonly lane: SafeLane;
+  readonly rules: RowRules;
   readonly runner: ProcessorRunner;
   readonly groups: GroupExecutor;
   /** The update has been published as `record` over `old`: it is answered, and its events are told. */
@@ -57,7 +59,7 @@ export class UpdateExecutor {
     partition: number,
     record: number,
   ): void {
-    const { effects, outbound } = this.#options;
+    const { effects, outbound, rules } = this.#options;
     const extension = extensionOf(request, at);
     const lowestPending = request[extension + OperationExtension.LOWEST_PENDING];
     effects.forgetBelow(request, extension, lowestPending);
@@ -68,9 +70,11 @@ export class UpdateExecutor {
     }
     const refusal = this.#apply(request, at, position, partition, record);
     if (refusal === Code.UNSPECIFIED) return;
-    if (refusal === Code.FOUND) this.#answerAsItIs(request, at, position, partition, record);
+    if (refusal === Code.FORBIDDEN) outbound.forbid(request, at, position, partition);
+    else if (refusal === Code.FOUND) this.#answerAsItIs(request, at, position, partition, record);
     else {
-      if (refusal === Code.FAILED) outbound.explain(this.#failure(request, at));
+      const isShown = rules.shows(request, at, record); // a processor may tell of the record
+      if (refusal === Code.FAILED && isShown) outbound.explain(this.#failure(request, at));
       outbound.refuse(request, at, position, partition, refusal, record);
     }
   }
@@ -114,16 +118,18 @@ export class UpdateExecutor {
     partition: number,
     record: number,
   ): Code {
-    const { effects, groups, lane, onApplied, store } = this.#options;
+    const { effects, groups, lane, onApplied, rules, store } = this.#options;
     const others = otherCountOf(request, at);
     if (isUncertain(request, extensionOf(request, at))) return Code.UNCERTAIN;
     const hasRoom = !isSafe(request, at) || lane.hasRoom(1 + others);
     if (effects.isFull || !hasRoom) return Code.OVERLOADED;
+    if (!rules.mayTouch(request, at, record)) return Code.FORBIDDEN;
     if (!meetsCondition(request, at, store.words, record)) return Code.PRECONDITION;
     if (others > 0) return groups.apply(request, at, position, partition);
     const refusal = this.#write.make(request, at, store.words, record);
     if (refusal !== Code.UNSPECIFIED) return refusal;
     const { words } = this.#write;
+    if (!rules.mayLeave(request, at, record, words, 0)) return Code.FORBIDDEN;
     const written = store.put(record, words, 0, partition, flagsOf(words, 0), position);
     if (written === FULL) return Code.OVERLOADED;
     this.remember(request, at, written);

@@ -2,6 +2,7 @@ import { compilePredicate, type RecordTest, type SipHash, sipHash } from '@tidew
 import { type EventFields, NO_RECORD, RecordLayout, STREAM_LAST } from '@tidewire/core/threads';
 import { EventKind, SliceKind } from '@tidewire/schemas';
 import { ABSENT, type RecordStore } from '../store/record-store.js';
+import type { TurnTime } from '../turn-time.js';
 import type { CatchUpPlan } from './catch-up-plan.js';
 import { PartitionWalk } from './partition-walk.js';
 import type { SliceDraft } from './slice-draft.js';
@@ -19,9 +20,10 @@ export interface CatchUpOptions {
   readonly salt: Uint8Array;
   readonly store: RecordStore;
   readonly draft: SliceDraft;
+  readonly time: TurnTime;
 }
 
-/** Records looked at in one turn: a third of a millisecond where a predicate is tried. */
+/** Records looked at in one turn: a third of a millisecond, unless a predicate takes longer. */
 const VISITS_A_TURN = 256;
 
 /**
@@ -29,11 +31,13 @@ const VISITS_A_TURN = 256;
  * partition, each from its own cursor, with records as they stand in the turn that sends them.
  *
  * Of a key that does not match the subscriber of a predicate gets a hash only: who holds the key knows
- * it by that, and nobody else learns it.
+ * it by that, and others cannot tell it. They could try names, though: so whoever may not see every
+ * record gets a RENEWAL.
  */
 export class CatchUp implements Stream {
   readonly id: number;
   credit: number;
+  readonly heldBytes = 0;
   readonly #mapId: number;
   /** Undefined: every record is in the subscription. */
   readonly #test: RecordTest | undefined;
@@ -43,6 +47,7 @@ export class CatchUp implements Stream {
   readonly #store: RecordStore;
   readonly #stored: StoredRecord;
   readonly #draft: SliceDraft;
+  readonly #time: TurnTime;
   readonly #collectedUpTo: (partition: number) => number;
   readonly #event: EventFields = { kind: EventKind.PUT, record: ABSENT, old: NO_RECORD };
   #next = 0; // partition of the plan
@@ -67,6 +72,7 @@ export class CatchUp implements Stream {
     this.#store = options.store;
     this.#stored = new StoredRecord(options.store.words);
     this.#draft = options.draft;
+    this.#time = options.time;
     this.#collectedUpTo = options.collectedUpTo;
   }
 
@@ -100,12 +106,12 @@ export class CatchUp implements Stream {
   }
 
   #walkOf(i: number): PartitionWalk {
-    const walk = new PartitionWalk(
-      this.#store,
-      this.#plan.partitionAt(i),
-      this.#plan.kindAt(i),
-      this.#plan.cursorAt(i),
-    );
+    const partition = this.#plan.partitionAt(i);
+    const cursor = this.#plan.cursorAt(i);
+    const asked = this.#plan.kindAt(i);
+    const isCurrent = asked === SliceKind.RENEWAL && cursor === this.#store.sequence(partition);
+    const kind = isCurrent ? SliceKind.CHANGES : asked; // of which there are none
+    const walk = new PartitionWalk(this.#store, partition, kind, cursor);
     if (!this.#isCollected(walk)) return walk;
     return new PartitionWalk(this.#store, walk.partition, SliceKind.SNAPSHOT, 0);
   }
@@ -131,7 +137,7 @@ export class CatchUp implements Stream {
     event.record = record;
     event.kind = EventKind.PUT;
     if (this.#isIn(record)) return this.#draft.add(event);
-    if (this.#walk?.kind === SliceKind.SNAPSHOT) return true;
+    if (this.#walk?.kind !== SliceKind.CHANGES) return true;
     if (this.#test !== undefined) return this.#draft.forget(this.#hashOf(record));
     event.kind = EventKind.REMOVE;
     return this.#draft.add(event);
@@ -139,7 +145,10 @@ export class CatchUp implements Stream {
 
   #isIn(record: number): boolean {
     if (!RecordLayout.isStanding(this.#store.words, record, this.#nowMs)) return false;
-    return this.#test === undefined || this.#test(this.#stored.turnTo(record));
+    if (this.#test === undefined) return true;
+    const isIn = this.#test(this.#stored.turnTo(record));
+    if (this.#time.isOver()) this.#visitsLeft = 0;
+    return isIn;
   }
 
   #hashOf(record: number): SipHash {
