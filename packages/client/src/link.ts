@@ -53,7 +53,7 @@ export interface LinkOptions {
 
 const SALT_BYTES = 16;
 
-/** The same identity would be refused again. */
+/** The same identity would be refused again, unless the server says when to try. */
 const FINAL: ReadonlySet<Code> = new Set([Code.UNAUTHENTICATED, Code.FORBIDDEN]);
 
 /** One WebSocket from opening to its end: greeting, heartbeats, decoding. Never reopened. */
@@ -218,7 +218,8 @@ export class Link {
   }
 
   /** A token that has ended is another matter where the next connection shows a new one. */
-  #isUnwelcome({ code }: TidewireError): boolean {
+  #isUnwelcome({ code, retryAfterMs }: TidewireError): boolean {
+    if (retryAfterMs > 0) return false;
     const hasEnded = code === Code.UNAUTHENTICATED && this.#state === 'ready';
     return FINAL.has(code) && !(hasEnded && typeof this.#options.tokenSource === 'function');
   }

@@ -31,7 +31,9 @@ import type {
 import {
   type AppendOptions,
   argumentBytes,
+  type ExecuteOptions,
   guardOf,
+  type RecordPlace,
   type UpdateKind,
   type UpdateOptions,
 } from './update.js';
@@ -71,7 +73,10 @@ interface MapParts {
 }
 
 /** The part of an operation that its kind makes. */
-type Write = Pick<OperationDraft, 'kind' | 'key' | 'value' | 'storedAs' | 'processor'>;
+type Write = Pick<OperationDraft, 'kind' | 'key' | 'value' | 'storedAs' | 'processor' | 'others'>;
+
+/** What a name takes on the wire beside its bytes. */
+const NAME_OVERHEAD_BYTES = 12;
 
 const NO_BYTES: Uint8Array = new Uint8Array(0);
 
@@ -162,13 +167,12 @@ export class TypedMap<T> {
     key: string,
     processor: string,
     argument?: unknown,
-    options: UpdateOptions = {},
+    options: ExecuteOptions = {},
   ): Promise<Entry<T> | undefined> {
     const value = argument === undefined ? NO_BYTES : argumentBytes(argument);
-    return this.#submitUpdate(
-      { kind: 'execute', key, value, storedAs: 'json', processor },
-      options,
-    );
+    const { others } = options;
+    const write = { kind: 'execute', key, value, storedAs: 'json', processor, others } as const;
+    return this.#submitUpdate(write, options);
   }
 
   /** The record under `key`, or undefined. */
@@ -299,7 +303,7 @@ export class TypedMap<T> {
   }
 
   #draft(write: Write, options: PutOptions & AppendOptions): OperationDraft {
-    const target = this.#target(write.key);
+    const target = this.#target(write.key, write.others);
     checkValue(write.value, this.#parts.connection.server.limits.valueBytesMax);
     if (options.ifStamp !== undefined) checkedStamp(options.ifStamp);
     return {
@@ -313,10 +317,16 @@ export class TypedMap<T> {
     };
   }
 
-  #target(key: string): Pick<OperationDraft, 'map' | 'key' | 'nameBytes'> {
+  #target(
+    key: string,
+    others: readonly RecordPlace[] = [],
+  ): Pick<OperationDraft, 'map' | 'key' | 'nameBytes'> {
     const { limits } = this.#parts.connection.server;
-    const mapBytes = nameBytes('map', this.name, limits.mapBytesMax);
-    return { map: this.name, key, nameBytes: mapBytes + nameBytes('key', key, limits.keyBytesMax) };
+    const bytesOf = ({ map, key }: RecordPlace): number =>
+      nameBytes('map', map, limits.mapBytesMax) + nameBytes('key', key, limits.keyBytesMax);
+    const own = bytesOf({ map: this.name, key });
+    const bytes = others.reduce((sum, other) => sum + bytesOf(other) + NAME_OVERHEAD_BYTES, own);
+    return { map: this.name, key, nameBytes: bytes };
   }
 }
 

@@ -86,6 +86,16 @@ test('CLIENT-24: a refused identity ends the client for good', async (t) => {
   t.equal(environment.timerCount, 0);
 });
 
+test('CLIENT-24: who only came too late with his greeting tries again', async (t) => {
+  const { client, environment } = await connected();
+  const late = { code: Code.UNAUTHENTICATED, retryAfterMs: 50 };
+  environment.socket.push({ case: 'error', value: late });
+  t.equal(client.state, 'reconnecting');
+  environment.pass(1000);
+  environment.socket.welcome();
+  t.equal(client.state, 'connected');
+});
+
 test('CLIENT-30: a clock that the server finds drifted is set by a new greeting', async (t) => {
   const { client, environment } = await connected();
   environment.socket.push({ case: 'error', value: { code: Code.CLOCK_DRIFT } });

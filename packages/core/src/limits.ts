@@ -181,6 +181,8 @@ export const RESUME_TOKENS_MAX = 131_072;
 export const WORKER_HANG_MS = 5000;
 /** A processor that takes longer changes nothing. */
 export const PROCESSOR_BUDGET_MS = 100;
+/** Records that one may change together, all of one partition. */
+export const GROUP_RECORDS_MAX = 64;
 /** Of what its error says. */
 export const PROCESSOR_ERROR_CHARACTERS_MAX = 160;
 /** Starts of one worker without a request done in between, after which it is given up. */
@@ -221,6 +223,11 @@ assert(PARTITIONS >= WORKERS_MAX, 'every worker owns a partition');
 assert(
   KEY_BYTES_MAX + VALUE_BYTES_MAX + 4096 <= RING_BYTES / RING_RECORD_DIVISOR,
   'the largest operation fits a ring record',
+);
+assert(
+  GROUP_RECORDS_MAX * (KEY_BYTES_MAX + 16) + VALUE_BYTES_MAX + 4096 <=
+    RING_BYTES / RING_RECORD_DIVISOR,
+  'the names of a group fit a ring record beside its argument',
 );
 assert(
   8 * PREDICATES_A_MAP_MAX + 10 * (KEY_BYTES_MAX + 2 * VALUE_BYTES_MAX + 4096) <= RING_BYTES / 2,

@@ -24,10 +24,12 @@ import {
   VALUE_BYTES_MAX,
 } from '@tidewire/core';
 import { RecordLayout, writeStamp } from '@tidewire/core/threads';
+import type { RecordName } from '@tidewire/partition-worker/front';
 import {
   type ClientFrame,
   ClientFrameSchema,
   type LimitsSchema,
+  RecordNamesSchema,
   type ServerFrame,
   ServerFrameSchema,
 } from '@tidewire/schemas';
@@ -167,4 +169,17 @@ export class ControlFrames {
 
 function endOf(validUntilMs: number): bigint {
   return validUntilMs === Number.POSITIVE_INFINITY ? 0n : BigInt(Math.floor(validUntilMs));
+}
+
+/** Reads a RecordNames message; undefined: it is none. */
+export function recordNamesIn(bytes: Uint8Array): RecordName[] | undefined {
+  const encoder = new TextEncoder();
+  try {
+    return fromBinary(RecordNamesSchema, bytes).records.map(({ map, key }) => ({
+      map: encoder.encode(map),
+      key: encoder.encode(key),
+    }));
+  } catch {
+    return undefined;
+  }
 }

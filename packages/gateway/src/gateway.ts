@@ -4,6 +4,7 @@ import {
   closeCodeOf,
   FRAME_BYTES_MAX,
   type HybridLogicalClock,
+  RETRY_AFTER_MS,
   Receipt,
 } from '@tidewire/core';
 import {
@@ -251,7 +252,12 @@ export class Gateway implements TransportHandlers<Session> {
   /** Closes sessions without Hello in time or with a token that ended; call several times a second. */
   checkDeadlines(): void {
     for (const session of this.#connections.takeOverdue(this.#time.elapsedMs()))
-      this.#refuseSession(session, Code.UNAUTHENTICATED, 'No valid Hello came in time.');
+      this.#refuseSession(
+        session,
+        Code.UNAUTHENTICATED,
+        'No valid Hello came in time.',
+        RETRY_AFTER_MS,
+      );
     for (const session of this.#authentication.takeExpired())
       if (!session.isClosing)
         this.#refuseSession(session, Code.UNAUTHENTICATED, 'The token has expired.');
@@ -368,9 +374,15 @@ export class Gateway implements TransportHandlers<Session> {
     return this.#presence.adopt(session, earlier);
   }
 
-  #refuseSession(session: Session, code: Code, detail: string = CODE_SENTENCES[code]): void {
+  /** `retryAfterMs`: the same client is welcome later, whatever the code says otherwise; 0: not so. */
+  #refuseSession(
+    session: Session,
+    code: Code,
+    detail: string = CODE_SENTENCES[code],
+    retryAfterMs = 0,
+  ): void {
     session.isClosing = true;
-    session.connection.send(this.#control.error(code, { detail }));
+    session.connection.send(this.#control.error(code, { detail, retryAfterMs }));
     session.connection.close(closeCodeOf(code), detail);
   }
 

@@ -85,7 +85,18 @@ export const OperationExtension = {
   IF_NODE: 8,
   /** APPEND: elements that stay; 0: all. EXECUTE: the number of the processor. */
   KEEP: 9,
-  WORDS: 10,
+  /** EXECUTE: records that the processor is given beside the operation's own; a GroupRecord each. */
+  OTHER_COUNT: 10,
+  WORDS: 11,
+} as const;
+
+/** Behind the extension of an EXECUTE: names a further record of the same partition. */
+export const GroupRecord = {
+  HASH: 0,
+  /** Map id (16) | key length in bytes (16). */
+  MAP_KEY_LENGTH: 1,
+  /** Zero-padded to words. */
+  KEY: 2,
 } as const;
 
 export const EXTENSION_IF_ABSENT = 1;

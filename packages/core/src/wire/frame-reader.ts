@@ -45,7 +45,8 @@ const STAMP_FIELD = 7;
 const IF_STAMP_FIELD = 14;
 const FIRST_EPOCH_FIELD = 17;
 const PROCESSOR_FIELD = 18;
-const OPERATION_FIELDS = 18;
+const OTHERS_FIELD = 19;
+const OPERATION_FIELDS = 19;
 
 const HIGH = 0x1_0000_0000;
 const NO_BYTES: Uint8Array = new Uint8Array(0);
@@ -304,6 +305,10 @@ export class FrameReader extends OperationFields {
       case PROCESSOR_FIELD:
         this.processorOffset = offset;
         this.processorLength = length;
+        break;
+      case OTHERS_FIELD:
+        this.othersOffset = offset;
+        this.othersLength = length;
         break;
       default:
         if (field <= OPERATION_FIELDS) return FrameFault.WIRE_TYPE;
