@@ -102,12 +102,13 @@ export class EventBus {
   #append(topicId: number, bytes: Uint8Array, offset: number, length: number): void {
     const topic = this.#topics.get(topicId);
     if (topic === undefined) return; // retired while the event was on its way
-    if (topic.conflated.size > 0) this.#conflation.hold(topic, bytes, offset, length);
+    if (topic.conflated !== undefined)
+      this.#conflation.hold(topic.conflated, bytes, offset, length);
     const { feed } = topic;
-    if (!feed.isHeard) return;
-    if (feed.only === undefined || topic.events !== undefined)
-      this.#appendShared(topic, bytes, offset, length);
-    else this.#appendSingle(feed, feed.only, bytes, offset, length);
+    const { only } = feed;
+    if (only !== undefined && topic.events === undefined)
+      this.#appendSingle(feed, only, bytes, offset, length);
+    else if (feed.isHeard) this.#appendShared(topic, bytes, offset, length);
   }
 
   #appendShared(topic: Topic, bytes: Uint8Array, offset: number, length: number): void {

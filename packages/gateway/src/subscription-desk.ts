@@ -177,7 +177,12 @@ export class SubscriptionDesk {
 
   /** Every rate costs at every event. A topic that is new has none. */
   #hasRate({ conflated }: Topic, maxHz: number): boolean {
-    return maxHz === 0 || conflated.has(maxHz) || conflated.size < RATES_A_TOPIC_MAX;
+    return (
+      maxHz === 0 ||
+      conflated === undefined ||
+      conflated.has(maxHz) ||
+      conflated.size < RATES_A_TOPIC_MAX
+    );
   }
 
   /** Joins, once the topic is live and the session reads. */
