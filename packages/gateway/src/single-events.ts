@@ -35,13 +35,7 @@ export class SingleEvents {
   }
 
   /** Takes an entry of Events. REQUIRES: room reserved, and nothing sent since. */
-  append(
-    session: Session,
-    topic: number,
-    bytes: Uint8Array,
-    offset: number,
-    length: number,
-  ): void {
+  append(session: Session, topic: number, bytes: Uint8Array, offset: number, length: number): void {
     if (session.events === undefined) {
       session.events = this.#pool.take();
       this.#touched.push(session);
