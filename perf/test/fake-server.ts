@@ -109,7 +109,7 @@ export class FakeServer {
     return this.#isNth(this.#seen, 'twiceEvery') ? [result, result] : [result];
   }
 
-  #isNth(ordinal: number, kind: keyof Misbehaviour): boolean {
+  #isNth(ordinal: number, kind: Exclude<keyof Misbehaviour, 'groupsEvents'>): boolean {
     const every = this.#misbehaviour[kind] ?? 0;
     return every > 0 && ordinal % every === 0;
   }
