@@ -184,6 +184,9 @@ export class Client {
       case 'events':
         this.#subscriber.onEvents(body.value);
         break;
+      case 'eventGroups':
+        for (const group of body.value.groups) this.#subscriber.onEvents(group);
+        break;
       case 'catchUp':
         this.#subscriber.onCatchUp(body.value);
         break;

@@ -109,6 +109,7 @@ export class SubscriptionDesk {
 
   /** Ends all subscriptions of a session that closes. */
   forget(session: Session): void {
+    this.#bus.discard(session);
     this.#progress.dismiss(session);
     for (const subscription of [...session.subscriptions.values()]) this.#end(subscription);
     this.#lag.forget(session);
@@ -150,7 +151,12 @@ export class SubscriptionDesk {
 
   /** Every rate costs at every event. A topic that is new has none. */
   #hasRate({ conflated }: Topic, maxHz: number): boolean {
-    return maxHz === 0 || conflated.has(maxHz) || conflated.size < RATES_A_TOPIC_MAX;
+    return (
+      maxHz === 0 ||
+      conflated === undefined ||
+      conflated.has(maxHz) ||
+      conflated.size < RATES_A_TOPIC_MAX
+    );
   }
 
   #enterAll(): void {
@@ -198,6 +204,7 @@ export class SubscriptionDesk {
 
   /** The session reads too slowly: it is told, and hears nothing until it has read. */
   #suspend(session: Session): void {
+    this.#bus.discard(session); // the catch-up will have it
     const told = this.#progress.toldTo(session);
     this.#progress.dismiss(session);
     for (const subscription of session.subscriptions.values()) {
@@ -216,6 +223,9 @@ export class SubscriptionDesk {
 
   #end(subscription: Subscription): void {
     const { id, session, topic, conflated } = subscription;
+    // What was before the end is heard. Sending may suspend the session, or close it.
+    this.#bus.sendTo(session);
+    if (session.subscriptions.get(id) !== subscription) return;
     this.#catchUps.cancel(subscription);
     if (subscription.isJoined) this.#leave(subscription);
     session.subscriptions.delete(id);

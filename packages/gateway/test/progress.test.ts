@@ -3,7 +3,7 @@ import { ownerOf, storeWatermark, WorkerControl } from '@tidewire/core/threads';
 import { StartFrom } from '@tidewire/schemas';
 import t from 'tap';
 import { STORE, TestBench } from './bench.js';
-import type { FakeClient } from './fake-transport.js';
+import { type FakeClient, groupsOf } from './fake-transport.js';
 import { put, write } from './operations.js';
 
 const partitionOfKey = (key: string): number => partitionOf(hashOf(new TextEncoder().encode(key)));
@@ -17,9 +17,10 @@ const sequencesOf = (client: FakeClient) =>
 /** Every Progress is behind all events up to it: by what this client was sent, in order. */
 function checkOrder(client: FakeClient, changes: Map<number, number>): void {
   const seen = new Map<number, number>();
-  for (const { body } of client.frames) {
-    if (body.case === 'events')
-      for (const { partition, sequence } of body.value.events)
+  for (const frame of client.frames) {
+    const { body } = frame;
+    for (const { events } of groupsOf(frame))
+      for (const { partition, sequence } of events)
         seen.set(partition, Math.max(seen.get(partition) ?? 0, Number(sequence)));
     if (body.case !== 'progress') continue;
     for (const { partition, sequence } of body.value.delivered)

@@ -132,6 +132,9 @@ export class ReferenceClient {
         return this.#onSubscribed(body.value.subscriptionId, body.value.topics);
       case 'events':
         return this.#onEvents(body.value.topic, body.value.events);
+      case 'eventGroups':
+        for (const { topic, events } of body.value.groups) this.#onEvents(topic, events);
+        return;
       case 'catchUp':
         return this.#onSlices(body.value.subscriptionId, body.value.slices, body.value.isDone);
       case 'progress':
