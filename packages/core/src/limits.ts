@@ -29,20 +29,26 @@ export const PREDICATE_NODES_MAX = 64;
 export const PREDICATE_DEPTH_MAX = 16;
 export const PREDICATE_LITERALS_MAX = 256;
 export const PATH_STEPS_MAX = 16;
-/** Of a `like`: trying it costs the length of the text times this, by 32. */
-export const LIKE_BYTES_MAX = 1024;
+/** Of all `like` of a predicate: trying it costs the length of the texts times this, by 32. */
+export const LIKE_BYTES_MAX = 256;
+/** A `like` counts as so many bytes at least: even the shortest looks at the whole text. */
+export const LIKE_BYTES_COUNTED_MIN = 32;
 /** Predicates of one map with different meaning. */
 export const PREDICATES_A_MAP_MAX = 100_000;
 /** Of all predicates together, in canonical form. */
 export const PREDICATE_BYTES_TOTAL_MAX: number = 64 * 1024 * 1024;
 /** Rates at which one topic is heard. */
 export const RATES_A_TOPIC_MAX = 16;
-/** Of one connection, those that no index serves: each is tried at every change of its map. */
+/** Of one map, those that no index serves: each is tried at every change. */
+export const PREDICATES_UNINDEXED_A_MAP_MAX = 256;
+/** Of one connection, those that no index serves. */
 export const SUBSCRIPTIONS_UNINDEXED_MAX = 16;
 export const QUERIES_MAX = 16;
 export const QUERY_ROWS_MAX = 10_000;
 /** Of sorted rows that one worker holds for a query. */
 export const QUERY_BYTES_MAX: number = 16 * 1024 * 1024;
+/** Of those that it holds for all queries together. */
+export const QUERIES_BYTES_MAX: number = 64 * 1024 * 1024;
 
 // Catching up.
 /** Slices and rows are cut at about this length. */
@@ -85,10 +91,29 @@ export const SESSION_ANSWER_BYTES_MAX: number = 2 * 1024 * 1024;
 export const RESULT_SHORT_BYTES = 1024;
 export const RETRY_AFTER_MS = 50;
 
+// Who comes in.
+/** Longest token that is looked at. */
+export const TOKEN_BYTES_MAX: number = 8 * 1024;
+/** Tokens that are being verified at one time. */
+export const VERIFICATIONS_MAX = 64;
+/** Grants of a policy or of a token. */
+export const GRANTS_MAX = 1024;
+/** Maps whose permits are remembered of one session. */
+export const PERMITS_MAX = 256;
+/** Rules of different meaning that sessions have at one time. */
+export const RULES_MAX = 65_536;
+/** Denials that are logged in a second; of more only their number. */
+export const DENIALS_A_SECOND_MAX = 10;
+/** How far the clocks of those who sign tokens may lie apart from this one. */
+export const TOKEN_LEEWAY_MS = 30_000;
+
 // What a client library keeps while the connection is away or its window is full.
 export const CLIENT_QUEUE_OPERATIONS_MAX = 16_384;
 export const CLIENT_QUEUE_BYTES_MAX: number = 64 * 1024 * 1024;
 export const CLIENT_QUEUE_QUERIES_MAX = 1024;
+/** Writes that the database does not have yet; what is beyond is not sent again should they be lost. */
+export const CLIENT_LOG_WRITES_MAX = 262_144;
+export const CLIENT_LOG_BYTES_MAX: number = 64 * 1024 * 1024;
 /** Rows that have come and were not taken yet. */
 export const CLIENT_ROWS_BYTES_MAX: number = 64 * 1024 * 1024;
 
@@ -101,7 +126,10 @@ export const FRAME_BUFFER_BYTES: number = 72 * 1024;
 /** Latest events held back of one topic, and of all; what is beyond goes out early. */
 export const CONFLATED_TOPIC_BYTES_MAX: number = 1024 * 1024;
 export const CONFLATED_BYTES_MAX: number = 64 * 1024 * 1024;
-/** Control records not yet told to a worker. */
+/**
+ * Control records not yet told to a worker. Beyond it nothing is begun and no credit is given: what else
+ * comes ends what was begun, a topic, a stream or a record of presence, each once.
+ */
 export const CONTROL_BACKLOG_MAX = 65_536;
 
 // Time.
@@ -123,6 +151,8 @@ export const PRESENCE_RECORDS_TOTAL_MAX = 131_072;
 
 // Shared memory.
 export const MAPS_MAX = 4096;
+/** Of these, maps that are watched and have never been written: the others are kept for writers. */
+export const MAPS_LENT_MAX: number = MAPS_MAX / 2;
 export const WORKERS_MAX = 16;
 export const TOPICS_MAX = 1_000_000;
 export const RING_BYTES: number = 4 * 1024 * 1024;
@@ -151,6 +181,8 @@ export const RESUME_TOKENS_MAX = 131_072;
 export const WORKER_HANG_MS = 5000;
 /** A processor that takes longer changes nothing. */
 export const PROCESSOR_BUDGET_MS = 100;
+/** Records that one may change together, all of one partition. */
+export const GROUP_RECORDS_MAX = 64;
 /** Of what its error says. */
 export const PROCESSOR_ERROR_CHARACTERS_MAX = 160;
 /** Starts of one worker without a request done in between, after which it is given up. */
@@ -191,6 +223,11 @@ assert(PARTITIONS >= WORKERS_MAX, 'every worker owns a partition');
 assert(
   KEY_BYTES_MAX + VALUE_BYTES_MAX + 4096 <= RING_BYTES / RING_RECORD_DIVISOR,
   'the largest operation fits a ring record',
+);
+assert(
+  GROUP_RECORDS_MAX * (KEY_BYTES_MAX + 16) + VALUE_BYTES_MAX + 4096 <=
+    RING_BYTES / RING_RECORD_DIVISOR,
+  'the names of a group fit a ring record beside its argument',
 );
 assert(
   8 * PREDICATES_A_MAP_MAX + 10 * (KEY_BYTES_MAX + 2 * VALUE_BYTES_MAX + 4096) <= RING_BYTES / 2,

@@ -12,7 +12,7 @@ import {
   writeResult,
   writeResultsHead,
 } from '@tidewire/core/threads';
-import { FrameBufferPool } from './frame-buffer.js';
+import { FrameBuffer, FramePool } from './frame-buffer.js';
 import type { Session } from './session.js';
 import { Sent } from './transport.js';
 
@@ -22,7 +22,7 @@ const NO_BYTES: Uint8Array = new Uint8Array(0);
 
 /** Results of one turn, put together to one frame a session. */
 export class AnswerBatch {
-  readonly #pool: FrameBufferPool = new FrameBufferPool();
+  readonly #pool: FramePool<FrameBuffer> = new FramePool(() => new FrameBuffer());
   readonly #touched: Session[] = [];
   readonly #clock: HybridLogicalClock;
   readonly #onDropped: (session: Session) => void;

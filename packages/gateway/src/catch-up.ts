@@ -1,5 +1,10 @@
 import { PARTITIONS, partitionOf, STREAM_CREDIT_BYTES } from '@tidewire/core';
-import { CATCH_UP_RESUME, CATCH_UP_SNAPSHOT, ownerOf } from '@tidewire/core/threads';
+import {
+  CATCH_UP_RENEW,
+  CATCH_UP_RESUME,
+  CATCH_UP_SNAPSHOT,
+  ownerOf,
+} from '@tidewire/core/threads';
 import {
   type CatchUpFields,
   type ControlRecord,
@@ -7,7 +12,7 @@ import {
 } from '@tidewire/partition-worker/front';
 import { type CatchUpPlan, planBeyond, SNAPSHOT_PLAN } from './catch-up-plan.js';
 import type { Session } from './session.js';
-import type { Delivery, Stream } from './stream-desk.js';
+import type { Delivery, WorkerStream } from './stream-desk.js';
 import type { Subscription } from './subscription.js';
 
 /** What one subscription is being sent of what it missed: a stream of each of its workers. */
@@ -50,19 +55,25 @@ export class CatchUp {
   /** No entries would mean all: of a stream that had ended but for its last word one is said again. */
   #ended(worker: number, workers: number): number[] {
     for (const [partition, sequence] of this.reached)
-      if (ownerOf(partition, workers) === worker) return [partition, CATCH_UP_RESUME, sequence];
+      if (ownerOf(partition, workers) === worker)
+        return [partition, this.#allowed(CATCH_UP_RESUME), sequence];
     return [];
   }
 
   #entry(partition: number): number[] {
-    const mode = this.#plan.modeOf(partition);
+    const mode = this.#allowed(this.#plan.modeOf(partition));
     return [partition, mode, mode === CATCH_UP_SNAPSHOT ? 0 : this.#plan.cursorOf(partition)];
+  }
+
+  #allowed(mode: number): number {
+    const { isRestricted } = this.subscription;
+    return isRestricted && mode === CATCH_UP_RESUME ? CATCH_UP_RENEW : mode;
   }
 }
 
 export type SliceHandler = (
   delivery: CatchUpDelivery,
-  stream: Stream,
+  stream: WorkerStream,
   words: Int32Array,
   wordBytes: Uint8Array,
   at: number,
@@ -72,7 +83,7 @@ export type SliceHandler = (
 export class CatchUpDelivery implements Delivery {
   readonly catchUp: CatchUp;
   readonly session: Session;
-  readonly streams: Set<Stream>;
+  readonly streams: Set<WorkerStream>;
   readonly #workers: number;
   readonly #nowMs: () => number;
   readonly #handler: SliceHandler;
@@ -89,7 +100,7 @@ export class CatchUpDelivery implements Delivery {
     this.#handler = options.handler;
   }
 
-  request(stream: Stream): ControlRecord {
+  request(stream: WorkerStream): ControlRecord {
     const fields: CatchUpFields = {
       topic: this.catchUp.subscription.topic.id,
       salt: this.session.salt,
@@ -100,7 +111,7 @@ export class CatchUpDelivery implements Delivery {
     return catchUpRecord(stream.number, fields);
   }
 
-  onRecord(stream: Stream, words: Int32Array, wordBytes: Uint8Array, at: number): void {
+  onRecord(stream: WorkerStream, words: Int32Array, wordBytes: Uint8Array, at: number): void {
     this.#handler(this, stream, words, wordBytes, at);
   }
 

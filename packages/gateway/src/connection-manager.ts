@@ -14,6 +14,12 @@ export class ConnectionManager {
   /** Sessions that have not said Hello, oldest first. */
   #strangers: Session[] = [];
   #count = 0;
+  readonly #onFreed: (session: Session) => void;
+
+  /** `onFreed`: the session has closed, and every operation of it has been answered. */
+  constructor(onFreed: (session: Session) => void) {
+    this.#onFreed = onFreed;
+  }
 
   get count(): number {
     return this.#count;
@@ -30,6 +36,11 @@ export class ConnectionManager {
       connection,
       helloDeadlineMs: elapsedMs + HELLO_DEADLINE_MS,
       node: 0,
+      isVerifying: false,
+      validUntilMs: Number.POSITIVE_INFINITY,
+      subject: '',
+      authority: undefined,
+      rules: new Map(),
       salt: NO_BYTES,
       token: NO_BYTES,
       isResumed: false,
@@ -45,11 +56,17 @@ export class ConnectionManager {
       isClosed: false,
       answers: undefined,
       isTouched: false,
+      events: undefined,
     };
     this.#slots[session.id] = session;
     this.#strangers.push(session);
     this.#count++;
     return session;
+  }
+
+  /** The session of this id. */
+  find(id: number): Session | undefined {
+    return this.#slots[id];
   }
 
   /** An operation of the session of this id has been answered. Returns it, unless it has closed. */
@@ -72,6 +89,7 @@ export class ConnectionManager {
   #maybeFree(session: Session): void {
     if (session.inFlight > 0) return;
     this.#slots[session.id] = undefined;
+    this.#onFreed(session);
     this.#free.push(session.id);
   }
 

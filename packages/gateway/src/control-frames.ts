@@ -24,10 +24,12 @@ import {
   VALUE_BYTES_MAX,
 } from '@tidewire/core';
 import { RecordLayout, writeStamp } from '@tidewire/core/threads';
+import type { RecordName } from '@tidewire/partition-worker/front';
 import {
   type ClientFrame,
   ClientFrameSchema,
   type LimitsSchema,
+  RecordNamesSchema,
   type ServerFrame,
   ServerFrameSchema,
 } from '@tidewire/schemas';
@@ -77,8 +79,8 @@ export class ControlFrames {
     }
   }
 
-  /** `salt`: random, of this session alone. */
-  welcome(salt: Uint8Array, holdsPresence: boolean): Uint8Array {
+  /** `salt`: random, of this session alone; `validUntilMs` as in `refreshed`. */
+  welcome(salt: Uint8Array, validUntilMs: number, holdsPresence: boolean): Uint8Array {
     return this.#frame({
       case: 'welcome',
       value: {
@@ -88,6 +90,7 @@ export class ControlFrames {
         limits: LIMITS,
         store: this.store,
         salt,
+        validUntilMs: endOf(validUntilMs),
         holdsPresence,
       },
     });
@@ -114,6 +117,12 @@ export class ControlFrames {
     return this.#frame({ case: 'progress', value: { epoch: BigInt(this.epoch), delivered } });
   }
 
+  /** Up to which sequence each of these partitions is in the database. */
+  durable(durable: readonly { partition: number; sequence: bigint }[]): Uint8Array {
+    const value = { epoch: BigInt(this.epoch), durable: [...durable] };
+    return this.#frame({ case: 'progress', value });
+  }
+
   /** The same frame as of now; it is changed where it lies. */
   refreshed(frame: Uint8Array): Uint8Array {
     assert(frame[0] === CLOCK_TAG, 'a frame begins with its clock');
@@ -133,6 +142,11 @@ export class ControlFrames {
     return this.#frame({ case: 'rows', value });
   }
 
+  /** `validUntilMs`: milliseconds since 1970; Infinity: for ever. */
+  tokenRefreshed(validUntilMs: number): Uint8Array {
+    return this.#frame({ case: 'refreshed', value: { validUntilMs: endOf(validUntilMs) } });
+  }
+
   pong(token: bigint): Uint8Array {
     return this.#frame({ case: 'pong', value: { token } });
   }
@@ -150,5 +164,22 @@ export class ControlFrames {
     const init = { clock: packStamp(ms, counter), ...(body === undefined ? {} : { body }) };
     const frame: ServerFrame = create(ServerFrameSchema, init);
     return toBinary(ServerFrameSchema, frame);
+  }
+}
+
+function endOf(validUntilMs: number): bigint {
+  return validUntilMs === Number.POSITIVE_INFINITY ? 0n : BigInt(Math.floor(validUntilMs));
+}
+
+/** Reads a RecordNames message; undefined: it is none. */
+export function recordNamesIn(bytes: Uint8Array): RecordName[] | undefined {
+  const encoder = new TextEncoder();
+  try {
+    return fromBinary(RecordNamesSchema, bytes).records.map(({ map, key }) => ({
+      map: encoder.encode(map),
+      key: encoder.encode(key),
+    }));
+  } catch {
+    return undefined;
   }
 }

@@ -3,10 +3,14 @@ import {
   Code,
   HELLO_BYTES_MAX,
   NODE_MAX,
+  PARTITIONS,
   PROTOCOL_VERSION,
   RESUME_TOKEN_BYTES,
 } from '@tidewire/core';
-import type { Hello } from '@tidewire/schemas';
+import type { PartitionService } from '@tidewire/partition-worker/front';
+import type { AskDurable, Hello, Refresh } from '@tidewire/schemas';
+import type { Authentication } from './access/authentication.js';
+import type { Claims } from './access/token-verifier.js';
 import type { ControlFrames } from './control-frames.js';
 import type { QueryDesk } from './query-desk.js';
 import { Refusal } from './refusal.js';
@@ -15,31 +19,42 @@ import type { Session } from './session.js';
 import type { SubscriptionService } from './subscription-service.js';
 
 const SALT_BYTES = 16;
+const OTHER_AUTHORITY = 'The new token is of somebody else or permits other things; connect again.';
 
 /** Takes the frames off the hot path: everything but operations. */
 export class ControlIntake {
+  readonly #authentication: Authentication;
   readonly #control: ControlFrames;
   readonly #subscriptions: SubscriptionService;
   readonly #queries: QueryDesk;
+  readonly #partitions: PartitionService;
   readonly #random: (count: number) => Uint8Array;
+  readonly #refuse: (session: Session, refusal: Refusal) => void;
   readonly #send: (session: Session, bytes: Uint8Array) => void;
   readonly #resume: (session: Session, token: Uint8Array) => boolean;
   #start: ServerStart | undefined;
 
   constructor(options: {
+    authentication: Authentication;
     control: ControlFrames;
     subscriptions: SubscriptionService;
     queries: QueryDesk;
+    partitions: PartitionService;
     random: (count: number) => Uint8Array;
     /** The session continues the earlier one of this token. True: its presence records too. */
     resume: (session: Session, token: Uint8Array) => boolean;
+    /** Closes the session and says why. */
+    refuse: (session: Session, refusal: Refusal) => void;
     send: (session: Session, bytes: Uint8Array) => void;
   }) {
+    this.#authentication = options.authentication;
     this.#control = options.control;
     this.#subscriptions = options.subscriptions;
     this.#queries = options.queries;
+    this.#partitions = options.partitions;
     this.#random = options.random;
     this.#resume = options.resume;
+    this.#refuse = options.refuse;
     this.#send = options.send;
   }
 
@@ -71,6 +86,10 @@ export class ControlIntake {
       case 'cancelQuery':
         this.#queries.cancel(session, body.value);
         return undefined;
+      case 'refresh':
+        return this.#onRefresh(session, body.value);
+      case 'askDurable':
+        return this.#onAskDurable(session, body.value);
       case 'ping':
         this.#send(session, this.#control.pong(body.value.token));
         return undefined;
@@ -85,16 +104,75 @@ export class ControlIntake {
     if (hello.protocolVersion !== PROTOCOL_VERSION)
       return invalid(`This server speaks protocol version ${PROTOCOL_VERSION}.`);
     if (hello.node < 1 || hello.node > NODE_MAX) return invalid(`A node is from 1 to ${NODE_MAX}.`);
-    if (this.#start === undefined) return new Refusal(Code.UNAVAILABLE);
+    const start = this.#start;
+    if (start === undefined) return new Refusal(Code.UNAVAILABLE);
     const tokenBytes = hello.resumeToken.length;
     if (tokenBytes !== 0 && tokenBytes !== RESUME_TOKEN_BYTES)
       return invalid(`A resume token has ${RESUME_TOKEN_BYTES} bytes.`);
     // A copy: the frame is the transport's, and gone after this call.
-    const holdsPresence = tokenBytes > 0 && this.#resume(session, hello.resumeToken.slice());
+    const own = { ...hello, resumeToken: hello.resumeToken.slice() };
+    return this.#authentication.check(session, hello.token, (verdict) => {
+      if (verdict instanceof Refusal) this.#refuse(session, verdict);
+      else this.#onClaims(session, verdict, () => this.#welcome(session, own, start));
+    });
+  }
+
+  /** Gives the session its authority, or refuses claims that are not sound. */
+  #onClaims(session: Session, claims: Claims, then: () => void): void {
+    const authority = this.#authentication.authorityOf(claims);
+    if (authority instanceof Refusal) return this.#refuse(session, authority);
+    session.subject = subjectOf(claims);
+    session.authority = authority;
+    then();
+  }
+
+  #welcome(session: Session, hello: Hello, start: ServerStart): void {
+    const { resumeToken } = hello;
+    const holdsPresence = resumeToken.length > 0 && this.#resume(session, resumeToken);
     session.node = hello.node;
     session.salt = this.#random(SALT_BYTES);
-    session.resumption = resumptionOf(hello.cursor, this.#start);
-    this.#send(session, this.#control.welcome(session.salt, holdsPresence));
+    session.resumption = resumptionOf(hello.cursor, start, this.#subscriptions.progressTold);
+    this.#send(session, this.#control.welcome(session.salt, session.validUntilMs, holdsPresence));
+  }
+
+  #onAskDurable(session: Session, { partitions }: AskDurable): Refusal | undefined {
+    const isOdd = partitions.some((partition) => partition >= PARTITIONS);
+    if (isOdd || new Set(partitions).size < Math.max(1, partitions.length))
+      return new Refusal(Code.INVALID, 'AskDurable names partitions that exist, each once.');
+    const durable = partitions.map((partition) => ({
+      partition,
+      sequence: BigInt(this.#partitions.flushedOf(partition)),
+    }));
+    this.#send(session, this.#control.durable(durable));
     return undefined;
   }
+
+  /** What is not looked at now, or cannot be, leaves the end of the old token as it was. */
+  #onRefresh(session: Session, { token }: Refresh): Refusal | undefined {
+    const refusal = this.#authentication.check(session, token, (verdict) => {
+      const isBad = verdict instanceof Refusal && verdict.code !== Code.UNAVAILABLE;
+      if (isBad) return this.#refuse(session, verdict);
+      const isOther = !(verdict instanceof Refusal) && this.#isOther(session, verdict);
+      if (isOther) return this.#refuse(session, new Refusal(Code.UNAVAILABLE, OTHER_AUTHORITY));
+      this.#send(session, this.#control.tokenRefreshed(session.validUntilMs));
+    });
+    if (refusal?.code !== Code.OVERLOADED) return refusal;
+    this.#send(session, this.#control.tokenRefreshed(session.validUntilMs));
+    return undefined;
+  }
+
+  /**
+   * Whether the claims are of another subject than the session's, whose name its records and denials bear,
+   * or permit other things: its subscriptions would be wrong.
+   */
+  #isOther({ authority, subject }: Session, claims: Claims): boolean {
+    if (subjectOf(claims) !== subject) return true;
+    const next = this.#authentication.authorityOf(claims);
+    return next instanceof Refusal || next?.name !== authority?.name;
+  }
+}
+
+function subjectOf({ all }: Claims): string {
+  const { sub = '' } = all;
+  return typeof sub === 'string' ? sub : JSON.stringify(sub);
 }

@@ -4,6 +4,7 @@ import {
   closeCodeOf,
   FRAME_BYTES_MAX,
   type HybridLogicalClock,
+  RETRY_AFTER_MS,
   Receipt,
 } from '@tidewire/core';
 import {
@@ -21,6 +22,10 @@ import {
   PartitionService,
   WorkerRequests,
 } from '@tidewire/partition-worker/front';
+import { Audit, type Denial } from './access/audit.js';
+import { type AccessRules, Authentication } from './access/authentication.js';
+import { OperationAccess, rightFor } from './access/operation-access.js';
+import { RuleRegister } from './access/rule-register.js';
 import { AnswerBatch } from './answer-batch.js';
 import { ConnectionManager } from './connection-manager.js';
 import { ControlFrames } from './control-frames.js';
@@ -54,6 +59,8 @@ export interface GatewayOptions {
   readonly http: (path: string, isLocal: boolean) => HttpAnswer;
   /** A frame has been taken: a turn is due. */
   readonly onWork: () => void;
+  /** A session was not permitted something. */
+  readonly onDenied: (denial: Denial) => void;
 }
 
 /**
@@ -66,13 +73,17 @@ export class Gateway implements TransportHandlers<Session> {
   readonly #http: GatewayOptions['http'];
   readonly #onWork: () => void;
   readonly #reader: FrameReader = new FrameReader();
-  readonly #connections: ConnectionManager = new ConnectionManager();
+  readonly #mapTable: MapTable;
+  readonly #audit: Audit;
+  readonly #access: OperationAccess;
+  readonly #connections: ConnectionManager;
   readonly #partitions: PartitionService;
   readonly #requests: WorkerRequests;
   readonly #answers: AnswerBatch;
   readonly #subscriptions: SubscriptionService;
   readonly #queryStreams: StreamDesk;
   readonly #queries: QueryDesk;
+  readonly #authentication: Authentication;
   readonly #tokens: ResumeTokens = new ResumeTokens();
   readonly #presence: Presence;
   readonly #intake: OperationIntake;
@@ -94,12 +105,20 @@ export class Gateway implements TransportHandlers<Session> {
     this.#partitions = new PartitionService(memory, mapTable, options.mapTtls);
     this.#requests = new WorkerRequests(this.#partitions.owners);
     this.#answers = new AnswerBatch({ clock, onDropped: (session) => this.onDropped(session) });
+    const rules = new RuleRegister(this.#requests);
+    const elapsedMs = (): number => this.#time.elapsedMs();
+    this.#mapTable = mapTable;
+    this.#audit = new Audit({ elapsedMs, tell: options.onDenied });
+    this.#access = new OperationAccess({ rules, audit: this.#audit });
+    this.#connections = new ConnectionManager((session) => this.#access.release(session));
     let streams = 0;
     const nextStream = (): number => (streams = (streams + 1) | 0);
     const parts = {
       mapTable,
       partitions: this.#partitions,
       requests: this.#requests,
+      rules,
+      audit: this.#audit,
       control: this.#control,
       send: (session: Session, bytes: Uint8Array) => this.#send(session, bytes),
     };
@@ -116,12 +135,15 @@ export class Gateway implements TransportHandlers<Session> {
       clock,
       time: options.time,
     });
+    this.#authentication = new Authentication(() => this.#time.nowMs);
     this.#controlIntake = new ControlIntake({
+      authentication: this.#authentication,
       ...parts,
       subscriptions: this.#subscriptions,
       queries: this.#queries,
       random: options.random,
       resume: (session, token) => this.#resume(session, token),
+      refuse: (session, { code, detail }) => this.#refuseSession(session, code, detail),
     });
     this.#presence = new Presence(parts);
     this.#intake = new OperationIntake({
@@ -130,6 +152,7 @@ export class Gateway implements TransportHandlers<Session> {
       node: options.node,
       partitions: this.#partitions,
       answers: this.#answers,
+      access: this.#access,
       presence: this.#presence,
     });
     const handlers = this.#outboundHandlers();
@@ -164,8 +187,9 @@ export class Gateway implements TransportHandlers<Session> {
     this.#intake.processors = new Map(names.map((name, number) => [name, number]));
   }
 
-  /** Recovery has ended: lets connections in. */
-  open(start: ServerStart): void {
+  /** Recovery has ended: lets connections in. Without rules everybody may do everything. */
+  open(start: ServerStart, rules?: AccessRules): void {
+    this.#authentication.rules = rules;
     this.#controlIntake.open(start);
     this.#partitions.open(start.epoch);
     this.#isStarted = true;
@@ -225,10 +249,18 @@ export class Gateway implements TransportHandlers<Session> {
     return Math.min(this.#subscriptions.msLeft(), isWatching ? WATCH_MS : Number.POSITIVE_INFINITY);
   }
 
-  /** Closes sessions that have not said Hello in time; call several times a second. */
+  /** Closes sessions without Hello in time or with a token that ended; call several times a second. */
   checkDeadlines(): void {
     for (const session of this.#connections.takeOverdue(this.#time.elapsedMs()))
-      this.#refuseSession(session, Code.UNAUTHENTICATED, 'No Hello came in time.');
+      this.#refuseSession(
+        session,
+        Code.UNAUTHENTICATED,
+        'No valid Hello came in time.',
+        RETRY_AFTER_MS,
+      );
+    for (const session of this.#authentication.takeExpired())
+      if (!session.isClosing)
+        this.#refuseSession(session, Code.UNAUTHENTICATED, 'The token has expired.');
     for (const token of this.#tokens.takeExpired(this.#time.elapsedMs()))
       for (let worker = 0; worker < this.#requests.workers; worker++)
         this.#requests.send(worker, forgetSessionRecord(token));
@@ -256,8 +288,8 @@ export class Gateway implements TransportHandlers<Session> {
       this.#refuseSession(session, code, FRAME_FAULT_SENTENCES[fault]);
       return;
     }
-    this.#mergeClock(session);
-    if (session.node === 0 && this.#reader.body !== ClientBody.HELLO) {
+    if (session.node !== 0) this.#mergeClock(session);
+    else if (this.#reader.body !== ClientBody.HELLO) {
       this.#refuseSession(session, Code.UNAUTHENTICATED);
       return;
     }
@@ -283,6 +315,7 @@ export class Gateway implements TransportHandlers<Session> {
     session.isClosing = true;
     this.#subscriptions.forget(session);
     this.#queries.forget(session);
+    this.#authentication.forget(session);
     this.#connections.close(session);
     this.#tokens.release(session, this.#time.elapsedMs());
     this.#presence.onClose(session, this.#time.elapsedMs());
@@ -293,7 +326,10 @@ export class Gateway implements TransportHandlers<Session> {
     return this.#http(path, isLocal);
   }
 
-  /** A clock too far ahead moves nothing; the sender is told the server's time. */
+  /**
+   * A clock too far ahead moves nothing; the sender is told the server's time. That of a stranger moves
+   * nothing either.
+   */
   #mergeClock(session: Session): void {
     const { clockMs, clockCounter } = this.#reader;
     if (clockMs === 0) return;
@@ -305,6 +341,10 @@ export class Gateway implements TransportHandlers<Session> {
     const subscriptions = this.#subscriptions;
     const queries = this.#queryStreams;
     return {
+      onForbidden: (id, mapId, kind) => {
+        const session = this.#connections.find(id);
+        if (session !== undefined) this.#onForbidden(session, mapId, kind);
+      },
       onResult: (id, bytes, offset, length) => {
         const session = this.#connections.answered(id);
         if (session !== undefined) this.#answers.append(session, bytes, offset, length);
@@ -315,6 +355,10 @@ export class Gateway implements TransportHandlers<Session> {
       onProgress: (worker, words, at) => subscriptions.onProgress(worker, words, at),
       onSubscribed: (worker, topic) => subscriptions.onSubscribed(worker, topic),
     };
+  }
+
+  #onForbidden(session: Session, mapId: number, kind: number): void {
+    this.#audit.onDenied(session, this.#mapTable.nameOf(mapId), rightFor(kind));
   }
 
   #onControl(session: Session, bytes: Uint8Array): void {
@@ -330,9 +374,15 @@ export class Gateway implements TransportHandlers<Session> {
     return this.#presence.adopt(session, earlier);
   }
 
-  #refuseSession(session: Session, code: Code, detail: string = CODE_SENTENCES[code]): void {
+  /** `retryAfterMs`: the same client is welcome later, whatever the code says otherwise; 0: not so. */
+  #refuseSession(
+    session: Session,
+    code: Code,
+    detail: string = CODE_SENTENCES[code],
+    retryAfterMs = 0,
+  ): void {
     session.isClosing = true;
-    session.connection.send(this.#control.error(code, { detail }));
+    session.connection.send(this.#control.error(code, { detail, retryAfterMs }));
     session.connection.close(closeCodeOf(code), detail);
   }
 

@@ -1,5 +1,6 @@
 import {
   Code,
+  GROUP_RECORDS_MAX,
   type HybridLogicalClock,
   IN_FLIGHT_MAX,
   KEY_BYTES_MAX,
@@ -15,12 +16,18 @@ import {
   areUpdateFieldsSound,
   type OperationTime,
   type PartitionService,
+  type RecordName,
   ROUTED,
 } from '@tidewire/partition-worker/front';
 import { AckLevel, OperationKind, ValueKind } from '@tidewire/schemas';
+import type { OperationAccess } from './access/operation-access.js';
 import type { AnswerBatch } from './answer-batch.js';
+import { recordNamesIn } from './control-frames.js';
 import type { Presence } from './presence.js';
 import type { Session } from './session.js';
+import { nameFault } from './subscribe-check.js';
+
+const NO_OTHERS: readonly RecordName[] = [];
 
 /**
  * Takes the operations of a frame: checks each, stamps it if it has no stamp, and sends it to its
@@ -32,10 +39,13 @@ export class OperationIntake {
   readonly #node: number;
   readonly #partitions: PartitionService;
   readonly #answers: AnswerBatch;
+  readonly #access: OperationAccess;
   readonly #presence: Presence;
   readonly #time: OperationTime = { ms: 0, counter: 0, node: 0, nowMs: 0 };
   /** Numbers of the processors that clients may execute, by name. */
   processors: ReadonlyMap<string, number> = new Map();
+  /** Of the operation that is taken. */
+  #others: readonly RecordName[] = NO_OTHERS;
   /** Operations sent to workers and not answered by them. */
   outstanding = 0;
   /** The server stops: every operation is refused. */
@@ -48,6 +58,7 @@ export class OperationIntake {
     node: number;
     partitions: PartitionService;
     answers: AnswerBatch;
+    access: OperationAccess;
     presence: Presence;
   }) {
     this.#reader = options.reader;
@@ -55,12 +66,14 @@ export class OperationIntake {
     this.#node = options.node;
     this.#partitions = options.partitions;
     this.#answers = options.answers;
+    this.#access = options.access;
     this.#presence = options.presence;
   }
 
   /** Takes all operations of the frame that the reader has opened. */
   take(session: Session, bytes: Uint8Array, nowMs: number): void {
     this.#time.nowMs = nowMs;
+    this.#access.clear();
     const isFull = session.connection.bufferedBytes() > SESSION_SOFT_BYTES;
     while (this.#reader.nextOperation() === OPERATION_READ) {
       const code = isFull ? Code.OVERLOADED : this.#takeOne(session, bytes);
@@ -73,10 +86,20 @@ export class OperationIntake {
     if (session.inFlight >= IN_FLIGHT_MAX) return Code.OVERLOADED;
     const fault =
       this.#check(bytes) ||
+      this.#permit(session, bytes) ||
+      this.#name(bytes) || // whoever may execute nothing is not told which processors there are
+      this.#nameOthers(session, bytes) ||
       this.#presence.check(session, this.#reader, bytes) ||
       this.#stamp(session);
     if (fault !== Code.UNSPECIFIED) return fault;
-    const code = this.#partitions.route(this.#reader, bytes, session, this.#time);
+    const code = this.#partitions.route(
+      this.#reader,
+      bytes,
+      session,
+      this.#time,
+      this.#access,
+      this.#others,
+    );
     if (code === ROUTED) {
       session.inFlight++;
       this.outstanding++;
@@ -87,16 +110,15 @@ export class OperationIntake {
 
   #check(bytes: Uint8Array): Code {
     const reader = this.#reader;
+    this.#others = NO_OTHERS;
     if (reader.mapLength > MAP_BYTES_MAX || reader.keyLength > KEY_BYTES_MAX) return Code.TOO_LARGE;
     if (reader.valueLength > VALUE_BYTES_MAX) return Code.TOO_LARGE;
     if (reader.mapLength === 0 || reader.keyLength === 0) return Code.INVALID;
     if (reader.kind < OperationKind.PUT || reader.kind > OperationKind.EXECUTE) return Code.INVALID;
     if (!hasValue(reader.kind) && (reader.valueLength > 0 || reader.ttlMs > 0)) return Code.INVALID;
     if (!areUpdateFieldsSound(reader)) return Code.INVALID;
-    if (reader.kind === OperationKind.EXECUTE) {
-      const fault = this.#name(bytes);
-      if (fault !== Code.UNSPECIFIED) return fault;
-    } else if (reader.processorLength > 0) return Code.INVALID;
+    const hasProcessor = reader.processorLength > 0 || reader.othersLength > 0;
+    if (reader.kind !== OperationKind.EXECUTE && hasProcessor) return Code.INVALID;
     if (reader.valueKind < 0 || reader.valueKind > ValueKind.BYTES) return Code.INVALID;
     if (reader.ackLevel < 0 || reader.ackLevel > AckLevel.SAFE) return Code.INVALID;
     if (reader.node > NODE_MAX || reader.ttlMs > TTL_MS_MAX) return Code.INVALID;
@@ -105,8 +127,15 @@ export class OperationIntake {
     return Code.UNSPECIFIED;
   }
 
-  /** Turns the processor's name into its number. */
+  #permit(session: Session, bytes: Uint8Array): Code {
+    const { authority } = session;
+    if (authority === undefined) return Code.UNSPECIFIED;
+    return this.#access.decide(session, authority, this.#reader, bytes);
+  }
+
+  /** Turns the processor's name, if there is one, into its number. */
   #name(bytes: Uint8Array): Code {
+    if (this.#reader.kind !== OperationKind.EXECUTE) return Code.UNSPECIFIED;
     if (this.processors.size === 0) return Code.FORBIDDEN;
     const { processorOffset, processorLength } = this.#reader;
     const name = bytes.subarray(processorOffset, processorOffset + processorLength);
@@ -114,6 +143,24 @@ export class OperationIntake {
     if (number === undefined) return Code.INVALID;
     this.#reader.keep = number;
     return Code.UNSPECIFIED;
+  }
+
+  /** Reads the further records of a group. */
+  #nameOthers(session: Session, bytes: Uint8Array): Code {
+    const { othersOffset, othersLength } = this.#reader;
+    if (othersLength === 0) return Code.UNSPECIFIED;
+    const names = recordNamesIn(bytes.subarray(othersOffset, othersOffset + othersLength));
+    if (names === undefined || names.some(({ key }) => key.length === 0)) return Code.INVALID;
+    if (names.length >= GROUP_RECORDS_MAX) return Code.TOO_LARGE;
+    this.#others = names;
+    for (const { map, key } of names) {
+      const fault = nameFault(map, key);
+      if (fault !== undefined) return fault.code;
+    }
+    const { authority } = session;
+    return authority === undefined
+      ? Code.UNSPECIFIED
+      : this.#access.decideOthers(session, authority, names);
   }
 
   /** Stamps an operation that has no stamp; merges the stamp of one that has. */

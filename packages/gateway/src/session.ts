@@ -1,3 +1,6 @@
+import type { Authority } from './access/authority.js';
+import type { Rule } from './access/rule-register.js';
+import type { EventGroups } from './event-groups.js';
 import type { FrameBuffer } from './frame-buffer.js';
 import type { PresencePuts } from './presence.js';
 import type { Published } from './progress.js';
@@ -15,8 +18,18 @@ export interface Session {
   readonly connection: Connection;
   /** In elapsed time; a session that has not said Hello by then is closed. */
   readonly helloDeadlineMs: number;
-  /** Node of Hello; 0 until then: nothing but Hello is accepted. */
+  /** Node of Hello; 0 until it was welcomed: nothing but Hello is accepted. */
   node: number;
+  /** A token of it is being verified. */
+  isVerifying: boolean;
+  /** Milliseconds since 1970 at which its token ends; Infinity: never. */
+  validUntilMs: number;
+  /** Claim `sub` of its token; empty: it has none. */
+  subject: string;
+  /** What it may do, from Hello on; undefined: everything. */
+  authority: Authority | undefined;
+  /** Rules that its operations have named, by their rows. */
+  readonly rules: Map<string, Rule>;
   /** Random 16 bytes, from Hello on: keys that it may not see are hashed under them. */
   salt: Uint8Array;
   /** By which a later connection continues this session; empty: none can. */
@@ -45,4 +58,6 @@ export interface Session {
   /** Owned by AnswerBatch: the results of this turn. */
   answers: FrameBuffer | undefined;
   isTouched: boolean;
+  /** Owned by SingleEvents: what it alone hears, not sent yet. */
+  events: EventGroups | undefined;
 }

@@ -1,8 +1,7 @@
 import {
-  accessPlanOf,
   Code,
-  canonicalPredicate,
-  encodePredicate,
+  checkPredicate,
+  decodePredicate,
   hashOf,
   KEY_BYTES_MAX,
   MAP_BYTES_MAX,
@@ -10,10 +9,12 @@ import {
   PredicateError,
   partitionOf,
   predicateOf,
+  type Predicate as Test,
 } from '@tidewire/core';
 import { isCleanUtf8 } from '@tidewire/core/threads';
-import { NO_BYTES } from '@tidewire/partition-worker/front';
+import { type Condition, conditionOf, NO_BYTES } from '@tidewire/partition-worker/front';
 import { type Predicate, StartFrom, type Subscribe } from '@tidewire/schemas';
+import type { Permit, Rows } from './access/authority.js';
 import { type CatchUpPlan, SNAPSHOT_PLAN } from './catch-up-plan.js';
 import { Refusal } from './refusal.js';
 import { type Resumption, resumeKey } from './resume.js';
@@ -26,14 +27,10 @@ export interface Wanted {
   readonly key: Uint8Array;
   readonly predicate: Uint8Array;
   readonly isLinear: boolean;
+  /** Only some records of the map are permitted. */
+  readonly isRestricted: boolean;
   /** Undefined: changes from now on. */
   readonly plan: CatchUpPlan | undefined;
-}
-
-/** A predicate in canonical form, and whether no index serves it. */
-export interface Condition {
-  readonly predicate: Uint8Array;
-  readonly isLinear: boolean;
 }
 
 /** Reads a Subscribe; a pure function of it and of what the cursor of Hello is worth. */
@@ -42,11 +39,46 @@ export function wantedOf(subscribe: Subscribe, resumption: Resumption): Wanted |
   const key = new TextEncoder().encode(subscribe.key);
   const fault = nameFault(map, key) ?? optionFault(subscribe);
   if (fault !== undefined) return fault;
-  const condition = conditionOf(subscribe.where);
+  const condition = readCondition(subscribe.where);
   if (condition instanceof Refusal) return condition;
   const plan = planOf(subscribe, key, resumption);
   if (plan instanceof Refusal) return plan;
-  return { map, key, ...condition, plan };
+  return { map, key, ...condition, isRestricted: false, plan };
+}
+
+/**
+ * What is left of it where only these rows are permitted: a map and a key become predicates, so that
+ * nothing else of either is ever heard.
+ */
+export function withinPermit(
+  wanted: Wanted,
+  permit: Permit,
+  { start }: Subscribe,
+  resumption: Resumption,
+): Wanted | Refusal {
+  if (permit === 'nothing') return new Refusal(Code.FORBIDDEN);
+  if (permit === 'everything') return wanted;
+  const condition = conditionWithin(wanted, permit);
+  if (condition instanceof Refusal) return condition;
+  const isResumed = start === StartFrom.RESUME && resumption.refusal === undefined;
+  const plan = isResumed ? resumption.plan : wanted.plan;
+  return { map: wanted.map, key: NO_BYTES, ...condition, isRestricted: true, plan };
+}
+
+/** The condition, and the key if there is one, on the rows that are permitted. */
+export function conditionWithin(
+  { predicate, key }: { predicate: Uint8Array; key: Uint8Array },
+  rows: Rows,
+): Condition | Refusal {
+  const predicates: Test[] = [rows.predicate];
+  if (predicate.length > 0) predicates.push(decodePredicate(predicate));
+  if (key.length > 0)
+    predicates.push({ kind: 'eq', field: { kind: 'key' }, literal: new TextDecoder().decode(key) });
+  return conditionBy(() => {
+    const both: Test = { kind: 'all', predicates };
+    checkPredicate(both);
+    return both;
+  });
 }
 
 /** Why a map, or a key unless it is empty, cannot be one. */
@@ -60,12 +92,15 @@ export function nameFault(map: Uint8Array, key: Uint8Array): Refusal | undefined
 }
 
 /** Reads a predicate that a client has sent. */
-export function conditionOf(message: Predicate | undefined): Condition | Refusal {
+export function readCondition(message: Predicate | undefined): Condition | Refusal {
   if (message === undefined) return { predicate: NO_BYTES, isLinear: false };
+  return conditionBy(() => predicateOf(message));
+}
+
+/** `read` gives a sound predicate or throws PredicateError. */
+function conditionBy(read: () => Test): Condition | Refusal {
   try {
-    const predicate = canonicalPredicate(predicateOf(message));
-    const isLinear = accessPlanOf(predicate).some(({ kind }) => kind === 'linear');
-    return { predicate: encodePredicate(predicate), isLinear };
+    return conditionOf(read());
   } catch (error) {
     if (!(error instanceof PredicateError)) throw error;
     return new Refusal(error.isTooLarge ? Code.TOO_LARGE : Code.INVALID, error.message);

@@ -1,18 +1,13 @@
 import {
   assert,
   Code,
-  PREDICATES_A_MAP_MAX,
   RATES_A_TOPIC_MAX,
   SUBSCRIPTIONS_MAX,
   SUBSCRIPTIONS_UNINDEXED_MAX,
 } from '@tidewire/core';
-import { MAPS_FULL, type MapTable, NO_MAP } from '@tidewire/core/threads';
-import {
-  interestIn,
-  type TopicRegister,
-  type WorkerRequests,
-} from '@tidewire/partition-worker/front';
+import { TopicFault, type TopicRegister } from '@tidewire/partition-worker/front';
 import type { Subscribe, Unsubscribe } from '@tidewire/schemas';
+import type { Audit } from './access/audit.js';
 import type { CatchUpDesk } from './catch-up-desk.js';
 import { planAfter, SNAPSHOT_PLAN } from './catch-up-plan.js';
 import type { Conflation } from './conflation.js';
@@ -22,7 +17,7 @@ import type { LagDesk } from './lag.js';
 import type { ProgressDesk, Published } from './progress.js';
 import { Refusal } from './refusal.js';
 import type { Session } from './session.js';
-import { type Wanted, wantedOf } from './subscribe-check.js';
+import { type Wanted, wantedOf, withinPermit } from './subscribe-check.js';
 import type { Subscription } from './subscription.js';
 import type { Topic } from './topic.js';
 
@@ -31,8 +26,6 @@ import type { Topic } from './topic.js';
  * that lags has left them all for a while.
  */
 export class SubscriptionDesk {
-  readonly #mapTable: MapTable;
-  readonly #requests: WorkerRequests;
   readonly #topics: TopicRegister<Topic>;
   readonly #bus: EventBus;
   readonly #conflation: Conflation;
@@ -40,11 +33,10 @@ export class SubscriptionDesk {
   readonly #progress: ProgressDesk;
   readonly #lag: LagDesk;
   readonly #control: ControlFrames;
+  readonly #audit: Audit;
   readonly #send: (session: Session, bytes: Uint8Array) => void;
 
   constructor(options: {
-    mapTable: MapTable;
-    requests: WorkerRequests;
     topics: TopicRegister<Topic>;
     bus: EventBus;
     conflation: Conflation;
@@ -52,10 +44,9 @@ export class SubscriptionDesk {
     progress: ProgressDesk;
     lag: LagDesk;
     control: ControlFrames;
+    audit: Audit;
     send: (session: Session, bytes: Uint8Array) => void;
   }) {
-    this.#mapTable = options.mapTable;
-    this.#requests = options.requests;
     this.#topics = options.topics;
     this.#bus = options.bus;
     this.#conflation = options.conflation;
@@ -63,21 +54,23 @@ export class SubscriptionDesk {
     this.#progress = options.progress;
     this.#lag = options.lag;
     this.#control = options.control;
+    this.#audit = options.audit;
     this.#send = options.send;
     this.#catchUps.onDone = (subscription) => this.#complete(subscription);
-    this.#catchUps.onForged = (subscription) => this.#refuseForged(subscription);
+    this.#progress.onBegun = () => this.#enterAll();
     this.#lag.onSlow = (session) => this.#suspend(session);
     this.#lag.onDrained = (session) => this.#restore(session);
   }
 
   /** Begins a subscription, or refuses it by an error and has done nothing. */
   subscribe(session: Session, message: Subscribe): void {
-    const wanted = wantedOf(message, session.resumption);
+    const wanted = this.#permitted(session, message);
     const fault = wanted instanceof Refusal ? wanted : this.#limitFault(session, message, wanted);
     if (fault !== undefined || wanted instanceof Refusal)
       return this.#refuse(session, message.subscriptionId, fault as Refusal);
-    const topic = this.#topicOf(wanted, message.withOld);
-    if (topic instanceof Refusal) return this.#refuse(session, message.subscriptionId, topic);
+    const topic = this.#topics.claim(wanted.map, { ...wanted, withOld: message.withOld });
+    if (topic instanceof TopicFault)
+      return this.#refuse(session, message.subscriptionId, new Refusal(topic.code, topic.detail));
     const { subscriptionId: id, maxHz } = message;
     if (!this.#hasRate(topic, maxHz)) {
       const detail = `The topic is heard at ${RATES_A_TOPIC_MAX} other rates already.`;
@@ -88,7 +81,7 @@ export class SubscriptionDesk {
       session,
       topic,
       conflated: maxHz === 0 ? undefined : this.#conflation.claim(topic, maxHz),
-      isLinear: wanted.isLinear,
+      isRestricted: wanted.isRestricted,
       isAnnounced: false,
       isJoined: false,
       plan: wanted.plan,
@@ -116,6 +109,7 @@ export class SubscriptionDesk {
 
   /** Ends all subscriptions of a session that closes. */
   forget(session: Session): void {
+    this.#bus.discard(session);
     this.#progress.dismiss(session);
     for (const subscription of [...session.subscriptions.values()]) this.#end(subscription);
     this.#lag.forget(session);
@@ -133,6 +127,16 @@ export class SubscriptionDesk {
     this.#send(session, this.#control.error(code, { detail, subscriptionId, retryAfterMs }));
   }
 
+  /** What it asks for, as far as the session is permitted to. */
+  #permitted(session: Session, message: Subscribe): Wanted | Refusal {
+    const { authority, resumption } = session;
+    const wanted = wantedOf(message, resumption);
+    if (authority === undefined || wanted instanceof Refusal) return wanted;
+    const permit = authority.permitsOn(message.map).subscribe;
+    if (permit === 'nothing') this.#audit.onDenied(session, message.map, 'subscribe');
+    return withinPermit(wanted, permit, message, resumption);
+  }
+
   #limitFault(session: Session, message: Subscribe, wanted: Wanted): Refusal | undefined {
     const { subscriptions } = session;
     if (subscriptions.has(message.subscriptionId))
@@ -145,30 +149,28 @@ export class SubscriptionDesk {
     return undefined;
   }
 
-  /** The topic of that meaning, registered if there is none. */
-  #topicOf({ map, key, predicate }: Wanted, withOld: boolean): Topic | Refusal {
-    const knownId = this.#mapTable.idOf(map, 0, map.length);
-    const known = this.#topics.find(interestIn(knownId, { key, predicate, withOld }));
-    if (known !== undefined) return known;
-    if (this.#requests.isFull || this.#topics.isFull) return new Refusal(Code.OVERLOADED);
-    if (predicate.length > 0 && this.#topics.predicatesOf(knownId) >= PREDICATES_A_MAP_MAX)
-      return new Refusal(Code.OVERLOADED, 'The map has as many predicates as it may have.');
-    if (!this.#topics.hasRoomFor(predicate.length))
-      return new Refusal(Code.OVERLOADED, 'There is no room for more predicates.');
-    const mapId = knownId === NO_MAP ? this.#mapTable.register(map, 0, map.length) : knownId;
-    if (mapId === MAPS_FULL) return new Refusal(Code.TOO_LARGE);
-    return this.#topics.add(interestIn(mapId, { key, predicate, withOld }));
-  }
-
   /** Every rate costs at every event. A topic that is new has none. */
   #hasRate({ conflated }: Topic, maxHz: number): boolean {
-    return maxHz === 0 || conflated.has(maxHz) || conflated.size < RATES_A_TOPIC_MAX;
+    return (
+      maxHz === 0 ||
+      conflated === undefined ||
+      conflated.has(maxHz) ||
+      conflated.size < RATES_A_TOPIC_MAX
+    );
   }
 
-  /** Joins, once the topic is live and the session reads. */
+  #enterAll(): void {
+    for (const topic of [...this.#topics.values()])
+      for (const subscription of [...topic.subscriptions]) this.#maybeEnter(subscription);
+  }
+
+  /**
+   * Joins, once the topic is live and the session reads, and not before the first Progress: from there
+   * on it can be told where it began, should it lag.
+   */
   #maybeEnter(subscription: Subscription): void {
     const { id, session, topic } = subscription;
-    if (!topic.isLive) return;
+    if (!topic.isLive || !this.#progress.hasBegun) return;
     // What the topic has is from before. Publishing may suspend or close sessions, this one too.
     this.#bus.publishTopic(topic);
     if (session.isLagging || session.isClosing) return;
@@ -202,6 +204,7 @@ export class SubscriptionDesk {
 
   /** The session reads too slowly: it is told, and hears nothing until it has read. */
   #suspend(session: Session): void {
+    this.#bus.discard(session); // the catch-up will have it
     const told = this.#progress.toldTo(session);
     this.#progress.dismiss(session);
     for (const subscription of session.subscriptions.values()) {
@@ -218,16 +221,11 @@ export class SubscriptionDesk {
     for (const subscription of [...session.subscriptions.values()]) this.#maybeEnter(subscription);
   }
 
-  #refuseForged(subscription: Subscription): void {
-    const { id, session } = subscription;
-    this.#end(subscription);
-    const detail = 'The cursor is above what its partition has reached.';
-    this.#refuse(session, id, new Refusal(Code.INVALID, detail));
-    this.#maybeAdmit(session);
-  }
-
   #end(subscription: Subscription): void {
     const { id, session, topic, conflated } = subscription;
+    // What was before the end is heard. Sending may suspend the session, or close it.
+    this.#bus.sendTo(session);
+    if (session.subscriptions.get(id) !== subscription) return;
     this.#catchUps.cancel(subscription);
     if (subscription.isJoined) this.#leave(subscription);
     session.subscriptions.delete(id);
@@ -257,6 +255,6 @@ function planLeft(subscription: Subscription, told: Published | undefined): Subs
 
 function linearCount({ subscriptions }: Session): number {
   let count = 0;
-  for (const { isLinear } of subscriptions.values()) if (isLinear) count++;
+  for (const { topic } of subscriptions.values()) if (topic.interest.isLinear) count++;
   return count;
 }

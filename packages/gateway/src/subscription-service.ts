@@ -6,6 +6,8 @@ import {
   type WorkerRequests,
 } from '@tidewire/partition-worker/front';
 import type { Subscribe, Unsubscribe } from '@tidewire/schemas';
+import type { Audit } from './access/audit.js';
+import type { RuleRegister } from './access/rule-register.js';
 import { CatchUpDesk } from './catch-up-desk.js';
 import { Conflation } from './conflation.js';
 import type { ControlFrames } from './control-frames.js';
@@ -23,6 +25,8 @@ export interface SubscriptionServiceOptions {
   readonly mapTable: MapTable;
   readonly partitions: PartitionService;
   readonly requests: WorkerRequests;
+  readonly rules: RuleRegister;
+  readonly audit: Audit;
   readonly control: ControlFrames;
   readonly clock: HybridLogicalClock;
   readonly time: TurnTime;
@@ -63,7 +67,9 @@ export class SubscriptionService {
     const { requests, partitions } = options;
     this.#lag = new LagDesk();
     this.#topics = new TopicRegister({
+      mapTable: options.mapTable,
       requests,
+      rules: () => options.rules.all(),
       ownersOf: (interest) => partitions.ownersOf(interest),
       makeTopic: (id, interest, workers) => new Topic(id, interest, workers),
     });
@@ -101,6 +107,11 @@ export class SubscriptionService {
       catchUps: this.#catchUps.begun,
       conflated: this.#conflation.replaced,
     };
+  }
+
+  /** Up to where Progress has told of each partition. */
+  get progressTold(): Float64Array {
+    return this.#progress.published.sequences;
   }
 
   subscribe(session: Session, message: Subscribe): void {

@@ -1,6 +1,8 @@
 import { HybridLogicalClock, TICK_INTERVAL_MS } from '@tidewire/core';
 import { allocateSharedMemory, type SharedMemory } from '@tidewire/core/threads';
 import { Worker } from '@tidewire/partition-worker';
+import type { Denial } from '#lib/access/audit.js';
+import type { AccessRules } from '#lib/access/authentication.js';
 import { Gateway } from '#lib/gateway.js';
 import { TurnTime } from '#lib/turn-time.js';
 import { FakeClient, FakeTopics } from './fake-transport.js';
@@ -16,7 +18,9 @@ export class TestBench {
   readonly gateway: Gateway;
   readonly workers: Worker[];
   readonly topics: FakeTopics;
+  readonly denials: Denial[] = [];
   readonly #starts: number[];
+  readonly #processors: NonNullable<ConstructorParameters<typeof Worker>[3]>;
   #salts = 0;
 
   constructor(
@@ -25,7 +29,9 @@ export class TestBench {
       epoch?: number;
       store?: bigint;
       bases?: ReadonlyMap<number, Float64Array>;
+      access?: AccessRules | undefined;
       mapTtls?: ReadonlyMap<string, number>;
+      processors?: ConstructorParameters<typeof Worker>[3];
     } = {},
   ) {
     this.memory = allocateSharedMemory({
@@ -45,10 +51,13 @@ export class TestBench {
       publish: (topic, bytes) => this.topics.publish(topic, bytes),
       http: () => ({ status: '200 OK', body: '{}' }),
       onWork: () => {},
+      onDenied: (denial) => this.denials.push(denial),
     });
     this.topics = new FakeTopics(this.gateway);
     const { epoch = 42, store = STORE, bases = new Map() } = options;
-    this.gateway.open({ epoch, store, bases });
+    this.gateway.open({ epoch, store, bases }, options.access);
+    this.#processors = options.processors ?? [];
+    this.gateway.allowProcessors(this.#processors.map(({ name }) => name));
     this.#starts = this.memory.workers.map(() => 0);
     this.workers = [];
     for (const { worker } of this.memory.workers) this.startWorker(worker);
@@ -59,7 +68,7 @@ export class TestBench {
     const start = ++this.#starts[worker];
     this.gateway.onWorkerStart(worker, start);
     const { workers, doorbells } = this.memory;
-    this.workers[worker] = new Worker(workers[worker], doorbells, start);
+    this.workers[worker] = new Worker(workers[worker], doorbells, start, this.#processors);
   }
 
   /** A client that has said Hello. */
@@ -83,9 +92,15 @@ export class TestBench {
 
   /** One turn of everyone. Returns the work done. */
   turn(): number {
+    const work = this.turnUnsent();
+    this.gateway.flush();
+    return work;
+  }
+
+  /** As `turn`; what the gateway has for clients goes out with the next one. */
+  turnUnsent(): number {
     let work = this.gateway.doWork();
     for (const worker of this.workers) work += worker.doWork();
-    this.gateway.flush();
     return work;
   }
 

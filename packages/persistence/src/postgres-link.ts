@@ -18,6 +18,7 @@ export type Lane = postgres.Sql;
 export type Rows = postgres.RowList<postgres.Row[]>;
 
 const CLOSE_SECONDS = 5;
+const LOST = 'the connection was lost';
 
 /**
  * The connections of one attempt to reach the server. Once one of them is lost, all are left. The
@@ -29,6 +30,7 @@ export class Link {
   readonly #lanes: readonly Lane[];
   readonly #free: Lane[];
   readonly #waiting: ((lane: Lane) => void)[] = [];
+  readonly #awaited: Set<() => void> = new Set();
   #isLost = false;
 
   /** Connects when used. */
@@ -45,11 +47,12 @@ export class Link {
 
   lose(): void {
     this.#isLost = true;
+    for (const abandon of this.#awaited) abandon();
   }
 
   /** The driver would connect anew, and say to nobody what belongs behind what came before. */
   requireAlive(): void {
-    if (this.#isLost) throw new Error('the connection was lost');
+    if (this.#isLost) throw new Error(LOST);
   }
 
   /** Runs `work` on a connection that nobody else uses meanwhile. */
@@ -71,11 +74,33 @@ export class Link {
    */
   async attempt<T>(said: PromiseLike<T>): Promise<T> {
     try {
-      return await within(DATABASE_STATEMENT_MS, said);
+      return await this.#answerOf(said);
     } catch (error) {
       const failure = toStoreError(error);
       if (failure.kind === 'UNAVAILABLE') this.lose();
       throw failure;
+    }
+  }
+
+  /**
+   * Rejects if no answer comes in time, and as soon as a connection is lost: the driver does not always
+   * tell those who wait. Nobody knows then what became of what was said.
+   */
+  async #answerOf<T>(said: PromiseLike<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    let abandon = (): void => {};
+    const none = new Promise<never>((_, reject) => {
+      abandon = () => reject(new Error(LOST));
+      const late = `no answer for ${DATABASE_STATEMENT_MS / 1000} s`;
+      timer = setTimeout(() => reject(new Error(late)), DATABASE_STATEMENT_MS);
+    });
+    this.#awaited.add(abandon);
+    if (this.#isLost) abandon();
+    try {
+      return await Promise.race([said, none]);
+    } finally {
+      clearTimeout(timer);
+      this.#awaited.delete(abandon);
     }
   }
 
@@ -114,17 +139,4 @@ function connect(connection: DatabaseConnection, onclose: () => void): Lane {
   };
   if ('url' in connection) return postgres(connection.url, options);
   return postgres({ ...options, ...connection });
-}
-
-/** Rejects if `said` takes longer; nobody can tell then what became of it. */
-async function within<T>(ms: number, said: PromiseLike<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer for ${ms / 1000} s`)), ms);
-  });
-  try {
-    return await Promise.race([said, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -2,7 +2,8 @@ import { compilePredicate, type RecordTest, type SipHash, sipHash } from '@tidew
 import { type EventFields, NO_RECORD, RecordLayout, STREAM_LAST } from '@tidewire/core/threads';
 import { EventKind, SliceKind } from '@tidewire/schemas';
 import { ABSENT, type RecordStore } from '../store/record-store.js';
-import type { CatchUpPlan } from './catch-up-plan.js';
+import type { TurnTime } from '../turn-time.js';
+import type { CatchUpEntries } from './catch-up-entries.js';
 import { PartitionWalk } from './partition-walk.js';
 import type { SliceDraft } from './slice-draft.js';
 import { StoredRecord } from './stored-record.js';
@@ -12,16 +13,17 @@ import type { MapTopic, PredicateTopic } from './topic.js';
 /** What a CATCH_UP record says, and what serves it. */
 export interface CatchUpOptions {
   readonly id: number;
-  readonly plan: CatchUpPlan;
+  readonly entries: CatchUpEntries;
   readonly credit: number;
   readonly nowMs: number;
   /** Key of the hash of forgotten keys, 16 bytes. */
   readonly salt: Uint8Array;
   readonly store: RecordStore;
   readonly draft: SliceDraft;
+  readonly time: TurnTime;
 }
 
-/** Records looked at in one turn: a third of a millisecond where a predicate is tried. */
+/** Records looked at in one turn: a third of a millisecond, unless a predicate takes longer. */
 const VISITS_A_TURN = 256;
 
 /**
@@ -29,23 +31,26 @@ const VISITS_A_TURN = 256;
  * partition, each from its own cursor, with records as they stand in the turn that sends them.
  *
  * Of a key that does not match the subscriber of a predicate gets a hash only: who holds the key knows
- * it by that, and nobody else learns it.
+ * it by that, and others cannot tell it. They could try names, though: so whoever may not see every
+ * record gets a RENEWAL.
  */
-export class CatchUp implements Stream {
+export class CatchUpStream implements Stream {
   readonly id: number;
   credit: number;
+  readonly heldBytes = 0;
   readonly #mapId: number;
   /** Undefined: every record is in the subscription. */
   readonly #test: RecordTest | undefined;
-  readonly #plan: CatchUpPlan;
+  readonly #entries: CatchUpEntries;
   readonly #nowMs: number;
   readonly #salt: Uint8Array;
   readonly #store: RecordStore;
   readonly #stored: StoredRecord;
   readonly #draft: SliceDraft;
+  readonly #time: TurnTime;
   readonly #collectedUpTo: (partition: number) => number;
   readonly #event: EventFields = { kind: EventKind.PUT, record: ABSENT, old: NO_RECORD };
-  #next = 0; // partition of the plan
+  #next = 0; // of the entries
   #walk: PartitionWalk | undefined;
   #visitsLeft = 0;
 
@@ -61,21 +66,22 @@ export class CatchUp implements Stream {
     const { topic } = options;
     this.#mapId = topic.mapId;
     if (topic.kind === 'predicate') this.#test = compilePredicate(topic.predicate);
-    this.#plan = options.plan;
+    this.#entries = options.entries;
     this.#nowMs = options.nowMs;
     this.#salt = options.salt;
     this.#store = options.store;
     this.#stored = new StoredRecord(options.store.words);
     this.#draft = options.draft;
+    this.#time = options.time;
     this.#collectedUpTo = options.collectedUpTo;
   }
 
   step(): boolean {
     this.#visitsLeft = VISITS_A_TURN;
     this.#draft.open(this.credit);
-    while (this.#next < this.#plan.count && this.#visitsLeft > 0 && this.#draft.hasRoom())
+    while (this.#next < this.#entries.count && this.#visitsLeft > 0 && this.#draft.hasRoom())
       if (!this.#advance()) break;
-    const isLast = this.#next === this.#plan.count;
+    const isLast = this.#next === this.#entries.count;
     this.credit -= this.#draft.say(this.id, isLast ? STREAM_LAST : 0);
     return isLast;
   }
@@ -100,13 +106,16 @@ export class CatchUp implements Stream {
   }
 
   #walkOf(i: number): PartitionWalk {
-    const walk = new PartitionWalk(
-      this.#store,
-      this.#plan.partitionAt(i),
-      this.#plan.kindAt(i),
-      this.#plan.cursorAt(i),
-    );
-    if (!this.#isCollected(walk)) return walk;
+    const partition = this.#entries.partitionAt(i);
+    const cursor = this.#entries.cursorAt(i);
+    const asked = this.#entries.kindAt(i);
+    const reached = this.#store.sequence(partition);
+    const isCurrent = asked === SliceKind.RENEWAL && cursor === reached;
+    const kind = isCurrent ? SliceKind.CHANGES : asked; // of which there are none
+    const walk = new PartitionWalk(this.#store, partition, kind, cursor);
+    // A cursor above what is there is of another history, such as one before a backup came back.
+    const isForeign = cursor > reached;
+    if (!isForeign && !this.#isCollected(walk)) return walk;
     return new PartitionWalk(this.#store, walk.partition, SliceKind.SNAPSHOT, 0);
   }
 
@@ -131,7 +140,7 @@ export class CatchUp implements Stream {
     event.record = record;
     event.kind = EventKind.PUT;
     if (this.#isIn(record)) return this.#draft.add(event);
-    if (this.#walk?.kind === SliceKind.SNAPSHOT) return true;
+    if (this.#walk?.kind !== SliceKind.CHANGES) return true;
     if (this.#test !== undefined) return this.#draft.forget(this.#hashOf(record));
     event.kind = EventKind.REMOVE;
     return this.#draft.add(event);
@@ -139,7 +148,10 @@ export class CatchUp implements Stream {
 
   #isIn(record: number): boolean {
     if (!RecordLayout.isStanding(this.#store.words, record, this.#nowMs)) return false;
-    return this.#test === undefined || this.#test(this.#stored.turnTo(record));
+    if (this.#test === undefined) return true;
+    const isIn = this.#test(this.#stored.turnTo(record));
+    if (this.#time.isOver()) this.#visitsLeft = 0;
+    return isIn;
   }
 
   #hashOf(record: number): SipHash {
