@@ -317,6 +317,7 @@ export class Coordinator {
         this.#log.info({}, 'the database is back');
         return;
       case 'buried':
+        this.#status.buried++;
         this.#log.error({ map: status.map, reason: status.reason }, 'a record was put aside');
         return;
       case 'stopped':
