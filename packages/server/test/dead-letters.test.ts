@@ -30,7 +30,7 @@ async function rows(): Promise<Map<string, string>> {
   return new Map(found.map(({ key, value }) => [key, textOf(value)]));
 }
 
-async function valueOf(key: string): Promise<string> {
+async function readValue(key: string): Promise<string> {
   const client = await RawClient.connect(server.url);
   const [{ value }] = await client.operate(get('m', key));
   client.close();
@@ -66,7 +66,7 @@ t.test(
 
 t.test('DEAD-2: recovery loads it over the older row', async (t) => {
   await server.restart();
-  t.equal(await valueOf(POISON), '{"n":0}');
+  t.equal(await readValue(POISON), '{"n":0}');
   t.equal((await letters()).length, 1);
 });
 
@@ -82,7 +82,7 @@ t.test('DEAD-3: written again by hand it is refused as long as its cause stands'
   t.same(await letters(), []);
   t.equal((await rows()).get(POISON), '{"n":0}');
   await server.restart();
-  t.equal(await valueOf(POISON), '{"n":0}');
+  t.equal(await readValue(POISON), '{"n":0}');
 });
 
 t.test('DEAD-4: one that the table has newer is told as such, and changes nothing', async (t) => {
