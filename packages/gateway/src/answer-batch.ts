@@ -1,5 +1,6 @@
 import {
   Code,
+  DETAIL_BYTES_MAX,
   type HybridLogicalClock,
   isRefusal,
   RESULT_SHORT_BYTES,
@@ -13,10 +14,12 @@ import {
   writeResultsHead,
 } from '@tidewire/core/threads';
 import { FrameBufferPool } from './frame-buffer.js';
+import { ANSWER_UNREAD, OperationRefusal } from './operation-refusal.js';
 import type { Session } from './session.js';
 import { Sent } from './transport.js';
 
-const SAY_BYTES_MAX = 32;
+/** A code, a detail and a time. */
+const SAY_BYTES_MAX: number = 64 + DETAIL_BYTES_MAX;
 const NO_WORDS: Int32Array = new Int32Array(0);
 const NO_BYTES: Uint8Array = new Uint8Array(0);
 
@@ -36,6 +39,7 @@ export class AnswerBatch {
     record: NO_RECORD,
     withValue: false,
     detail: NO_BYTES,
+    retryAfterMs: 0,
   };
 
   constructor(options: { clock: HybridLogicalClock; onDropped: (session: Session) => void }) {
@@ -46,13 +50,17 @@ export class AnswerBatch {
   /** Adds an entry of Results. One with a value that would overfill the buffer is OVERLOADED. */
   append(session: Session, source: Uint8Array, offset: number, length: number): void {
     if (length > RESULT_SHORT_BYTES && unsentBytes(session) + length > SESSION_ANSWER_BYTES_MAX)
-      this.say(session, requestIdOf(source, offset), Code.OVERLOADED);
+      this.say(session, requestIdOf(source, offset), ANSWER_UNREAD);
     else this.#append(session, source, offset, length);
   }
 
-  /** Adds a result that is no more than a code. */
-  say(session: Session, requestId: number, code: Code): void {
+  /** Adds a result that speaks of no record. */
+  say(session: Session, requestId: number, said: Code | OperationRefusal): void {
     const result = this.#result;
+    const isDetailed = said instanceof OperationRefusal;
+    const code = isDetailed ? said.code : said;
+    result.detail = isDetailed ? said.detail : NO_BYTES;
+    result.retryAfterMs = isDetailed ? said.retryAfterMs : 0;
     result.requestId = requestId;
     result.outcome = isRefusal(code) ? Code.UNSPECIFIED : code;
     result.refusal = isRefusal(code) ? code : Code.UNSPECIFIED;

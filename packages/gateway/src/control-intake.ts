@@ -6,8 +6,9 @@ import {
   PROTOCOL_VERSION,
   RESUME_TOKEN_BYTES,
 } from '@tidewire/core';
-import type { Hello } from '@tidewire/schemas';
+import type { ClientFrame, Hello } from '@tidewire/schemas';
 import type { ControlFrames } from './control-frames.js';
+import type { OperationRefusal } from './operation-refusal.js';
 import type { QueryDesk } from './query-desk.js';
 import { Refusal } from './refusal.js';
 import { resumptionOf, type ServerStart } from './resume.js';
@@ -15,6 +16,7 @@ import type { Session } from './session.js';
 import type { SubscriptionService } from './subscription-service.js';
 
 const SALT_BYTES = 16;
+const CONTROL_TOO_LONG = `A frame that is no operations has ${CONTROL_BYTES_MAX} bytes at most, Hello ${HELLO_BYTES_MAX}.`;
 
 /** Takes the frames off the hot path: everything but operations. */
 export class ControlIntake {
@@ -24,6 +26,8 @@ export class ControlIntake {
   readonly #random: (count: number) => Uint8Array;
   readonly #send: (session: Session, bytes: Uint8Array) => void;
   readonly #resume: (session: Session, token: Uint8Array) => boolean;
+  readonly #onGreeted: (session: Session) => void;
+  readonly #elapsedMs: () => number;
   #start: ServerStart | undefined;
 
   constructor(options: {
@@ -34,6 +38,9 @@ export class ControlIntake {
     /** The session continues the earlier one of this token. True: its presence records too. */
     resume: (session: Session, token: Uint8Array) => boolean;
     send: (session: Session, bytes: Uint8Array) => void;
+    /** The session is no stranger any more. */
+    onGreeted: (session: Session) => void;
+    elapsedMs: () => number;
   }) {
     this.#control = options.control;
     this.#subscriptions = options.subscriptions;
@@ -41,6 +48,8 @@ export class ControlIntake {
     this.#random = options.random;
     this.#resume = options.resume;
     this.#send = options.send;
+    this.#onGreeted = options.onGreeted;
+    this.#elapsedMs = options.elapsedMs;
   }
 
   /** Until it is told what this start is, no Hello is taken. */
@@ -50,12 +59,16 @@ export class ControlIntake {
     this.#control.store = start.store;
   }
 
-  /** Takes a frame. Returns why its session is to be closed, if it is. */
-  take(session: Session, bytes: Uint8Array): Refusal | undefined {
+  /**
+   * Takes a frame. Returns why its session is to be closed, if it is. `over`: its connection sends too much,
+   * nothing that it asks for is done.
+   */
+  take(session: Session, bytes: Uint8Array, over?: OperationRefusal): Refusal | undefined {
     // Before it is decoded: that costs far more than its bytes where it is made of many small parts.
     if (bytes.length > (session.node === 0 ? HELLO_BYTES_MAX : CONTROL_BYTES_MAX))
-      return new Refusal(Code.TOO_LARGE);
+      return new Refusal(Code.TOO_LARGE, CONTROL_TOO_LONG);
     const body = this.#control.read(bytes);
+    if (session.rate !== undefined && this.#isOver(session, body, over)) return undefined;
     switch (body?.case) {
       case 'hello':
         return this.#onHello(session, body.value);
@@ -79,6 +92,22 @@ export class ControlIntake {
     }
   }
 
+  /** What asks for work counts as an operation; what ends or asks for none passes. */
+  #isOver(
+    session: Session,
+    body: ClientFrame['body'] | undefined,
+    over?: OperationRefusal,
+  ): boolean {
+    if (body?.case !== 'subscribe' && body?.case !== 'query') return false;
+    const fault = over ?? session.rate?.takeOperation(this.#elapsedMs());
+    if (fault === undefined) return false;
+    const refusal = new Refusal(fault.code, fault.sentence, fault.retryAfterMs);
+    if (body.case === 'query')
+      this.#send(session, this.#control.rowsRefused(body.value.requestId, refusal));
+    else this.#subscriptions.refuse(session, body.value, refusal);
+    return true;
+  }
+
   #onHello(session: Session, hello: Hello): Refusal | undefined {
     const invalid = (detail: string): Refusal => new Refusal(Code.INVALID, detail);
     if (session.node !== 0) return invalid('Hello came twice.');
@@ -92,6 +121,7 @@ export class ControlIntake {
     // A copy: the frame is the transport's, and gone after this call.
     const holdsPresence = tokenBytes > 0 && this.#resume(session, hello.resumeToken.slice());
     session.node = hello.node;
+    this.#onGreeted(session);
     session.salt = this.#random(SALT_BYTES);
     session.resumption = resumptionOf(hello.cursor, this.#start);
     this.#send(session, this.#control.welcome(session.salt, holdsPresence));

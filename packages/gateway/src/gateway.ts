@@ -4,6 +4,7 @@ import {
   closeCodeOf,
   FRAME_BYTES_MAX,
   type HybridLogicalClock,
+  RETRY_AFTER_CROWD_MS,
   Receipt,
 } from '@tidewire/core';
 import {
@@ -22,22 +23,39 @@ import {
   WorkerRequests,
 } from '@tidewire/partition-worker/front';
 import { AnswerBatch } from './answer-batch.js';
+import { ConnectionLimits } from './connection-limits.js';
 import { ConnectionManager } from './connection-manager.js';
 import { ControlFrames } from './control-frames.js';
 import { ControlIntake } from './control-intake.js';
+import { DEFAULT_LIMITS, type GatewayLimits } from './gateway-limits.js';
 import { OperationIntake } from './operation-intake.js';
+import type { OperationRefusal } from './operation-refusal.js';
 import { Presence } from './presence.js';
 import { QueryDesk } from './query-desk.js';
+import { Refusal } from './refusal.js';
 import type { ServerStart } from './resume.js';
 import { ResumeTokens } from './resume-tokens.js';
 import type { Session } from './session.js';
+import { SessionRate } from './session-rate.js';
 import { StreamDesk } from './stream-desk.js';
 import { type SubscriptionCounts, SubscriptionService } from './subscription-service.js';
-import { type Connection, type HttpAnswer, Sent, type TransportHandlers } from './transport.js';
+import {
+  type Connection,
+  type HttpAnswer,
+  Sent,
+  type TransportHandlers,
+  type UpgradeRefusal,
+} from './transport.js';
 import type { TurnTime } from './turn-time.js';
 
 /** How often a connection is looked at that had not read what was sent to it. */
 const WATCH_MS = 2;
+const FRAME_TOO_LONG = `A frame has ${FRAME_BYTES_MAX} bytes at most.`;
+const FLOODS = 'The connection was told to wait and went on sending.';
+const NOT_OPEN: UpgradeRefusal = {
+  sentence: 'The server takes no connection now; try again.',
+  retryAfterMs: RETRY_AFTER_CROWD_MS,
+};
 
 export interface GatewayOptions {
   readonly memory: SharedMemory;
@@ -48,6 +66,7 @@ export interface GatewayOptions {
   readonly version: string;
   /** Lifetime in milliseconds of what is put without one, by the name of the map. */
   readonly mapTtls?: ReadonlyMap<string, number>;
+  readonly limits?: GatewayLimits;
   /** So many random bytes, which nobody can guess. */
   readonly random: (count: number) => Uint8Array;
   readonly publish: (topic: number, bytes: Uint8Array) => void;
@@ -67,6 +86,8 @@ export class Gateway implements TransportHandlers<Session> {
   readonly #onWork: () => void;
   readonly #reader: FrameReader = new FrameReader();
   readonly #connections: ConnectionManager = new ConnectionManager();
+  readonly #limits: GatewayLimits;
+  readonly #admission: ConnectionLimits;
   readonly #partitions: PartitionService;
   readonly #requests: WorkerRequests;
   readonly #answers: AnswerBatch;
@@ -84,20 +105,25 @@ export class Gateway implements TransportHandlers<Session> {
   #isOpen = false;
 
   constructor(options: GatewayOptions) {
-    const { clock, memory } = options;
+    const { clock, memory, limits = DEFAULT_LIMITS } = options;
     this.#clock = clock;
+    this.#limits = limits;
+    this.#admission = new ConnectionLimits(limits);
     this.#time = options.time;
     this.#http = options.http;
     this.#onWork = options.onWork;
     const mapTable = new MapTable(memory.mapTable);
-    this.#control = new ControlFrames(options);
+    this.#control = new ControlFrames({ ...options, limits });
     this.#partitions = new PartitionService(memory, mapTable, options.mapTtls);
     this.#requests = new WorkerRequests(this.#partitions.owners);
     this.#answers = new AnswerBatch({ clock, onDropped: (session) => this.onDropped(session) });
     let streams = 0;
     const nextStream = (): number => (streams = (streams + 1) | 0);
+    const elapsedMs = (): number => this.#time.elapsedMs();
     const parts = {
       mapTable,
+      limits,
+      elapsedMs,
       partitions: this.#partitions,
       requests: this.#requests,
       control: this.#control,
@@ -122,6 +148,7 @@ export class Gateway implements TransportHandlers<Session> {
       queries: this.#queries,
       random: options.random,
       resume: (session, token) => this.#resume(session, token),
+      onGreeted: ({ client }) => this.#admission.greet(client),
     });
     this.#presence = new Presence(parts);
     this.#intake = new OperationIntake({
@@ -131,13 +158,15 @@ export class Gateway implements TransportHandlers<Session> {
       partitions: this.#partitions,
       answers: this.#answers,
       presence: this.#presence,
+      inFlightMax: limits.inFlight,
+      elapsedMs,
     });
     const handlers = this.#outboundHandlers();
     this.#outbound = memory.workers.map((worker) => new OutboundReader(worker, handlers));
   }
 
   get connections(): number {
-    return this.#connections.count;
+    return this.#admission.connections;
   }
 
   /** Sessions with a query under way. */
@@ -229,25 +258,35 @@ export class Gateway implements TransportHandlers<Session> {
   checkDeadlines(): void {
     for (const session of this.#connections.takeOverdue(this.#time.elapsedMs()))
       this.#refuseSession(session, Code.UNAUTHENTICATED, 'No Hello came in time.');
+    this.#admission.sweep(this.#time.elapsedMs());
     for (const token of this.#tokens.takeExpired(this.#time.elapsedMs()))
       for (let worker = 0; worker < this.#requests.workers; worker++)
         this.#requests.send(worker, forgetSessionRecord(token));
   }
 
-  onUpgrade(): boolean {
-    return this.#isOpen && !this.#connections.isFull;
+  onAccept(address: string): boolean {
+    return this.#admission.accept(address);
   }
 
-  onOpen(connection: Connection): Session {
-    return this.#connections.open(connection, this.#time.elapsedMs());
+  onUpgrade(address: string): UpgradeRefusal | undefined {
+    return this.#isOpen ? this.#admission.refusal(address) : NOT_OPEN;
+  }
+
+  onOpen(connection: Connection, address: string): Session {
+    const elapsedMs = this.#time.elapsedMs();
+    const client = this.#admission.open(address);
+    const rate = SessionRate.of(this.#limits, elapsedMs);
+    return this.#connections.open(connection, { client, rate }, elapsedMs);
   }
 
   onMessage(session: Session, bytes: Uint8Array): void {
     if (session.isClosing) return;
     if (bytes.length > FRAME_BYTES_MAX) {
-      this.#refuseSession(session, Code.TOO_LARGE);
+      this.#refuseSession(session, Code.TOO_LARGE, FRAME_TOO_LONG);
       return;
     }
+    const over = session.rate?.takeFrame(bytes.length, this.#time.elapsedMs());
+    if (over !== undefined && this.#endsFlood(session, over)) return;
     const nowMs = this.#time.refresh();
     const fault = this.#reader.open(bytes);
     if (fault !== FrameFault.NONE) {
@@ -261,8 +300,8 @@ export class Gateway implements TransportHandlers<Session> {
       this.#refuseSession(session, Code.UNAUTHENTICATED);
       return;
     }
-    if (this.#reader.body === ClientBody.OPERATIONS) this.#intake.take(session, bytes, nowMs);
-    else this.#onControl(session, bytes);
+    if (this.#reader.body === ClientBody.OPERATIONS) this.#intake.take(session, bytes, nowMs, over);
+    else this.#onControl(session, bytes, over);
     this.#onWork();
   }
 
@@ -280,6 +319,7 @@ export class Gateway implements TransportHandlers<Session> {
   }
 
   onClose(session: Session): void {
+    if (!session.isClosed) this.#admission.close(session.client, session.node === 0);
     session.isClosing = true;
     this.#subscriptions.forget(session);
     this.#queries.forget(session);
@@ -317,9 +357,16 @@ export class Gateway implements TransportHandlers<Session> {
     };
   }
 
-  #onControl(session: Session, bytes: Uint8Array): void {
-    const refusal = this.#controlIntake.take(session, bytes);
+  #onControl(session: Session, bytes: Uint8Array, over?: OperationRefusal): void {
+    const refusal = this.#controlIntake.take(session, bytes, over);
     if (refusal !== undefined) this.#refuseSession(session, refusal.code, refusal.detail);
+  }
+
+  /** Closes a session that was told to wait and sends on. */
+  #endsFlood(session: Session, { retryAfterMs }: OperationRefusal): boolean {
+    if (session.rate?.isFlooding(this.#time.elapsedMs()) !== true) return false;
+    this.#refuseSession(session, Code.OVERLOADED, FLOODS, retryAfterMs);
+    return true;
   }
 
   /** What the earlier connection still sends is not taken: it may have been sent again. */
@@ -330,9 +377,14 @@ export class Gateway implements TransportHandlers<Session> {
     return this.#presence.adopt(session, earlier);
   }
 
-  #refuseSession(session: Session, code: Code, detail: string = CODE_SENTENCES[code]): void {
+  #refuseSession(
+    session: Session,
+    code: Code,
+    detail: string = CODE_SENTENCES[code],
+    retryAfterMs: number = new Refusal(code).retryAfterMs,
+  ): void {
     session.isClosing = true;
-    session.connection.send(this.#control.error(code, { detail }));
+    session.connection.send(this.#control.error(code, { detail, retryAfterMs }));
     session.connection.close(closeCodeOf(code), detail);
   }
 

@@ -1,5 +1,6 @@
 export * from './create-transport.js';
 export * from './gateway.js';
+export * from './gateway-limits.js';
 export * from './gateway-loop.js';
 export { originRule } from './origin.js';
 export * from './transport.js';

@@ -1,7 +1,6 @@
 import {
   Code,
   type HybridLogicalClock,
-  IN_FLIGHT_MAX,
   KEY_BYTES_MAX,
   MAP_BYTES_MAX,
   NODE_MAX,
@@ -19,6 +18,18 @@ import {
 } from '@tidewire/partition-worker/front';
 import { AckLevel, OperationKind, ValueKind } from '@tidewire/schemas';
 import type { AnswerBatch } from './answer-batch.js';
+import {
+  CLOCK_AT_BOUND,
+  KEY_TOO_LONG,
+  MAP_TOO_LONG,
+  MAPS_TOO_MANY,
+  type OperationRefusal,
+  STOPPING,
+  tooManyInFlight,
+  UNREAD,
+  VALUE_TOO_LONG,
+  WORKER_BUSY,
+} from './operation-refusal.js';
 import type { Presence } from './presence.js';
 import type { Session } from './session.js';
 
@@ -33,6 +44,9 @@ export class OperationIntake {
   readonly #partitions: PartitionService;
   readonly #answers: AnswerBatch;
   readonly #presence: Presence;
+  readonly #inFlightMax: number;
+  readonly #windowFull: OperationRefusal;
+  readonly #elapsedMs: () => number;
   readonly #time: OperationTime = { ms: 0, counter: 0, node: 0, nowMs: 0 };
   /** Numbers of the processors that clients may execute, by name. */
   processors: ReadonlyMap<string, number> = new Map();
@@ -49,6 +63,8 @@ export class OperationIntake {
     partitions: PartitionService;
     answers: AnswerBatch;
     presence: Presence;
+    inFlightMax: number;
+    elapsedMs: () => number;
   }) {
     this.#reader = options.reader;
     this.#clock = options.clock;
@@ -56,39 +72,45 @@ export class OperationIntake {
     this.#partitions = options.partitions;
     this.#answers = options.answers;
     this.#presence = options.presence;
+    this.#inFlightMax = options.inFlightMax;
+    this.#windowFull = tooManyInFlight(options.inFlightMax);
+    this.#elapsedMs = options.elapsedMs;
   }
 
-  /** Takes all operations of the frame that the reader has opened. */
-  take(session: Session, bytes: Uint8Array, nowMs: number): void {
+  /** Takes all operations of the frame that the reader has opened; `over`: says why none is done. */
+  take(session: Session, bytes: Uint8Array, nowMs: number, over?: OperationRefusal): void {
     this.#time.nowMs = nowMs;
     const isFull = session.connection.bufferedBytes() > SESSION_SOFT_BYTES;
+    const none = isFull ? UNREAD : over;
     while (this.#reader.nextOperation() === OPERATION_READ) {
-      const code = isFull ? Code.OVERLOADED : this.#takeOne(session, bytes);
-      if (code !== ROUTED) this.#answers.say(session, this.#reader.requestId, code);
+      const fault = none ?? this.#takeOne(session, bytes);
+      if (fault !== ROUTED) this.#answers.say(session, this.#reader.requestId, fault);
     }
   }
 
-  #takeOne(session: Session, bytes: Uint8Array): Code {
-    if (this.isDraining) return Code.UNAVAILABLE;
-    if (session.inFlight >= IN_FLIGHT_MAX) return Code.OVERLOADED;
+  #takeOne(session: Session, bytes: Uint8Array): Code | OperationRefusal {
+    if (this.isDraining) return STOPPING;
+    if (session.inFlight >= this.#inFlightMax) return this.#windowFull;
+    const over = session.rate?.takeOperation(this.#elapsedMs());
+    if (over !== undefined) return over;
     const fault =
       this.#check(bytes) ||
       this.#presence.check(session, this.#reader, bytes) ||
       this.#stamp(session);
     if (fault !== Code.UNSPECIFIED) return fault;
     const code = this.#partitions.route(this.#reader, bytes, session, this.#time);
-    if (code === ROUTED) {
-      session.inFlight++;
-      this.outstanding++;
-      this.#presence.onRouted(session, this.#reader, bytes, this.#time);
-    }
-    return code;
+    if (code !== ROUTED) return explained(code);
+    session.inFlight++;
+    this.outstanding++;
+    this.#presence.onRouted(session, this.#reader, bytes, this.#time);
+    return ROUTED;
   }
 
-  #check(bytes: Uint8Array): Code {
+  #check(bytes: Uint8Array): Code | OperationRefusal {
     const reader = this.#reader;
-    if (reader.mapLength > MAP_BYTES_MAX || reader.keyLength > KEY_BYTES_MAX) return Code.TOO_LARGE;
-    if (reader.valueLength > VALUE_BYTES_MAX) return Code.TOO_LARGE;
+    if (reader.mapLength > MAP_BYTES_MAX) return MAP_TOO_LONG;
+    if (reader.keyLength > KEY_BYTES_MAX) return KEY_TOO_LONG;
+    if (reader.valueLength > VALUE_BYTES_MAX) return VALUE_TOO_LONG;
     if (reader.mapLength === 0 || reader.keyLength === 0) return Code.INVALID;
     if (reader.kind < OperationKind.PUT || reader.kind > OperationKind.EXECUTE) return Code.INVALID;
     if (!hasValue(reader.kind) && (reader.valueLength > 0 || reader.ttlMs > 0)) return Code.INVALID;
@@ -117,11 +139,11 @@ export class OperationIntake {
   }
 
   /** Stamps an operation that has no stamp; merges the stamp of one that has. */
-  #stamp(session: Session): Code {
+  #stamp(session: Session): Code | OperationRefusal {
     const { stampMs, stampCounter, node, kind, whileConnected } = this.#reader;
     const time = this.#time;
     if (stampMs === 0 && stampCounter === 0) {
-      if (kind !== OperationKind.GET && !this.#clock.tick()) return Code.OVERLOADED;
+      if (kind !== OperationKind.GET && !this.#clock.tick()) return CLOCK_AT_BOUND;
       time.ms = this.#clock.ms;
       time.counter = this.#clock.counter;
       time.node = whileConnected ? session.node : this.#node; // whose it is, is told by the node
@@ -129,7 +151,7 @@ export class OperationIntake {
     }
     const receipt = this.#clock.receive(stampMs, stampCounter);
     if (receipt === Receipt.DRIFT) return Code.CLOCK_DRIFT;
-    if (receipt === Receipt.BOUND) return Code.OVERLOADED;
+    if (receipt === Receipt.BOUND) return CLOCK_AT_BOUND;
     time.ms = stampMs;
     time.counter = stampCounter;
     time.node = node === 0 ? session.node : node;
@@ -139,4 +161,10 @@ export class OperationIntake {
 
 function hasValue(kind: number): boolean {
   return kind !== OperationKind.REMOVE && kind !== OperationKind.GET;
+}
+
+/** What routing says, with a reason where there is one. */
+function explained(code: Code): Code | OperationRefusal {
+  if (code === Code.OVERLOADED) return WORKER_BUSY;
+  return code === Code.TOO_LARGE ? MAPS_TOO_MANY : code;
 }

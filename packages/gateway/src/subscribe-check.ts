@@ -15,6 +15,7 @@ import { isCleanUtf8 } from '@tidewire/core/threads';
 import { NO_BYTES } from '@tidewire/partition-worker/front';
 import { type Predicate, StartFrom, type Subscribe } from '@tidewire/schemas';
 import { type CatchUpPlan, SNAPSHOT_PLAN } from './catch-up-plan.js';
+import { KEY_TOO_LONG, MAP_TOO_LONG } from './operation-refusal.js';
 import { Refusal } from './refusal.js';
 import { type Resumption, resumeKey } from './resume.js';
 
@@ -51,7 +52,8 @@ export function wantedOf(subscribe: Subscribe, resumption: Resumption): Wanted |
 
 /** Why a map, or a key unless it is empty, cannot be one. */
 export function nameFault(map: Uint8Array, key: Uint8Array): Refusal | undefined {
-  if (map.length > MAP_BYTES_MAX || key.length > KEY_BYTES_MAX) return new Refusal(Code.TOO_LARGE);
+  if (map.length > MAP_BYTES_MAX) return new Refusal(Code.TOO_LARGE, MAP_TOO_LONG.sentence);
+  if (key.length > KEY_BYTES_MAX) return new Refusal(Code.TOO_LARGE, KEY_TOO_LONG.sentence);
   if (map.length === 0 || !isCleanUtf8(map, 0, map.length))
     return new Refusal(Code.INVALID, 'A map has a name of UTF-8 without NUL.');
   if (!isCleanUtf8(key, 0, key.length))

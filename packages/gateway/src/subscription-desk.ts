@@ -1,11 +1,4 @@
-import {
-  assert,
-  Code,
-  PREDICATES_A_MAP_MAX,
-  RATES_A_TOPIC_MAX,
-  SUBSCRIPTIONS_MAX,
-  SUBSCRIPTIONS_UNINDEXED_MAX,
-} from '@tidewire/core';
+import { assert, Code, PREDICATES_A_MAP_MAX, RATES_A_TOPIC_MAX } from '@tidewire/core';
 import { MAPS_FULL, type MapTable, NO_MAP } from '@tidewire/core/threads';
 import {
   interestIn,
@@ -18,6 +11,7 @@ import { planAfter, SNAPSHOT_PLAN } from './catch-up-plan.js';
 import type { Conflation } from './conflation.js';
 import type { ControlFrames } from './control-frames.js';
 import type { EventBus } from './event-bus.js';
+import type { GatewayLimits } from './gateway-limits.js';
 import type { LagDesk } from './lag.js';
 import type { ProgressDesk, Published } from './progress.js';
 import { Refusal } from './refusal.js';
@@ -39,6 +33,7 @@ export class SubscriptionDesk {
   readonly #catchUps: CatchUpDesk;
   readonly #progress: ProgressDesk;
   readonly #lag: LagDesk;
+  readonly #limits: GatewayLimits;
   readonly #control: ControlFrames;
   readonly #send: (session: Session, bytes: Uint8Array) => void;
 
@@ -51,6 +46,7 @@ export class SubscriptionDesk {
     catchUps: CatchUpDesk;
     progress: ProgressDesk;
     lag: LagDesk;
+    limits: GatewayLimits;
     control: ControlFrames;
     send: (session: Session, bytes: Uint8Array) => void;
   }) {
@@ -62,6 +58,7 @@ export class SubscriptionDesk {
     this.#catchUps = options.catchUps;
     this.#progress = options.progress;
     this.#lag = options.lag;
+    this.#limits = options.limits;
     this.#control = options.control;
     this.#send = options.send;
     this.#catchUps.onDone = (subscription) => this.#complete(subscription);
@@ -75,13 +72,13 @@ export class SubscriptionDesk {
     const wanted = wantedOf(message, session.resumption);
     const fault = wanted instanceof Refusal ? wanted : this.#limitFault(session, message, wanted);
     if (fault !== undefined || wanted instanceof Refusal)
-      return this.#refuse(session, message.subscriptionId, fault as Refusal);
+      return this.refuse(session, message.subscriptionId, fault as Refusal);
     const topic = this.#topicOf(wanted, message.withOld);
-    if (topic instanceof Refusal) return this.#refuse(session, message.subscriptionId, topic);
+    if (topic instanceof Refusal) return this.refuse(session, message.subscriptionId, topic);
     const { subscriptionId: id, maxHz } = message;
     if (!this.#hasRate(topic, maxHz)) {
       const detail = `The topic is heard at ${RATES_A_TOPIC_MAX} other rates already.`;
-      return this.#refuse(session, id, new Refusal(Code.OVERLOADED, detail));
+      return this.refuse(session, id, new Refusal(Code.OVERLOADED, detail));
     }
     const subscription: Subscription = {
       id,
@@ -103,11 +100,17 @@ export class SubscriptionDesk {
     this.#maybeEnter(subscription);
   }
 
+  /** Says why a subscription is not begun, or ended. */
+  refuse(session: Session, subscriptionId: number, refusal: Refusal): void {
+    const { code, detail, retryAfterMs } = refusal;
+    this.#send(session, this.#control.error(code, { detail, subscriptionId, retryAfterMs }));
+  }
+
   unsubscribe(session: Session, { subscriptionId }: Unsubscribe): void {
     const subscription = session.subscriptions.get(subscriptionId);
     if (subscription === undefined) {
       const detail = 'There is no such subscription.';
-      return this.#refuse(session, subscriptionId, new Refusal(Code.INVALID, detail));
+      return this.refuse(session, subscriptionId, new Refusal(Code.INVALID, detail));
     }
     this.#end(subscription);
     this.#send(session, this.#control.unsubscribed(subscriptionId));
@@ -128,18 +131,15 @@ export class SubscriptionDesk {
     for (const subscription of [...topic.subscriptions]) this.#maybeEnter(subscription);
   }
 
-  #refuse(session: Session, subscriptionId: number, refusal: Refusal): void {
-    const { code, detail, retryAfterMs } = refusal;
-    this.#send(session, this.#control.error(code, { detail, subscriptionId, retryAfterMs }));
-  }
-
   #limitFault(session: Session, message: Subscribe, wanted: Wanted): Refusal | undefined {
     const { subscriptions } = session;
     if (subscriptions.has(message.subscriptionId))
       return new Refusal(Code.INVALID, 'The subscription id is in use.');
-    if (subscriptions.size >= SUBSCRIPTIONS_MAX) return new Refusal(Code.TOO_LARGE);
-    if (wanted.isLinear && linearCount(session) >= SUBSCRIPTIONS_UNINDEXED_MAX) {
-      const detail = `At most ${SUBSCRIPTIONS_UNINDEXED_MAX} predicates that no index serves.`;
+    const { subscriptions: max, subscriptionsUnindexed: unindexedMax } = this.#limits;
+    if (subscriptions.size >= max)
+      return new Refusal(Code.TOO_LARGE, `A connection has ${max} subscriptions at most.`);
+    if (wanted.isLinear && linearCount(session) >= unindexedMax) {
+      const detail = `A connection has ${unindexedMax} predicates at most that no index serves.`;
       return new Refusal(Code.TOO_LARGE, detail);
     }
     return undefined;
@@ -222,7 +222,7 @@ export class SubscriptionDesk {
     const { id, session } = subscription;
     this.#end(subscription);
     const detail = 'The cursor is above what its partition has reached.';
-    this.#refuse(session, id, new Refusal(Code.INVALID, detail));
+    this.refuse(session, id, new Refusal(Code.INVALID, detail));
     this.#maybeAdmit(session);
   }
 

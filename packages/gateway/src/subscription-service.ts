@@ -10,9 +10,11 @@ import { CatchUpDesk } from './catch-up-desk.js';
 import { Conflation } from './conflation.js';
 import type { ControlFrames } from './control-frames.js';
 import { EventBus } from './event-bus.js';
+import type { GatewayLimits } from './gateway-limits.js';
 import { LagDesk } from './lag.js';
 import { ProgressDesk } from './progress.js';
 import { Pulse } from './pulse.js';
+import type { Refusal } from './refusal.js';
 import type { Session } from './session.js';
 import { StreamDesk } from './stream-desk.js';
 import { SubscriptionDesk } from './subscription-desk.js';
@@ -24,6 +26,7 @@ export interface SubscriptionServiceOptions {
   readonly partitions: PartitionService;
   readonly requests: WorkerRequests;
   readonly control: ControlFrames;
+  readonly limits: GatewayLimits;
   readonly clock: HybridLogicalClock;
   readonly time: TurnTime;
   /** A number for a stream, never used twice. */
@@ -105,6 +108,11 @@ export class SubscriptionService {
 
   subscribe(session: Session, message: Subscribe): void {
     this.#desk.subscribe(session, message);
+  }
+
+  /** Nothing of the message is done. */
+  refuse(session: Session, message: Subscribe, refusal: Refusal): void {
+    this.#desk.refuse(session, message.subscriptionId, refusal);
   }
 
   unsubscribe(session: Session, message: Unsubscribe): void {

@@ -2,6 +2,7 @@ import { HybridLogicalClock, TICK_INTERVAL_MS } from '@tidewire/core';
 import { allocateSharedMemory, type SharedMemory } from '@tidewire/core/threads';
 import { Worker } from '@tidewire/partition-worker';
 import { Gateway } from '#lib/gateway.js';
+import { DEFAULT_LIMITS, type GatewayLimits } from '#lib/gateway-limits.js';
 import { TurnTime } from '#lib/turn-time.js';
 import { FakeClient, FakeTopics } from './fake-transport.js';
 
@@ -26,6 +27,7 @@ export class TestBench {
       store?: bigint;
       bases?: ReadonlyMap<number, Float64Array>;
       mapTtls?: ReadonlyMap<string, number>;
+      limits?: Partial<GatewayLimits>;
     } = {},
   ) {
     this.memory = allocateSharedMemory({
@@ -41,6 +43,7 @@ export class TestBench {
       node: 1,
       version: '0.0.0',
       mapTtls: options.mapTtls ?? new Map(),
+      limits: { ...DEFAULT_LIMITS, ...options.limits },
       random: (count) => new Uint8Array(count).fill(++this.#salts),
       publish: (topic, bytes) => this.topics.publish(topic, bytes),
       http: () => ({ status: '200 OK', body: '{}' }),
@@ -69,8 +72,8 @@ export class TestBench {
     return client;
   }
 
-  stranger(): FakeClient {
-    return new FakeClient(this.gateway, this.topics);
+  stranger(address?: string): FakeClient {
+    return new FakeClient(this.gateway, this.topics, address);
   }
 
   /** The next whole second: ticks, reports, and the Progress that follows. */

@@ -21,6 +21,7 @@ import {
 } from '@tidewire/core/threads';
 import type { Level } from '@tidewire/schemas';
 import { isUpdate, isVisible, returnsWinner } from './execute/operation.js';
+import type { Shortage } from './execute/shortage.js';
 import type { SubscriptionIndex } from './query/subscription-index.js';
 import { ABSENT, type RecordStore } from './store/record-store.js';
 
@@ -61,6 +62,7 @@ export class Outbound {
     record: NO_RECORD,
     withValue: false,
     detail: NO_BYTES,
+    retryAfterMs: 0,
   };
   #lanePosition = 0;
   #waits = NO_LANE;
@@ -155,6 +157,12 @@ export class Outbound {
     this.#result.detail = encoder.encode(sentence);
   }
 
+  /** The next answer is a refusal for the lack of this. */
+  explainShortage({ detail, retryAfterMs }: Shortage): void {
+    this.#result.detail = detail;
+    this.#result.retryAfterMs = retryAfterMs;
+  }
+
   /** Says why nothing was executed; of an update with the record, or ABSENT, that stands. */
   refuse(
     request: Int32Array,
@@ -232,5 +240,6 @@ export class Outbound {
     writeResult(this.ringBytes, offset, result, records, recordBytes);
     this.#waits = NO_LANE;
     result.detail = NO_BYTES;
+    result.retryAfterMs = 0;
   }
 }

@@ -17,6 +17,7 @@ import {
 } from './operation.js';
 import type { ProcessorRunner } from './processor-runner.js';
 import { SafeLane } from './safe-lane.js';
+import { LANE_FULL, MEMORY_FULL } from './shortage.js';
 import { UpdateExecutor } from './update-executor.js';
 
 /**
@@ -124,6 +125,7 @@ export class Executor {
     record: number,
   ): void {
     if (isSafe(request, at) && this.#lane.isFull) {
+      this.#outbound.explainShortage(LANE_FULL);
       this.#outbound.refuse(request, at, position, partition, Code.OVERLOADED);
       return;
     }
@@ -140,8 +142,9 @@ export class Executor {
       return;
     }
     const written = this.#store.put(record, request, at, partition, flags, position);
-    if (written === FULL) this.#outbound.refuse(request, at, position, partition, Code.OVERLOADED);
-    else this.#applied(request, at, position, written, record);
+    if (written !== FULL) return this.#applied(request, at, position, written, record);
+    this.#outbound.explainShortage(MEMORY_FULL);
+    this.#outbound.refuse(request, at, position, partition, Code.OVERLOADED);
   }
 
   /** Whether the key may have had a newer tombstone that was collected. */

@@ -14,6 +14,7 @@ import { flagsOf, isSafe, isVisible } from './operation.js';
 import type { ProcessorRunner } from './processor-runner.js';
 import { extensionOf } from './request-fields.js';
 import type { SafeLane } from './safe-lane.js';
+import { EFFECTS_FULL, LANE_FULL, MEMORY_FULL, type Shortage } from './shortage.js';
 import { isUncertain, meetsCondition, UpdateRequest } from './update-request.js';
 
 interface UpdateExecutorOptions {
@@ -104,16 +105,22 @@ export class UpdateExecutor {
   ): Code {
     const { effects, lane, onApplied, store } = this.#options;
     if (isUncertain(request, extensionOf(request, at))) return Code.UNCERTAIN;
-    if (effects.isFull || (isSafe(request, at) && lane.isFull)) return Code.OVERLOADED;
+    if (effects.isFull) return this.#lacks(EFFECTS_FULL);
+    if (isSafe(request, at) && lane.isFull) return this.#lacks(LANE_FULL);
     if (!meetsCondition(request, at, store.words, record)) return Code.PRECONDITION;
     const refusal = this.#write.make(request, at, store.words, record);
     if (refusal !== Code.UNSPECIFIED) return refusal;
     const { words } = this.#write;
     const written = store.put(record, words, 0, partition, flagsOf(words, 0), position);
-    if (written === FULL) return Code.OVERLOADED;
+    if (written === FULL) return this.#lacks(MEMORY_FULL);
     this.remember(request, at, written);
     onApplied(request, at, position, written, record);
     return Code.UNSPECIFIED;
+  }
+
+  #lacks(shortage: Shortage): Code {
+    this.#options.outbound.explainShortage(shortage);
+    return Code.OVERLOADED;
   }
 
   /** The effect may have been replaced since by a `record` that is as durable, or more. */
@@ -131,6 +138,7 @@ export class UpdateExecutor {
     const flushed = loadWatermark(control, WorkerControl.flushedIndex(partition));
     const mustWait = isSafe(request, at) && flushed < RecordLayout.sequenceOf(words, effect);
     if (mustWait && record !== ABSENT && lane.isFull) {
+      outbound.explainShortage(LANE_FULL);
       outbound.refuse(request, at, position, partition, Code.OVERLOADED);
       return;
     }
