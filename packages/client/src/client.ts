@@ -12,14 +12,18 @@ import { QuerySender } from './query-sender.js';
 import { ServerClock } from './server-clock.js';
 import type { Stamp } from './stamp.js';
 import { Subscriber } from './subscriber.js';
+import type { TokenSource } from './token-source.js';
 import { TypedMap } from './typed-map.js';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const OPERATION_TIMEOUT_MS = 30_000;
 
 export interface ClientOptions {
-  /** Credential, if the server asks for one. */
-  readonly token?: string;
+  /**
+   * JSON Web Token, if the server asks for one, or what gets it: called for each connection, and in
+   * time before a token ends, so that the connection stays.
+   */
+  readonly token?: TokenSource;
   /** How long one attempt to connect may take until the server's Welcome. Default 10 s. */
   readonly connectTimeoutMs?: number;
   /** How long an operation may stay unanswered, lost connections included. Default 30 s. */
@@ -66,7 +70,7 @@ export class Client {
     const cursor = this.#cursor;
     const connection = new Connection({
       url: checkedUrl(url),
-      token: options.token ?? '',
+      tokenSource: options.token ?? '',
       resumeToken: environment.randomToken(),
       connectTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
       environment,
@@ -178,6 +182,7 @@ export class Client {
       case 'rows':
         this.#querySender.onRows(body.value);
         break;
+      case 'refreshed': // by the link
       case 'unsubscribed': // nothing waits for it
       case 'pong':
       case 'welcome':

@@ -9,9 +9,12 @@ import {
   decodeServerFrame,
   encodeHello,
   encodePing,
+  encodeRefresh,
   type ServerBody,
 } from './protocol.js';
 import type { ServerClock } from './server-clock.js';
+import { TokenRefresh } from './token-refresh.js';
+import type { TokenSource } from './token-source.js';
 
 /** What a server says of itself in its Welcome. */
 export interface ServerInfo {
@@ -37,7 +40,9 @@ export interface LinkHandlers {
 
 export interface LinkOptions {
   readonly url: string;
+  /** Shown in Hello, and where the next ones come from. */
   readonly token: string;
+  readonly tokenSource: TokenSource;
   /** By which the server knows this client again. */
   readonly resumeToken: Uint8Array;
   readonly connectTimeoutMs: number;
@@ -48,7 +53,7 @@ export interface LinkOptions {
 
 const SALT_BYTES = 16;
 
-/** The same credential would be refused again. */
+/** The same identity would be refused again. */
 const FINAL: ReadonlySet<Code> = new Set([Code.UNAUTHENTICATED, Code.FORBIDDEN]);
 
 /** One WebSocket from opening to its end: greeting, heartbeats, decoding. Never reopened. */
@@ -56,6 +61,7 @@ export class Link {
   readonly #options: LinkOptions;
   readonly #handlers: LinkHandlers;
   readonly #socket: Socket;
+  readonly #refresh: TokenRefresh;
   #state: 'opening' | 'greeting' | 'ready' | 'down' = 'opening';
   #cancelTimer: () => void;
   #limits: ServerInfo['limits'] | undefined;
@@ -73,6 +79,12 @@ export class Link {
       () => this.fail(new TidewireError(Code.UNAVAILABLE, `No answer from ${url} in time.`)),
       connectTimeoutMs,
     );
+    this.#refresh = new TokenRefresh({
+      source: options.tokenSource,
+      environment,
+      timeoutMs: connectTimeoutMs,
+      send: (token) => this.send(encodeRefresh(options.clock.packed, token)),
+    });
     this.#socket = new environment.WebSocket(url);
     this.#socket.binaryType = 'arraybuffer';
     this.#socket.onopen = () => this.#onOpen();
@@ -95,7 +107,7 @@ export class Link {
   /** Gives the connection up and says so. */
   fail(error: TidewireError): void {
     if (this.#state === 'down') return;
-    const isFinal = FINAL.has(error.code) || this.#isMisunderstood(error);
+    const isFinal = this.#isUnwelcome(error) || this.#isMisunderstood(error);
     this.#shut(closeCodeOf(error.code), error.name);
     this.#handlers.onDown(error, isFinal);
   }
@@ -125,7 +137,8 @@ export class Link {
     }
     if (body.case === 'welcome') throw badFrame('is a second Welcome');
     this.#options.clock.observe(clock);
-    this.#handlers.onBody(body);
+    if (body.case === 'refreshed') this.#refresh.onValidUntil(body.value.validUntilMs, clock);
+    else this.#handlers.onBody(body);
   }
 
   #onWelcome(clock: bigint, body: ServerBody): void {
@@ -150,6 +163,7 @@ export class Link {
     this.#state = 'ready';
     this.#cancelTimer();
     this.#beat();
+    this.#refresh.onValidUntil(body.value.validUntilMs, clock);
     this.#handlers.onReady({ version, epoch, store, salt, limits, holdsPresence });
   }
 
@@ -188,6 +202,12 @@ export class Link {
     );
   }
 
+  /** A token that has ended is another matter where the next connection shows a new one. */
+  #isUnwelcome({ code }: TidewireError): boolean {
+    const hasEnded = code === Code.UNAUTHENTICATED && this.#state === 'ready';
+    return FINAL.has(code) && !(hasEnded && typeof this.#options.tokenSource === 'function');
+  }
+
   /** The two do not even agree on the greeting. */
   #isMisunderstood(error: TidewireError): boolean {
     return this.#state === 'greeting' && error.code === Code.INVALID;
@@ -203,6 +223,7 @@ export class Link {
     if (this.#state === 'down') return;
     this.#state = 'down';
     this.#cancelTimer();
+    this.#refresh.cancel();
     this.#socket.onmessage = null;
     this.#socket.close(code, reason);
   }

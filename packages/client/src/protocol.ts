@@ -176,6 +176,10 @@ export function encodeUnsubscribe(clock: bigint, subscriptionId: number): Uint8A
   return encode(clock, { case: 'unsubscribe', value: { subscriptionId } });
 }
 
+export function encodeRefresh(clock: bigint, token: string): Uint8Array<ArrayBuffer> {
+  return encode(clock, { case: 'refresh', value: { token } });
+}
+
 export function encodePing(clock: bigint): Uint8Array<ArrayBuffer> {
   return encode(clock, { case: 'ping', value: {} });
 }

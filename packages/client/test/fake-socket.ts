@@ -81,7 +81,9 @@ export class FakeSocket implements Socket {
 
   welcome(
     limits: MessageInitShape<typeof LimitsSchema> = {},
-    more: Partial<Pick<Welcome, 'epoch' | 'store' | 'salt' | 'holdsPresence'>> = {},
+    more: Partial<
+      Pick<Welcome, 'epoch' | 'store' | 'salt' | 'validUntilMs' | 'holdsPresence'>
+    > = {},
   ): void {
     this.open();
     this.push({

@@ -29,8 +29,10 @@ export const PREDICATE_NODES_MAX = 64;
 export const PREDICATE_DEPTH_MAX = 16;
 export const PREDICATE_LITERALS_MAX = 256;
 export const PATH_STEPS_MAX = 16;
-/** Of a `like`: trying it costs the length of the text times this, by 32. */
-export const LIKE_BYTES_MAX = 1024;
+/** Of all `like` of a predicate: trying it costs the length of the texts times this, by 32. */
+export const LIKE_BYTES_MAX = 256;
+/** A `like` counts as so many bytes at least: even the shortest looks at the whole text. */
+export const LIKE_BYTES_COUNTED_MIN = 32;
 /** Predicates of one map with different meaning. */
 export const PREDICATES_A_MAP_MAX = 100_000;
 /** Of all predicates together, in canonical form. */
@@ -43,6 +45,8 @@ export const QUERIES_MAX = 16;
 export const QUERY_ROWS_MAX = 10_000;
 /** Of sorted rows that one worker holds for a query. */
 export const QUERY_BYTES_MAX: number = 16 * 1024 * 1024;
+/** Of those that it holds for all queries together. */
+export const QUERIES_BYTES_MAX: number = 64 * 1024 * 1024;
 
 // Catching up.
 /** Slices and rows are cut at about this length. */
@@ -99,6 +103,22 @@ export const RATE_DEBT_SECONDS_MAX = 5;
 export const RING_HIGH_DIVISOR = 2;
 /** Details of results, in UTF-8. */
 export const DETAIL_BYTES_MAX = 200;
+
+// Who comes in.
+/** Longest token that is looked at. */
+export const TOKEN_BYTES_MAX: number = 8 * 1024;
+/** Tokens that are being verified at one time. */
+export const VERIFICATIONS_MAX = 64;
+/** Grants of a policy or of a token. */
+export const GRANTS_MAX = 1024;
+/** Maps whose permits are remembered of one session. */
+export const PERMITS_MAX = 256;
+/** Rules of different meaning that sessions have at one time. */
+export const RULES_MAX = 65_536;
+/** Denials that are logged in a second; of more only their number. */
+export const DENIALS_A_SECOND_MAX = 10;
+/** How far the clocks of those who sign tokens may lie apart from this one. */
+export const TOKEN_LEEWAY_MS = 30_000;
 
 // What a client library keeps while the connection is away or its window is full.
 export const CLIENT_QUEUE_OPERATIONS_MAX = 16_384;

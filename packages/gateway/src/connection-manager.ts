@@ -22,6 +22,12 @@ export class ConnectionManager {
   /** Sessions that have not said Hello, oldest first. */
   #strangers: Session[] = [];
   #serial = 0;
+  readonly #onFreed: (session: Session) => void;
+
+  /** `onFreed`: the session has closed, and every operation of it has been answered. */
+  constructor(onFreed: (session: Session) => void) {
+    this.#onFreed = onFreed;
+  }
 
   open(connection: Connection, admitted: Admitted, elapsedMs: number): Session {
     const session: Session = {
@@ -32,6 +38,11 @@ export class ConnectionManager {
       rate: admitted.rate,
       helloDeadlineMs: elapsedMs + HELLO_DEADLINE_MS,
       node: 0,
+      isVerifying: false,
+      validUntilMs: Number.POSITIVE_INFINITY,
+      subject: '',
+      authority: undefined,
+      rules: new Map(),
       salt: NO_BYTES,
       token: NO_BYTES,
       isResumed: false,
@@ -53,6 +64,11 @@ export class ConnectionManager {
     return session;
   }
 
+  /** The session of this id. */
+  find(id: number): Session | undefined {
+    return this.#slots[id];
+  }
+
   /** An operation of the session of this id has been answered. Returns it, unless it has closed. */
   answered(id: number): Session | undefined {
     const session = this.#slots[id];
@@ -72,6 +88,7 @@ export class ConnectionManager {
   #maybeFree(session: Session): void {
     if (session.inFlight > 0) return;
     this.#slots[session.id] = undefined;
+    this.#onFreed(session);
     this.#free.push(session.id);
   }
 

@@ -77,8 +77,8 @@ export class ControlFrames {
     }
   }
 
-  /** `salt`: random, of this session alone. */
-  welcome(salt: Uint8Array, holdsPresence: boolean): Uint8Array {
+  /** `salt`: random, of this session alone; `validUntilMs` as in `refreshed`. */
+  welcome(salt: Uint8Array, validUntilMs: number, holdsPresence: boolean): Uint8Array {
     return this.#frame({
       case: 'welcome',
       value: {
@@ -88,6 +88,7 @@ export class ControlFrames {
         limits: this.#limits,
         store: this.store,
         salt,
+        validUntilMs: endOf(validUntilMs),
         holdsPresence,
       },
     });
@@ -133,6 +134,11 @@ export class ControlFrames {
     return this.#frame({ case: 'rows', value });
   }
 
+  /** `validUntilMs`: milliseconds since 1970; Infinity: for ever. */
+  tokenRefreshed(validUntilMs: number): Uint8Array {
+    return this.#frame({ case: 'refreshed', value: { validUntilMs: endOf(validUntilMs) } });
+  }
+
   pong(token: bigint): Uint8Array {
     return this.#frame({ case: 'pong', value: { token } });
   }
@@ -165,4 +171,8 @@ function announced(limits: GatewayLimits): MessageInitShape<typeof LimitsSchema>
     ...(operationsPerSecond !== NO_BOUND && { operationsPerSecondMax: operationsPerSecond }),
     ...(bytesPerSecond !== NO_BOUND && { bytesPerSecondMax: bytesPerSecond }),
   };
+}
+
+function endOf(validUntilMs: number): bigint {
+  return validUntilMs === Number.POSITIVE_INFINITY ? 0n : BigInt(Math.floor(validUntilMs));
 }

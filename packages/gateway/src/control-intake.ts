@@ -6,7 +6,9 @@ import {
   PROTOCOL_VERSION,
   RESUME_TOKEN_BYTES,
 } from '@tidewire/core';
-import type { ClientFrame, Hello } from '@tidewire/schemas';
+import type { ClientFrame, Hello, Refresh } from '@tidewire/schemas';
+import type { Authentication } from './access/authentication.js';
+import type { Claims } from './access/token-verifier.js';
 import type { ControlFrames } from './control-frames.js';
 import type { OperationRefusal } from './operation-refusal.js';
 import type { QueryDesk } from './query-desk.js';
@@ -17,13 +19,16 @@ import type { SubscriptionService } from './subscription-service.js';
 
 const SALT_BYTES = 16;
 const CONTROL_TOO_LONG = `A frame that is no operations has ${CONTROL_BYTES_MAX} bytes at most, Hello ${HELLO_BYTES_MAX}.`;
+const OTHER_AUTHORITY = 'The new token permits other things; connect again.';
 
 /** Takes the frames off the hot path: everything but operations. */
 export class ControlIntake {
+  readonly #authentication: Authentication;
   readonly #control: ControlFrames;
   readonly #subscriptions: SubscriptionService;
   readonly #queries: QueryDesk;
   readonly #random: (count: number) => Uint8Array;
+  readonly #refuse: (session: Session, refusal: Refusal) => void;
   readonly #send: (session: Session, bytes: Uint8Array) => void;
   readonly #resume: (session: Session, token: Uint8Array) => boolean;
   readonly #onGreeted: (session: Session) => void;
@@ -31,22 +36,27 @@ export class ControlIntake {
   #start: ServerStart | undefined;
 
   constructor(options: {
+    authentication: Authentication;
     control: ControlFrames;
     subscriptions: SubscriptionService;
     queries: QueryDesk;
     random: (count: number) => Uint8Array;
     /** The session continues the earlier one of this token. True: its presence records too. */
     resume: (session: Session, token: Uint8Array) => boolean;
+    /** Closes the session and says why. */
+    refuse: (session: Session, refusal: Refusal) => void;
     send: (session: Session, bytes: Uint8Array) => void;
     /** The session is no stranger any more. */
     onGreeted: (session: Session) => void;
     elapsedMs: () => number;
   }) {
+    this.#authentication = options.authentication;
     this.#control = options.control;
     this.#subscriptions = options.subscriptions;
     this.#queries = options.queries;
     this.#random = options.random;
     this.#resume = options.resume;
+    this.#refuse = options.refuse;
     this.#send = options.send;
     this.#onGreeted = options.onGreeted;
     this.#elapsedMs = options.elapsedMs;
@@ -84,6 +94,8 @@ export class ControlIntake {
       case 'cancelQuery':
         this.#queries.cancel(session, body.value);
         return undefined;
+      case 'refresh':
+        return this.#onRefresh(session, body.value);
       case 'ping':
         this.#send(session, this.#control.pong(body.value.token));
         return undefined;
@@ -114,17 +126,52 @@ export class ControlIntake {
     if (hello.protocolVersion !== PROTOCOL_VERSION)
       return invalid(`This server speaks protocol version ${PROTOCOL_VERSION}.`);
     if (hello.node < 1 || hello.node > NODE_MAX) return invalid(`A node is from 1 to ${NODE_MAX}.`);
-    if (this.#start === undefined) return new Refusal(Code.UNAVAILABLE);
+    const start = this.#start;
+    if (start === undefined) return new Refusal(Code.UNAVAILABLE);
     const tokenBytes = hello.resumeToken.length;
     if (tokenBytes !== 0 && tokenBytes !== RESUME_TOKEN_BYTES)
       return invalid(`A resume token has ${RESUME_TOKEN_BYTES} bytes.`);
     // A copy: the frame is the transport's, and gone after this call.
-    const holdsPresence = tokenBytes > 0 && this.#resume(session, hello.resumeToken.slice());
+    const own = { ...hello, resumeToken: hello.resumeToken.slice() };
+    return this.#authentication.check(session, hello.token, (verdict) => {
+      if (verdict instanceof Refusal) this.#refuse(session, verdict);
+      else this.#onClaims(session, verdict, () => this.#welcome(session, own, start));
+    });
+  }
+
+  /** Gives the session its authority, or refuses claims that are not sound. */
+  #onClaims(session: Session, claims: Claims, then: () => void): void {
+    const authority = this.#authentication.authorityOf(claims);
+    if (authority instanceof Refusal) return this.#refuse(session, authority);
+    const { sub } = claims.all;
+    session.subject = typeof sub === 'string' ? sub : '';
+    session.authority = authority;
+    then();
+  }
+
+  #welcome(session: Session, hello: Hello, start: ServerStart): void {
+    const { resumeToken } = hello;
+    const holdsPresence = resumeToken.length > 0 && this.#resume(session, resumeToken);
     session.node = hello.node;
     this.#onGreeted(session);
     session.salt = this.#random(SALT_BYTES);
-    session.resumption = resumptionOf(hello.cursor, this.#start);
-    this.#send(session, this.#control.welcome(session.salt, holdsPresence));
-    return undefined;
+    session.resumption = resumptionOf(hello.cursor, start);
+    this.#send(session, this.#control.welcome(session.salt, session.validUntilMs, holdsPresence));
+  }
+
+  #onRefresh(session: Session, { token }: Refresh): Refusal | undefined {
+    return this.#authentication.check(session, token, (verdict) => {
+      const isBad = verdict instanceof Refusal && verdict.code !== Code.UNAVAILABLE;
+      if (isBad) return this.#refuse(session, verdict);
+      const isOther = !(verdict instanceof Refusal) && this.#isOther(session, verdict);
+      if (isOther) return this.#refuse(session, new Refusal(Code.UNAVAILABLE, OTHER_AUTHORITY));
+      this.#send(session, this.#control.tokenRefreshed(session.validUntilMs));
+    });
+  }
+
+  /** Whether the claims permit other things than the session's: its subscriptions would be wrong. */
+  #isOther({ authority }: Session, claims: Claims): boolean {
+    const next = this.#authentication.authorityOf(claims);
+    return next instanceof Refusal || next?.name !== authority?.name;
   }
 }

@@ -22,6 +22,10 @@ import {
   PartitionService,
   WorkerRequests,
 } from '@tidewire/partition-worker/front';
+import { Audit, type Denial } from './access/audit.js';
+import { type AccessRules, Authentication } from './access/authentication.js';
+import { OperationAccess } from './access/operation-access.js';
+import { RuleRegister } from './access/rule-register.js';
 import { AnswerBatch } from './answer-batch.js';
 import { ConnectionLimits } from './connection-limits.js';
 import { ConnectionManager } from './connection-manager.js';
@@ -73,6 +77,8 @@ export interface GatewayOptions {
   readonly http: (path: string, isLocal: boolean) => HttpAnswer;
   /** A frame has been taken: a turn is due. */
   readonly onWork: () => void;
+  /** A session was not permitted something. */
+  readonly onDenied: (denial: Denial) => void;
 }
 
 /**
@@ -85,7 +91,10 @@ export class Gateway implements TransportHandlers<Session> {
   readonly #http: GatewayOptions['http'];
   readonly #onWork: () => void;
   readonly #reader: FrameReader = new FrameReader();
-  readonly #connections: ConnectionManager = new ConnectionManager();
+  readonly #mapTable: MapTable;
+  readonly #audit: Audit;
+  readonly #access: OperationAccess;
+  readonly #connections: ConnectionManager;
   readonly #limits: GatewayLimits;
   readonly #admission: ConnectionLimits;
   readonly #partitions: PartitionService;
@@ -94,6 +103,7 @@ export class Gateway implements TransportHandlers<Session> {
   readonly #subscriptions: SubscriptionService;
   readonly #queryStreams: StreamDesk;
   readonly #queries: QueryDesk;
+  readonly #authentication: Authentication;
   readonly #tokens: ResumeTokens = new ResumeTokens();
   readonly #presence: Presence;
   readonly #intake: OperationIntake;
@@ -117,15 +127,22 @@ export class Gateway implements TransportHandlers<Session> {
     this.#partitions = new PartitionService(memory, mapTable, options.mapTtls);
     this.#requests = new WorkerRequests(this.#partitions.owners);
     this.#answers = new AnswerBatch({ clock, onDropped: (session) => this.onDropped(session) });
+    const rules = new RuleRegister(this.#requests);
+    const elapsedMs = (): number => this.#time.elapsedMs();
+    this.#mapTable = mapTable;
+    this.#audit = new Audit({ elapsedMs, tell: options.onDenied });
+    this.#access = new OperationAccess({ rules, audit: this.#audit });
+    this.#connections = new ConnectionManager((session) => this.#access.release(session));
     let streams = 0;
     const nextStream = (): number => (streams = (streams + 1) | 0);
-    const elapsedMs = (): number => this.#time.elapsedMs();
     const parts = {
       mapTable,
       limits,
       elapsedMs,
       partitions: this.#partitions,
       requests: this.#requests,
+      rules,
+      audit: this.#audit,
       control: this.#control,
       send: (session: Session, bytes: Uint8Array) => this.#send(session, bytes),
     };
@@ -142,13 +159,16 @@ export class Gateway implements TransportHandlers<Session> {
       clock,
       time: options.time,
     });
+    this.#authentication = new Authentication(() => this.#time.nowMs);
     this.#controlIntake = new ControlIntake({
+      authentication: this.#authentication,
       ...parts,
       subscriptions: this.#subscriptions,
       queries: this.#queries,
       random: options.random,
       resume: (session, token) => this.#resume(session, token),
       onGreeted: ({ client }) => this.#admission.greet(client),
+      refuse: (session, { code, detail }) => this.#refuseSession(session, code, detail),
     });
     this.#presence = new Presence(parts);
     this.#intake = new OperationIntake({
@@ -157,6 +177,7 @@ export class Gateway implements TransportHandlers<Session> {
       node: options.node,
       partitions: this.#partitions,
       answers: this.#answers,
+      access: this.#access,
       presence: this.#presence,
       inFlightMax: limits.inFlight,
       elapsedMs,
@@ -193,8 +214,9 @@ export class Gateway implements TransportHandlers<Session> {
     this.#intake.processors = new Map(names.map((name, number) => [name, number]));
   }
 
-  /** Recovery has ended: lets connections in. */
-  open(start: ServerStart): void {
+  /** Recovery has ended: lets connections in. Without rules everybody may do everything. */
+  open(start: ServerStart, rules?: AccessRules): void {
+    this.#authentication.rules = rules;
     this.#controlIntake.open(start);
     this.#partitions.open(start.epoch);
     this.#isStarted = true;
@@ -254,11 +276,13 @@ export class Gateway implements TransportHandlers<Session> {
     return Math.min(this.#subscriptions.msLeft(), isWatching ? WATCH_MS : Number.POSITIVE_INFINITY);
   }
 
-  /** Closes sessions that have not said Hello in time; call several times a second. */
+  /** Closes sessions without Hello in time or with a token that ended; call several times a second. */
   checkDeadlines(): void {
     for (const session of this.#connections.takeOverdue(this.#time.elapsedMs()))
-      this.#refuseSession(session, Code.UNAUTHENTICATED, 'No Hello came in time.');
+      this.#refuseSession(session, Code.UNAUTHENTICATED, 'No valid Hello came in time.');
     this.#admission.sweep(this.#time.elapsedMs());
+    for (const session of this.#authentication.takeExpired())
+      this.#refuseSession(session, Code.UNAUTHENTICATED, 'The token has expired.');
     for (const token of this.#tokens.takeExpired(this.#time.elapsedMs()))
       for (let worker = 0; worker < this.#requests.workers; worker++)
         this.#requests.send(worker, forgetSessionRecord(token));
@@ -323,6 +347,7 @@ export class Gateway implements TransportHandlers<Session> {
     session.isClosing = true;
     this.#subscriptions.forget(session);
     this.#queries.forget(session);
+    this.#authentication.forget(session);
     this.#connections.close(session);
     this.#tokens.release(session, this.#time.elapsedMs());
     this.#presence.onClose(session, this.#time.elapsedMs());
@@ -345,6 +370,10 @@ export class Gateway implements TransportHandlers<Session> {
     const subscriptions = this.#subscriptions;
     const queries = this.#queryStreams;
     return {
+      onForbidden: (id, mapId) => {
+        const session = this.#connections.find(id);
+        if (session !== undefined) this.#onForbidden(session, mapId);
+      },
       onResult: (id, bytes, offset, length) => {
         const session = this.#connections.answered(id);
         if (session !== undefined) this.#answers.append(session, bytes, offset, length);
@@ -355,6 +384,10 @@ export class Gateway implements TransportHandlers<Session> {
       onProgress: (worker, words, at) => subscriptions.onProgress(worker, words, at),
       onSubscribed: (worker, topic) => subscriptions.onSubscribed(worker, topic),
     };
+  }
+
+  #onForbidden(session: Session, mapId: number): void {
+    this.#audit.onDenied(session, this.#mapTable.nameOf(mapId), 'write');
   }
 
   #onControl(session: Session, bytes: Uint8Array, over?: OperationRefusal): void {

@@ -1,3 +1,6 @@
+export type { AccessRules } from './access/authentication.js';
+export { EMPTY_POLICY, type Policy, readPolicy } from './access/policy.js';
+export { type KeySource, type TokenRules, TokenVerifier } from './access/token-verifier.js';
 export * from './create-transport.js';
 export * from './gateway.js';
 export * from './gateway-limits.js';

@@ -17,6 +17,7 @@ import {
   ROUTED,
 } from '@tidewire/partition-worker/front';
 import { AckLevel, OperationKind, ValueKind } from '@tidewire/schemas';
+import type { OperationAccess } from './access/operation-access.js';
 import type { AnswerBatch } from './answer-batch.js';
 import {
   CLOCK_AT_BOUND,
@@ -43,6 +44,7 @@ export class OperationIntake {
   readonly #node: number;
   readonly #partitions: PartitionService;
   readonly #answers: AnswerBatch;
+  readonly #access: OperationAccess;
   readonly #presence: Presence;
   readonly #inFlightMax: number;
   readonly #windowFull: OperationRefusal;
@@ -62,6 +64,7 @@ export class OperationIntake {
     node: number;
     partitions: PartitionService;
     answers: AnswerBatch;
+    access: OperationAccess;
     presence: Presence;
     inFlightMax: number;
     elapsedMs: () => number;
@@ -71,6 +74,7 @@ export class OperationIntake {
     this.#node = options.node;
     this.#partitions = options.partitions;
     this.#answers = options.answers;
+    this.#access = options.access;
     this.#presence = options.presence;
     this.#inFlightMax = options.inFlightMax;
     this.#windowFull = tooManyInFlight(options.inFlightMax);
@@ -80,6 +84,7 @@ export class OperationIntake {
   /** Takes all operations of the frame that the reader has opened; `over`: says why none is done. */
   take(session: Session, bytes: Uint8Array, nowMs: number, over?: OperationRefusal): void {
     this.#time.nowMs = nowMs;
+    this.#access.clear();
     const isFull = session.connection.bufferedBytes() > SESSION_SOFT_BYTES;
     const none = isFull ? UNREAD : over;
     while (this.#reader.nextOperation() === OPERATION_READ) {
@@ -95,10 +100,11 @@ export class OperationIntake {
     if (over !== undefined) return over;
     const fault =
       this.#check(bytes) ||
+      this.#permit(session, bytes) ||
       this.#presence.check(session, this.#reader, bytes) ||
       this.#stamp(session);
     if (fault !== Code.UNSPECIFIED) return fault;
-    const code = this.#partitions.route(this.#reader, bytes, session, this.#time);
+    const code = this.#partitions.route(this.#reader, bytes, session, this.#time, this.#access);
     if (code !== ROUTED) return explained(code);
     session.inFlight++;
     this.outstanding++;
@@ -125,6 +131,12 @@ export class OperationIntake {
     if (!isCleanUtf8(bytes, reader.keyOffset, reader.keyLength)) return Code.INVALID;
     if (!isCleanUtf8(bytes, reader.mapOffset, reader.mapLength)) return Code.INVALID;
     return Code.UNSPECIFIED;
+  }
+
+  #permit(session: Session, bytes: Uint8Array): Code {
+    const { authority } = session;
+    if (authority === undefined) return Code.UNSPECIFIED;
+    return this.#access.decide(session, authority, this.#reader, bytes);
   }
 
   /** Turns the processor's name into its number. */

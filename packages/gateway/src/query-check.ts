@@ -2,8 +2,9 @@ import { Code, encodeField, fieldOf, PredicateError, QUERY_ROWS_MAX } from '@tid
 import { QUERY_COUNT_ONLY, QUERY_DESCENDING, QUERY_ORDERED } from '@tidewire/core/threads';
 import { NO_BYTES } from '@tidewire/partition-worker/front';
 import type { Field, Query } from '@tidewire/schemas';
+import type { Permit } from './access/authority.js';
 import { Refusal } from './refusal.js';
-import { conditionOf, nameFault } from './subscribe-check.js';
+import { conditionOf, conditionWithin, nameFault } from './subscribe-check.js';
 
 /** What a sound Query asks for. */
 export interface Asked {
@@ -33,6 +34,14 @@ export function askedOf(query: Query): Asked | Refusal {
     (limit > 0 ? QUERY_ORDERED : 0) |
     (descending ? QUERY_DESCENDING : 0);
   return { map, predicate: condition.predicate, order, limit, isDescending: descending, flags };
+}
+
+/** What is left of it where only these rows are permitted. */
+export function askedWithin(asked: Asked, permit: Permit): Asked | Refusal {
+  if (permit === 'nothing') return new Refusal(Code.FORBIDDEN);
+  if (permit === 'everything') return asked;
+  const condition = conditionWithin({ predicate: asked.predicate, key: NO_BYTES }, permit);
+  return condition instanceof Refusal ? condition : { ...asked, predicate: condition.predicate };
 }
 
 function optionFault(query: Query): Refusal | undefined {

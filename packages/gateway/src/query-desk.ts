@@ -14,10 +14,11 @@ import {
 } from '@tidewire/core/threads';
 import type { QueryFields, WorkerRequests } from '@tidewire/partition-worker/front';
 import type { CancelQuery, Query as QueryMessage } from '@tidewire/schemas';
+import type { Audit } from './access/audit.js';
 import type { ControlFrames } from './control-frames.js';
 import { FrameBuffer } from './frame-buffer.js';
 import { countOf, type Query, QueryDelivery, type QueryHandler, sortedRowsOf } from './query.js';
-import { type Asked, askedOf } from './query-check.js';
+import { type Asked, askedOf, askedWithin } from './query-check.js';
 import { Refusal } from './refusal.js';
 import { RowMerge } from './row-merge.js';
 import type { Session } from './session.js';
@@ -37,6 +38,7 @@ export class QueryDesk implements QueryHandler {
   readonly #mapTable: MapTable;
   readonly #requests: WorkerRequests;
   readonly #control: ControlFrames;
+  readonly #audit: Audit;
   readonly #time: TurnTime;
   readonly #send: (session: Session, bytes: Uint8Array) => void;
   readonly #frame: StreamFrame;
@@ -49,6 +51,7 @@ export class QueryDesk implements QueryHandler {
     mapTable: MapTable;
     requests: WorkerRequests;
     control: ControlFrames;
+    audit: Audit;
     clock: HybridLogicalClock;
     time: TurnTime;
     send: (session: Session, bytes: Uint8Array) => void;
@@ -57,6 +60,7 @@ export class QueryDesk implements QueryHandler {
     this.#mapTable = options.mapTable;
     this.#requests = options.requests;
     this.#control = options.control;
+    this.#audit = options.audit;
     this.#time = options.time;
     this.#send = options.send;
     this.#frame = new StreamFrame(options.clock);
@@ -69,7 +73,7 @@ export class QueryDesk implements QueryHandler {
       const detail = `A query ${requestId} on this connection is under way.`;
       return this.#send(session, this.#control.error(Code.INVALID, { detail }));
     }
-    const asked = this.#limitFault(session) ?? askedOf(message);
+    const asked = this.#limitFault(session) ?? this.#permitted(session, message);
     if (asked instanceof Refusal)
       return this.#send(session, this.#control.rowsRefused(requestId, asked));
     const mapId = this.#mapTable.idOf(asked.map, 0, asked.map.length);
@@ -132,6 +136,16 @@ export class QueryDesk implements QueryHandler {
     const detail = 'A worker has died while it answered; ask again.';
     this.#fail(query, new Refusal(Code.UNAVAILABLE, detail));
     return false;
+  }
+
+  /** What it asks for, as far as the session is permitted to. */
+  #permitted(session: Session, message: QueryMessage): Asked | Refusal {
+    const { authority } = session;
+    const asked = askedOf(message);
+    if (authority === undefined || asked instanceof Refusal) return asked;
+    const permit = authority.permitsOn(message.map).read;
+    if (permit === 'nothing') this.#audit.onDenied(session, message.map, 'read');
+    return askedWithin(asked, permit);
   }
 
   #limitFault(session: Session): Refusal | undefined {

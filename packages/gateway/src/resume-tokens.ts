@@ -4,6 +4,8 @@ import type { Session } from './session.js';
 /** One that a session has named; `session` is undefined while none has it. */
 interface Token {
   readonly bytes: Uint8Array;
+  /** Whose sessions may have it. */
+  readonly subject: string;
   session: Session | undefined;
   closedAtMs: number;
 }
@@ -21,14 +23,17 @@ export class ResumeTokens {
 
   /**
    * The session continues what is known under its token, if it is. Returns the session that has it
-   * until now: it must be closed before anything else is taken from either.
+   * until now: it must be closed before anything else is taken from either. A token that another
+   * subject has named is none: its bytes alone give no claim to what was done under it.
    */
   adopt(session: Session, bytes: Uint8Array): Session | undefined {
     const name = nameOf(bytes);
     const known = this.#tokens.get(name);
     if (known === undefined && this.#tokens.size >= RESUME_TOKENS_MAX) return undefined;
+    const { subject } = session;
+    if (known !== undefined && known.subject !== subject) return undefined;
     this.#tokens.delete(name); // behind those that have closed before
-    this.#tokens.set(name, { bytes, session, closedAtMs: Number.POSITIVE_INFINITY });
+    this.#tokens.set(name, { bytes, subject, session, closedAtMs: Number.POSITIVE_INFINITY });
     session.token = bytes;
     session.isResumed = known !== undefined;
     return known?.session;
@@ -40,7 +45,7 @@ export class ResumeTokens {
     const token = this.#tokens.get(name);
     if (token?.session !== session) return; // it has none, or another session has taken it over
     this.#tokens.delete(name);
-    this.#tokens.set(name, { bytes: token.bytes, session: undefined, closedAtMs: elapsedMs });
+    this.#tokens.set(name, { ...token, session: undefined, closedAtMs: elapsedMs });
   }
 
   /** Forgets and returns the tokens that nobody has had for so long. */

@@ -1,3 +1,5 @@
+import type { Authority } from './access/authority.js';
+import type { Rule } from './access/rule-register.js';
 import type { AddressCount } from './connection-limits.js';
 import type { FrameBuffer } from './frame-buffer.js';
 import type { PresencePuts } from './presence.js';
@@ -23,8 +25,18 @@ export interface Session {
   readonly rate: SessionRate | undefined;
   /** In elapsed time; a session that has not said Hello by then is closed. */
   readonly helloDeadlineMs: number;
-  /** Node of Hello; 0 until then: nothing but Hello is accepted. */
+  /** Node of Hello; 0 until it was welcomed: nothing but Hello is accepted. */
   node: number;
+  /** A token of it is being verified. */
+  isVerifying: boolean;
+  /** Milliseconds since 1970 at which its token ends; Infinity: never. */
+  validUntilMs: number;
+  /** Claim `sub` of its token. */
+  subject: string;
+  /** What it may do, from Hello on; undefined: everything. */
+  authority: Authority | undefined;
+  /** Rules that its operations have named, by their rows. */
+  readonly rules: Map<string, Rule>;
   /** Random 16 bytes, from Hello on: keys that it may not see are hashed under them. */
   salt: Uint8Array;
   /** By which a later connection continues this session; empty: none can. */

@@ -2,6 +2,8 @@ import {
   accessPlanOf,
   Code,
   canonicalPredicate,
+  checkPredicate,
+  decodePredicate,
   encodePredicate,
   hashOf,
   KEY_BYTES_MAX,
@@ -10,10 +12,12 @@ import {
   PredicateError,
   partitionOf,
   predicateOf,
+  type Predicate as Test,
 } from '@tidewire/core';
 import { isCleanUtf8 } from '@tidewire/core/threads';
 import { NO_BYTES } from '@tidewire/partition-worker/front';
 import { type Predicate, StartFrom, type Subscribe } from '@tidewire/schemas';
+import type { Permit, Rows } from './access/authority.js';
 import { type CatchUpPlan, SNAPSHOT_PLAN } from './catch-up-plan.js';
 import { KEY_TOO_LONG, MAP_TOO_LONG } from './operation-refusal.js';
 import { Refusal } from './refusal.js';
@@ -50,6 +54,41 @@ export function wantedOf(subscribe: Subscribe, resumption: Resumption): Wanted |
   return { map, key, ...condition, plan };
 }
 
+/**
+ * What is left of it where only these rows are permitted: a map and a key become predicates, so that
+ * nothing else of either is ever heard.
+ */
+export function withinPermit(
+  wanted: Wanted,
+  permit: Permit,
+  { start }: Subscribe,
+  resumption: Resumption,
+): Wanted | Refusal {
+  if (permit === 'nothing') return new Refusal(Code.FORBIDDEN);
+  if (permit === 'everything') return wanted;
+  const condition = conditionWithin(wanted, permit);
+  if (condition instanceof Refusal) return condition;
+  const isResumed = start === StartFrom.RESUME && resumption.refusal === undefined;
+  const plan = isResumed ? resumption.plan : wanted.plan;
+  return { map: wanted.map, key: NO_BYTES, ...condition, plan };
+}
+
+/** The condition, and the key if there is one, on the rows that are permitted. */
+export function conditionWithin(
+  { predicate, key }: { predicate: Uint8Array; key: Uint8Array },
+  rows: Rows,
+): Condition | Refusal {
+  const predicates: Test[] = [rows.predicate];
+  if (predicate.length > 0) predicates.push(decodePredicate(predicate));
+  if (key.length > 0)
+    predicates.push({ kind: 'eq', field: { kind: 'key' }, literal: new TextDecoder().decode(key) });
+  return conditionBy(() => {
+    const both: Test = { kind: 'all', predicates };
+    checkPredicate(both);
+    return both;
+  });
+}
+
 /** Why a map, or a key unless it is empty, cannot be one. */
 export function nameFault(map: Uint8Array, key: Uint8Array): Refusal | undefined {
   if (map.length > MAP_BYTES_MAX) return new Refusal(Code.TOO_LARGE, MAP_TOO_LONG.sentence);
@@ -64,8 +103,13 @@ export function nameFault(map: Uint8Array, key: Uint8Array): Refusal | undefined
 /** Reads a predicate that a client has sent. */
 export function conditionOf(message: Predicate | undefined): Condition | Refusal {
   if (message === undefined) return { predicate: NO_BYTES, isLinear: false };
+  return conditionBy(() => predicateOf(message));
+}
+
+/** `read` gives a sound predicate or throws PredicateError. */
+function conditionBy(read: () => Test): Condition | Refusal {
   try {
-    const predicate = canonicalPredicate(predicateOf(message));
+    const predicate = canonicalPredicate(read());
     const isLinear = accessPlanOf(predicate).some(({ kind }) => kind === 'linear');
     return { predicate: encodePredicate(predicate), isLinear };
   } catch (error) {

@@ -6,6 +6,7 @@ import {
   type WorkerRequests,
 } from '@tidewire/partition-worker/front';
 import type { Subscribe, Unsubscribe } from '@tidewire/schemas';
+import type { Audit } from './access/audit.js';
 import type { CatchUpDesk } from './catch-up-desk.js';
 import { planAfter, SNAPSHOT_PLAN } from './catch-up-plan.js';
 import type { Conflation } from './conflation.js';
@@ -16,7 +17,7 @@ import type { LagDesk } from './lag.js';
 import type { ProgressDesk, Published } from './progress.js';
 import { Refusal } from './refusal.js';
 import type { Session } from './session.js';
-import { type Wanted, wantedOf } from './subscribe-check.js';
+import { type Wanted, wantedOf, withinPermit } from './subscribe-check.js';
 import type { Subscription } from './subscription.js';
 import type { Topic } from './topic.js';
 
@@ -35,6 +36,7 @@ export class SubscriptionDesk {
   readonly #lag: LagDesk;
   readonly #limits: GatewayLimits;
   readonly #control: ControlFrames;
+  readonly #audit: Audit;
   readonly #send: (session: Session, bytes: Uint8Array) => void;
 
   constructor(options: {
@@ -48,6 +50,7 @@ export class SubscriptionDesk {
     lag: LagDesk;
     limits: GatewayLimits;
     control: ControlFrames;
+    audit: Audit;
     send: (session: Session, bytes: Uint8Array) => void;
   }) {
     this.#mapTable = options.mapTable;
@@ -60,6 +63,7 @@ export class SubscriptionDesk {
     this.#lag = options.lag;
     this.#limits = options.limits;
     this.#control = options.control;
+    this.#audit = options.audit;
     this.#send = options.send;
     this.#catchUps.onDone = (subscription) => this.#complete(subscription);
     this.#catchUps.onForged = (subscription) => this.#refuseForged(subscription);
@@ -69,7 +73,7 @@ export class SubscriptionDesk {
 
   /** Begins a subscription, or refuses it by an error and has done nothing. */
   subscribe(session: Session, message: Subscribe): void {
-    const wanted = wantedOf(message, session.resumption);
+    const wanted = this.#permitted(session, message);
     const fault = wanted instanceof Refusal ? wanted : this.#limitFault(session, message, wanted);
     if (fault !== undefined || wanted instanceof Refusal)
       return this.refuse(session, message.subscriptionId, fault as Refusal);
@@ -129,6 +133,16 @@ export class SubscriptionDesk {
     const topic = this.#topics.onSubscribed(worker, topicId);
     if (topic === undefined) return;
     for (const subscription of [...topic.subscriptions]) this.#maybeEnter(subscription);
+  }
+
+  /** What it asks for, as far as the session is permitted to. */
+  #permitted(session: Session, message: Subscribe): Wanted | Refusal {
+    const { authority, resumption } = session;
+    const wanted = wantedOf(message, resumption);
+    if (authority === undefined || wanted instanceof Refusal) return wanted;
+    const permit = authority.permitsOn(message.map).subscribe;
+    if (permit === 'nothing') this.#audit.onDenied(session, message.map, 'subscribe');
+    return withinPermit(wanted, permit, message, resumption);
   }
 
   #limitFault(session: Session, message: Subscribe, wanted: Wanted): Refusal | undefined {

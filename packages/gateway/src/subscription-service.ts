@@ -6,6 +6,8 @@ import {
   type WorkerRequests,
 } from '@tidewire/partition-worker/front';
 import type { Subscribe, Unsubscribe } from '@tidewire/schemas';
+import type { Audit } from './access/audit.js';
+import type { RuleRegister } from './access/rule-register.js';
 import { CatchUpDesk } from './catch-up-desk.js';
 import { Conflation } from './conflation.js';
 import type { ControlFrames } from './control-frames.js';
@@ -25,6 +27,8 @@ export interface SubscriptionServiceOptions {
   readonly mapTable: MapTable;
   readonly partitions: PartitionService;
   readonly requests: WorkerRequests;
+  readonly rules: RuleRegister;
+  readonly audit: Audit;
   readonly control: ControlFrames;
   readonly limits: GatewayLimits;
   readonly clock: HybridLogicalClock;
@@ -67,6 +71,7 @@ export class SubscriptionService {
     this.#lag = new LagDesk();
     this.#topics = new TopicRegister({
       requests,
+      rules: () => options.rules.all(),
       ownersOf: (interest) => partitions.ownersOf(interest),
       makeTopic: (id, interest, workers) => new Topic(id, interest, workers),
     });

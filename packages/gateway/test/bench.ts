@@ -1,6 +1,8 @@
 import { HybridLogicalClock, TICK_INTERVAL_MS } from '@tidewire/core';
 import { allocateSharedMemory, type SharedMemory } from '@tidewire/core/threads';
 import { Worker } from '@tidewire/partition-worker';
+import type { Denial } from '#lib/access/audit.js';
+import type { AccessRules } from '#lib/access/authentication.js';
 import { Gateway } from '#lib/gateway.js';
 import { DEFAULT_LIMITS, type GatewayLimits } from '#lib/gateway-limits.js';
 import { TurnTime } from '#lib/turn-time.js';
@@ -17,6 +19,7 @@ export class TestBench {
   readonly gateway: Gateway;
   readonly workers: Worker[];
   readonly topics: FakeTopics;
+  readonly denials: Denial[] = [];
   readonly #starts: number[];
   #salts = 0;
 
@@ -26,6 +29,7 @@ export class TestBench {
       epoch?: number;
       store?: bigint;
       bases?: ReadonlyMap<number, Float64Array>;
+      access?: AccessRules | undefined;
       mapTtls?: ReadonlyMap<string, number>;
       limits?: Partial<GatewayLimits>;
     } = {},
@@ -48,10 +52,11 @@ export class TestBench {
       publish: (topic, bytes) => this.topics.publish(topic, bytes),
       http: () => ({ status: '200 OK', body: '{}' }),
       onWork: () => {},
+      onDenied: (denial) => this.denials.push(denial),
     });
     this.topics = new FakeTopics(this.gateway);
     const { epoch = 42, store = STORE, bases = new Map() } = options;
-    this.gateway.open({ epoch, store, bases });
+    this.gateway.open({ epoch, store, bases }, options.access);
     this.#starts = this.memory.workers.map(() => 0);
     this.workers = [];
     for (const { worker } of this.memory.workers) this.startWorker(worker);

@@ -9,6 +9,8 @@ import {
   Operation,
   OutboundKind,
   ProgressMessage,
+  RESULT_FORBIDDEN,
+  RESULT_WAITS,
   RecordLayout,
   type ResultFields,
   ResultMessage,
@@ -20,7 +22,8 @@ import {
   writeResult,
 } from '@tidewire/core/threads';
 import type { Level } from '@tidewire/schemas';
-import { isUpdate, isVisible, returnsWinner } from './execute/operation.js';
+import { isRuled, isUpdate, isVisible, returnsWinner } from './execute/operation.js';
+import type { RowRules } from './execute/row-rules.js';
 import type { Shortage } from './execute/shortage.js';
 import type { SubscriptionIndex } from './query/subscription-index.js';
 import { ABSENT, type RecordStore } from './store/record-store.js';
@@ -37,7 +40,6 @@ const MATCH_KINDS = 5;
 const NO_LANE = 0;
 const NO_BYTES: Uint8Array = new Uint8Array(0);
 const encoder = new TextEncoder();
-const WAITS = 1;
 
 /**
  * The worker's end of the outbound ring: whatever it says is encoded once, by the worker, so that the
@@ -51,6 +53,7 @@ export class Outbound {
   readonly #ring: RingProducer;
   readonly #doorbell: Doorbell;
   readonly #interests: SubscriptionIndex;
+  readonly #rules: RowRules;
   readonly #records: Int32Array;
   readonly #recordBytes: Uint8Array;
   readonly #result: ResultFields = {
@@ -71,8 +74,10 @@ export class Outbound {
     memory: WorkerMemory;
     doorbells: SharedArrayBuffer;
     interests: SubscriptionIndex;
+    rules: RowRules;
     store: RecordStore;
   }) {
+    this.#rules = options.rules;
     this.#interests = options.interests;
     this.#ring = new RingProducer(options.memory.outboundRing);
     this.words = this.#ring.words;
@@ -103,7 +108,7 @@ export class Outbound {
 
   /** The next answer goes out once the SAFE lane is flushed up to `lanePosition`. */
   waitForLane(lanePosition: number): void {
-    this.#waits = WAITS;
+    this.#waits = RESULT_WAITS;
     this.#lanePosition = lanePosition;
   }
 
@@ -129,6 +134,7 @@ export class Outbound {
       (outcome === Code.SUPERSEDED &&
         returnsWinner(request, at) &&
         isVisible(request, at, this.#records, record));
+    if (isRuled(request, at)) this.#hide(request, at, record);
     this.#write(request, at, position, this.#records, this.#recordBytes);
   }
 
@@ -148,7 +154,9 @@ export class Outbound {
     result.level = level;
     result.partition = partition;
     result.record = record;
-    result.withValue = RecordLayout.valueLengthOf(words[record + RecordLayout.LENGTHS]) > 0;
+    result.withValue =
+      RecordLayout.valueLengthOf(words[record + RecordLayout.LENGTHS]) > 0 &&
+      this.#rules.showsAll(request, at); // the image has no key to ask a rule by
     this.#write(request, at, position, words, new Uint8Array(words.buffer));
   }
 
@@ -179,7 +187,15 @@ export class Outbound {
     result.partition = partition;
     result.record = record === ABSENT ? NO_RECORD : record;
     result.withValue = record !== ABSENT && isVisible(request, at, this.#records, record);
+    if (isRuled(request, at)) this.#hide(request, at, record);
     this.#write(request, at, position, this.#records, this.#recordBytes);
+  }
+
+  /** Says that a rule forbids it, and shows nothing. */
+  forbid(request: Int32Array, at: number, position: number, partition: number): void {
+    this.#waits = RESULT_FORBIDDEN;
+    this.#lanePosition = request[at + Operation.MAP_KIND_FLAGS] >>> 16;
+    this.refuse(request, at, position, partition, Code.FORBIDDEN);
   }
 
   /** Answers a SUBSCRIBE record: from here on every change of the topic is in the ring. */
@@ -217,6 +233,15 @@ export class Outbound {
   /** Wakes the gateway, once a turn. */
   ring(): void {
     this.#doorbell.ring();
+  }
+
+  /** Of a record that the session may not see nothing is shown, but its own write's stamp. */
+  #hide(request: Int32Array, at: number, record: number): void {
+    const result = this.#result;
+    if (this.#rules.shows(request, at, record)) return;
+    const isOwn = result.outcome === Code.APPLIED || result.outcome === Code.DUPLICATE;
+    if (!isOwn) result.record = NO_RECORD;
+    result.withValue = false;
   }
 
   #write(

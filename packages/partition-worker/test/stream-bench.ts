@@ -21,11 +21,13 @@ import { OperationKind } from '@tidewire/schemas';
 import { ChangeEvents } from '#lib/change-events.js';
 import { Executor } from '#lib/execute/executor.js';
 import { ProcessorRunner } from '#lib/execute/processor-runner.js';
+import { RowRules } from '#lib/execute/row-rules.js';
 import { Timers } from '#lib/lifetime/timers.js';
 import { Outbound } from '#lib/outbound.js';
 import { Streams } from '#lib/query/streams.js';
 import { SubscriptionIndex } from '#lib/query/subscription-index.js';
 import { RecordStore } from '#lib/store/record-store.js';
+import { TurnTime } from '#lib/turn-time.js';
 import { readSaid, type Said } from './said.js';
 import {
   doorbells,
@@ -86,7 +88,11 @@ export class StreamBench {
   readonly #executor: Executor;
   #ms = 0;
 
-  constructor(journalEntries = 2048, arenaBytes: number = 16 * 1024 * 1024) {
+  constructor(
+    journalEntries = 2048,
+    arenaBytes: number = 16 * 1024 * 1024,
+    elapsedMs: () => number = () => 0,
+  ) {
     const requestRing = new SharedArrayBuffer(ringBufferBytes(REQUEST_RING_BYTES));
     const memory = { ...smallMemory(arenaBytes), requestRing };
     this.memory = memory;
@@ -98,7 +104,8 @@ export class StreamBench {
     this.#said = new RingConsumer(memory.outboundRing);
     this.#saidBytes = new Uint8Array(memory.outboundRing);
     const interests = new SubscriptionIndex(control);
-    const outbound = new Outbound({ memory, doorbells: doorbells(), interests, store });
+    const rules = new RowRules(store.words);
+    const outbound = new Outbound({ memory, doorbells: doorbells(), interests, rules, store });
     this.#interests = interests;
     this.#outbound = outbound;
     const events = new ChangeEvents({ outbound, interests, words: store.words });
@@ -107,13 +114,23 @@ export class StreamBench {
       store,
       outbound,
       events,
+      rules,
       timers,
       control,
       effects: memory.effects,
       runner: new ProcessorRunner([], () => 0),
     });
     const collectedUpTo = (partition: number): number => this.collected.get(partition) ?? 0;
-    this.streams = new Streams({ outbound, interests, store, control, partitions, collectedUpTo });
+    const time = new TurnTime(elapsedMs, () => {});
+    this.streams = new Streams({
+      outbound,
+      interests,
+      store,
+      control,
+      time,
+      partitions,
+      collectedUpTo,
+    });
   }
 
   put(key: string, value: string | Uint8Array, more: Partial<Sent> = {}): void {

@@ -76,19 +76,11 @@ export const BURY: string = guardedUpsert('tidewire.dead_letter', [
   ['refused_at', 'now()'],
 ]);
 
-const READ_COLUMNS: string = `map, key, value, kind, (hlc >> 16)::float8 AS ms,
-  (hlc & 65535)::int4 AS counter, node, partition, sequence::float8 AS sequence,
-  coalesce(expires_at, 0)::float8 AS "expiresAt", deleted`;
-
-/** Every record once: the newer of the table's and the dead letter's. */
-export const RECOVER: string = `
-SELECT ${READ_COLUMNS} FROM tidewire.record AS stored WHERE NOT EXISTS (
-  SELECT FROM tidewire.dead_letter AS dead WHERE dead.map = stored.map AND dead.key = stored.key
-    AND ${orderOf('stored')} < ${orderOf('dead')})
-UNION ALL
-SELECT ${READ_COLUMNS} FROM tidewire.dead_letter AS dead WHERE NOT EXISTS (
-  SELECT FROM tidewire.record AS stored WHERE dead.map = stored.map AND dead.key = stored.key
-    AND ${orderOf('stored')} >= ${orderOf('dead')})`;
+/** All records, buried ones too, for a RowDecoder. */
+export const COPY_ALL: string = `COPY (
+  SELECT ${ROW_COLUMNS.join(', ')} FROM tidewire.record
+  UNION ALL SELECT ${ROW_COLUMNS.join(', ')} FROM tidewire.dead_letter
+) TO STDOUT (FORMAT binary)`;
 
 export const PARTITION_NUMBERS = `
 SELECT partition, max(sequence)::float8 AS sequence FROM (

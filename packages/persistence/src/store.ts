@@ -88,7 +88,8 @@ export interface Store {
   open(options: { takeOver: boolean }): Promise<Opening>;
 
   /**
-   * Hands over every record once, tombstones and expired ones included, in groups, each awaited.
+   * Hands over every record, tombstones and expired ones included, in groups, each awaited. A buried
+   * record comes beside the one of its key: the newer counts.
    */
   recover(onRecords: (records: StoredRecord[]) => Promise<void>): Promise<PartitionFacts>;
 

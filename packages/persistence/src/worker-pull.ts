@@ -15,7 +15,7 @@ import {
 } from '@tidewire/core/threads';
 import { Batch } from './batch.js';
 import { type End, readEnd } from './batch-end.js';
-import { type Backlog, backoffMs, batchRecords, isDue } from './flush-window.js';
+import { type Backlog, backoffMs, batchRecords, HALVINGS_MAX, isDue } from './flush-window.js';
 import { ImageReader } from './record-image.js';
 import { type StoredRecord, StoreError } from './store.js';
 
@@ -78,6 +78,7 @@ export class WorkerPull {
   /** The worker may have more than its counters say: at the start, and after a failure or MORE. */
   #mustPull = true;
   #failures = 0;
+  #halvings = 0;
   #draining = false;
 
   constructor(options: {
@@ -182,7 +183,11 @@ export class WorkerPull {
     this.#wakeAtChanges(this.#load(WorkerControl.CHANGES) + FAR_AWAY);
     this.#pull = (this.#pull + 1) | 0;
     this.#batch.clear();
-    storeWord(this.#control, WorkerControl.PULL_RECORDS, batchRecords(this.#backlog));
+    storeWord(
+      this.#control,
+      WorkerControl.PULL_RECORDS,
+      batchRecords(this.#backlog, this.#halvings),
+    );
     storeWord(this.#control, WorkerControl.PULL_REQUESTED, this.#pull);
     this.#worker.ring();
     this.#backlog = NONE;
@@ -269,12 +274,14 @@ export class WorkerPull {
     this.#gateway.ring();
     this.#mustPull ||= end.more;
     this.#failures = 0;
+    this.#halvings = Math.max(0, this.#halvings - 1);
     this.#state = { kind: 'IDLE' };
   }
 
   #backOff(nowMs: number): void {
     this.#raiseAttempt();
     this.#failures++;
+    this.#halvings = Math.min(this.#halvings + 1, HALVINGS_MAX);
     const untilMs = nowMs + backoffMs(this.#failures, this.#context.random());
     this.#state = { kind: 'BACKOFF', untilMs };
   }

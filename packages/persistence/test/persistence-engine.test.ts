@@ -1,4 +1,5 @@
 import {
+  BACKOFF_MAX_MS,
   BASES_INTERVAL_MS,
   BATCH_RECORDS_MAX,
   COLLECTION_RETRY_MS,
@@ -18,6 +19,7 @@ import {
   writeCollectionMarks,
 } from '@tidewire/core/threads';
 import t from 'tap';
+import { HALVINGS_MAX } from '#lib/flush-window.js';
 import { PersistenceEngine } from '#lib/persistence-engine.js';
 import type { PersistenceStatus } from '#lib/status.js';
 import { type PartitionNumber, StoreError } from '#lib/store.js';
@@ -338,6 +340,34 @@ t.test('WB-23: an outage and its end are noticed while nothing is written', asyn
   }
   t.same(scene.kinds, ['down', 'up']);
 });
+
+t.test(
+  'WB-48: batches that fail become shorter, and longer again with every one that does not',
+  async (t) => {
+    const scene = await Scene.idle();
+    for (let i = 0; i < 40; i++) scene.worker.change(record(`k${i}`));
+    scene.step();
+    scene.nowMs = FLUSH_INTERVAL_MS;
+    scene.step();
+    const sizes = [scene.store.last.records.length];
+    for (let failure = 0; failure < HALVINGS_MAX - 1; failure++) {
+      await scene.store.last.settle(OUTAGE);
+      scene.step();
+      scene.nowMs += BACKOFF_MAX_MS;
+      scene.step();
+      sizes.push(scene.store.last.records.length);
+    }
+    t.equal(sizes[0], 40);
+    t.equal(sizes.at(-2), 4);
+    t.equal(sizes.at(-1), 2);
+    const after: number[] = [];
+    while (!scene.engine.isClean) {
+      await scene.flushAll();
+      after.push(scene.store.last.records.length);
+    }
+    t.same(after.slice(0, 4), [4, 8, 16, 10]);
+  },
+);
 
 t.test('WB-40: how far partitions are flushed is kept, once a second where it moved', async (t) => {
   const scene = await Scene.idle();

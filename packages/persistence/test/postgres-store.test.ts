@@ -181,6 +181,66 @@ t.test(
   },
 );
 
+t.test(
+  'OUTAGE-12: read-only or too slow: the flush fails, and succeeds once that has ended',
+  async (t) => {
+    const { store, sql } = await place();
+    t.teardown(() => store.close());
+    await store.open(FIRST);
+    const { database } = sql.options;
+    const rows = (ms: number): StoredRecord[] =>
+      sorted(Array.from({ length: COPY_RECORDS_MIN }, (_, i) => record(`k${i}`, { ms })));
+    const reconnect = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE pid <> pg_backend_pid() AND datname = '${database}'`;
+    const settings = ['default_transaction_read_only = on', "statement_timeout = '1ms'"];
+    for (const [i, setting] of settings.entries()) {
+      await sql.unsafe(`ALTER DATABASE ${database} SET ${setting}; ${reconnect}`);
+      for (const batch of [rows(2 * i + 1), [record('one', { ms: 2 * i + 1 })]])
+        for (let attempt = 0; attempt < 2; attempt++)
+          await rejects(t, store.flush(batch), 'UNAVAILABLE');
+      await sql.unsafe(`BEGIN READ WRITE; SET LOCAL statement_timeout = 0;
+      ALTER DATABASE ${database} RESET ALL; COMMIT; ${reconnect}`);
+      await store.flush(rows(2 * i + 2)).catch(() => store.flush(rows(2 * i + 2)));
+      const [{ count }] = await sql`SELECT count(*)::int FROM tidewire.record
+      WHERE hlc >> 16 = ${2 * i + 2}`;
+      t.equal(count, COPY_RECORDS_MIN, setting);
+    }
+  },
+);
+
+t.test(
+  'OUTAGE-13: connections ended at any moment of a flush, however large, lose nothing',
+  async (t) => {
+    const { store, sql } = await place();
+    t.teardown(() => store.close());
+    await store.open(FIRST);
+    const counts = [1, COPY_RECORDS_MIN, 3000];
+    let failures = 0;
+    for (let ms = 1; ms <= 60; ms++) {
+      const count = counts[ms % counts.length];
+      const rows = sorted(Array.from({ length: count }, (_, i) => record(`k${i + ms}`, { ms })));
+      const isCut = ms % 2 === 0;
+      for (let attempt = 0; ; attempt++) {
+        const flushed = store.flush(rows).then(
+          () => true,
+          (error) => {
+            if (error.kind !== 'UNAVAILABLE') t.fail(error.message);
+            return false;
+          },
+        );
+        // The statement that cuts takes its own time, so each attempt is cut elsewhere.
+        if (isCut && attempt === 0) await sql.unsafe(`SELECT pg_sleep(${ms / 10_000}); ${CUT}`);
+        if (await flushed) break;
+        failures++;
+      }
+      const [{ found }] = await sql`SELECT count(*)::int AS found FROM tidewire.record
+      WHERE hlc >> 16 = ${ms}`;
+      if (found !== count) t.fail(`${found} of ${count} rows of flush ${ms}`);
+    }
+    t.ok(failures > 0, `${failures} flushes were cut`);
+  },
+);
+
 t.test('WB-8: a server that cannot be reached is UNAVAILABLE', async (t) => {
   const store = new PostgresStore({ url: 'postgres://nobody@127.0.0.1:1/none' });
   await rejects(t, store.open(FIRST), 'UNAVAILABLE');

@@ -2,9 +2,11 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { ARENA_BYTES_MAX, ARENA_BYTES_MIN, WORKERS_MAX } from '@tidewire/core';
+import { ARENA_BYTES_MAX, ARENA_BYTES_MIN, TOKEN_LEEWAY_MS, WORKERS_MAX } from '@tidewire/core';
 import { type TlsFiles, TRANSPORTS, type TransportName } from '@tidewire/gateway';
 import { z } from 'zod';
+import { AUTH_SETTINGS, type AuthConfig, authConfigOf } from './auth-config.js';
+import { ConfigError } from './config-error.js';
 import { durationMs, isMapName, mapTtlOf } from './map-ttl.js';
 
 const UNITS: Readonly<Record<string, number>> = {
@@ -33,6 +35,7 @@ const SETTINGS = {
     value: 'LIST',
     help: 'pages that may connect, as https://a.org,https://b.org, or * (default: those of this machine)',
   },
+  ...AUTH_SETTINGS,
   processors: {
     value: 'FILE',
     help: 'an ES module whose functions clients may execute on records',
@@ -113,6 +116,18 @@ const ConfigSchema = z.strictObject({
   'tls-key': Path.optional(),
   'tls-cert': Path.optional(),
   'allow-origin': Origins.optional(),
+  auth: z.enum(['none', 'jwt']).default('none'),
+  'auth-key': Path.optional(),
+  'auth-jwks': z.string().min(1).optional(),
+  'auth-audience': z.string().min(1).optional(),
+  'auth-issuer': z.string().min(1).optional(),
+  'auth-leeway': z.coerce
+    .number()
+    .min(0)
+    .max(3600)
+    .default(TOKEN_LEEWAY_MS / 1000),
+  policy: Path.optional(),
+  'allow-no-auth': Flag.default(false),
   processors: Path.optional(),
 });
 
@@ -135,11 +150,8 @@ export interface Config {
   readonly processors: string | undefined;
   /** Undefined: pages of this machine. */
   readonly allowOrigin: readonly string[] | undefined;
-}
-
-/** A setting is wrong; the message is a sentence for the operator. */
-export class ConfigError extends Error {
-  override name = 'ConfigError';
+  /** Undefined: anybody may come in. */
+  readonly auth: AuthConfig | undefined;
 }
 
 /** Reads the settings, or undefined if only help was asked for. Throws ConfigError. */
@@ -176,6 +188,10 @@ export function readConfig(
     tls: tlsFiles(parsed.data['tls-key'], parsed.data['tls-cert']),
     processors: parsed.data.processors,
     allowOrigin: parsed.data['allow-origin'],
+    auth: authConfigOf(parsed.data, {
+      secret: environment['TIDEWIRE_AUTH_SECRET'] || undefined,
+      host: parsed.data.host,
+    }),
   };
 }
 
@@ -207,6 +223,7 @@ export function helpText(): string {
     ...lines,
     '',
     'Every flag can be given as TIDEWIRE_<NAME> too (TIDEWIRE_DATA_DIR, …), the database as DATABASE_URL.',
+    'A secret by which tokens are signed is given as TIDEWIRE_AUTH_SECRET alone.',
   ].join('\n');
 }
 

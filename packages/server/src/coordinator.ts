@@ -19,6 +19,7 @@ import {
   type SharedMemory,
 } from '@tidewire/core/threads';
 import {
+  type AccessRules,
   createTransport,
   Gateway,
   GatewayLoop,
@@ -33,6 +34,7 @@ import {
   type PersistenceStatus,
   PersistenceThread,
 } from '@tidewire/persistence';
+import { readAccessRules } from './access-rules.js';
 import type { Config } from './config.js';
 import { EmbeddedDatabase } from './embedded-database.js';
 import type { Log } from './log.js';
@@ -121,6 +123,7 @@ export class Coordinator {
       publish: (topic, bytes) => this.#transport?.publish(topic, bytes),
       http: (path, isLocal) => this.#status.answer(path, isLocal),
       onWork: () => this.#loop.wake(),
+      onDenied: (denial) => this.#log.warn(denial, 'not permitted'),
     });
     this.#loop = new GatewayLoop({
       gateway: this.#gateway,
@@ -131,6 +134,7 @@ export class Coordinator {
 
   /** Resolves with the port once connections are taken. Rejects with a sentence. */
   async start(): Promise<number> {
+    const rules = await this.#step(this.#readAccessRules());
     await this.#step(mkdir(this.#config.dataDir, { recursive: true }));
     const startMs = await this.#step(this.#clockBound.read());
     const port = await this.#step(this.#listen());
@@ -149,7 +153,8 @@ export class Coordinator {
       this.#pool?.checkHangs();
       this.#status.observe();
     });
-    this.#gateway.open({ epoch: this.#status.epoch, store: this.#store, bases: this.#bases });
+    const start = { epoch: this.#status.epoch, store: this.#store, bases: this.#bases };
+    this.#gateway.open(start, rules);
     this.#status.phase = 'ready';
     return port;
   }
@@ -188,6 +193,11 @@ export class Coordinator {
   /** One step of the start, unless the start has been ended meanwhile. */
   #step<T>(work: Promise<T>): Promise<T> {
     return Promise.race([this.#ended, work]);
+  }
+
+  async #readAccessRules(): Promise<AccessRules | undefined> {
+    const { auth } = this.#config;
+    return auth && (await readAccessRules(auth, Date.now));
   }
 
   async #listen(): Promise<number> {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { type Config, ConfigError, helpText, readConfig } from './config.js';
+import { type Config, helpText, readConfig } from './config.js';
+import { ConfigError } from './config-error.js';
 import { Coordinator } from './coordinator.js';
 import { createLog } from './log.js';
 

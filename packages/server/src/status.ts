@@ -1,4 +1,4 @@
-import { loadWord, type SharedMemory, WorkerControl } from '@tidewire/core/threads';
+import { loadWatermark, loadWord, type SharedMemory, WorkerControl } from '@tidewire/core/threads';
 import type { Gateway, HttpAnswer } from '@tidewire/gateway';
 
 const SPAN_BYTES = 64 * 1024;
@@ -82,6 +82,7 @@ export class Status {
       ...gateway.subscriptionCounts,
       querying: gateway.querying,
       workers: this.#memory.workers.length,
+      loads: this.#memory.workers.map(({ control }) => loadOf(new Int32Array(control))),
       epoch: this.epoch,
       version: this.#version,
     };
@@ -101,6 +102,19 @@ export class Status {
       0,
     );
   }
+}
+
+/** What is asked of one worker, and what its predicates have cost since its start. */
+function loadOf(control: Int32Array): object {
+  return {
+    streams: loadWord(control, WorkerControl.STREAMS),
+    mapTopics: loadWord(control, WorkerControl.TOPICS_MAP),
+    keyTopics: loadWord(control, WorkerControl.TOPICS_KEY),
+    predicateTopics: loadWord(control, WorkerControl.TOPICS_PREDICATE),
+    predicatesLinear: loadWord(control, WorkerControl.PREDICATES_LINEAR),
+    predicatesFound: loadWatermark(control, WorkerControl.PREDICATES_FOUND),
+    predicatesConcerned: loadWatermark(control, WorkerControl.PREDICATES_CONCERNED),
+  };
 }
 
 function json(status: number, body: object): HttpAnswer {

@@ -77,8 +77,12 @@ t.test(
       t.match(await safe, [{ outcome: Code.APPLIED, refusal: 0, level: Level.DATABASE }]);
     }
     await isWhole(t, site);
+    await isSaid(t, site, 'up');
     const lines = linesOf(site);
-    t.ok(lines.every((line, i) => line === (i % 2 === 0 ? AWAY : BACK)));
+    t.same(
+      lines,
+      lines.map((_, i) => (i % 2 === 0 ? AWAY : BACK)),
+    );
     t.equal(lines.length % 2, 0, 'and it is back at the end');
   },
 );

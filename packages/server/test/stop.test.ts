@@ -80,6 +80,9 @@ t.test('RUN-9: /healthz, /readyz and /info tell how the server is', async (t) =>
   await client.operate(put('m', 'a', '1'), put('m', 'b', '1'), put('m', 'a', '2'));
   await server.until(({ records }) => records === 2);
   t.match(await ask('/info'), [200, { connections: 1, workers: 1, epoch: 1 }]);
+  const load = { streams: 0, mapTopics: 0, keyTopics: 0, predicateTopics: 0 };
+  const predicates = { predicatesLinear: 0, predicatesFound: 0, predicatesConcerned: 0 };
+  t.match(await ask('/info'), [200, { loads: [{ ...load, ...predicates }] }]);
   t.match(await ask('/other'), [404, { error: /healthz/ }]);
   t.match(client, { epoch: 1n });
   const [read] = await client.operate(get('m', 'a'));

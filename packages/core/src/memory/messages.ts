@@ -15,6 +15,8 @@ export const RequestKind = {
   TICK: 8,
   FORGET_SESSION: 9,
   END_PRESENCE: 10,
+  RULE: 11,
+  FORGET_RULE: 12,
 } as const;
 
 /**
@@ -49,6 +51,22 @@ export const OPERATION_SAFE = 1;
 export const OPERATION_RETURN_WINNER = 2;
 /** An update: OperationExtension follows the value. */
 export const OPERATION_EXTENDED = 4;
+/** The session may not do it to every record: OperationRules follow, last of all. */
+export const OPERATION_RULED = 32;
+
+/** Behind the value of an OPERATION, or behind its extension. */
+export const OperationRules = {
+  /** Rule that a record must pass, before the write if there is one and after it; or NO_RULE. */
+  WRITE: 0,
+  /** Rule that a record must pass to be shown; NO_RULE or RULE_NOTHING. */
+  READ: 1,
+  WORDS: 2,
+} as const;
+
+/** Every record passes. */
+export const NO_RULE = 0;
+/** No record passes. */
+export const RULE_NOTHING = -1;
 /** The stamp is a client's: where the key is unknown it may be TOO_OLD. */
 export const OPERATION_CLIENT_STAMP = 8;
 /** A put that makes a presence record. */
@@ -156,6 +174,17 @@ export const CancelRequest = { STREAM: 0, WORDS: 1 } as const;
 /** FORGET_SESSION: the session of this resume token will not come back. */
 export const ForgetSessionRequest = { TOKEN: 0, WORDS: 4 } as const;
 
+/** RULE: records pass the rule of this number, above 0 and never used twice, if the predicate holds. */
+export const RuleRequest = {
+  RULE: 0,
+  /** Length of the Predicate message in bytes. */
+  PREDICATE_LENGTH: 1,
+  BODY: 2,
+} as const;
+
+/** FORGET_RULE: no operation names the rule any more. */
+export const ForgetRuleRequest = { RULE: 0, WORDS: 1 } as const;
+
 /**
  * END_PRESENCE: the client has gone whose newest presence put of this key has this stamp and node. Ends the
  * record as a lifetime ends, if it is a presence record of that node and not newer; nobody is answered.
@@ -183,11 +212,11 @@ export const TickRequest = { NOW_LOW: 0, NOW_HIGH: 1, FLAGS: 2, WORDS: 3 } as co
 export const TICK_REPORT = 1;
 
 /** Interest ring: gateway → worker, for one that starts. It executes nothing before END. */
-export const InterestKind = { SUBSCRIBE: 1, END: 2 } as const;
+export const InterestKind = { SUBSCRIBE: 1, END: 2, RULE: 3 } as const;
 
-/** SUBSCRIBE: as in the request ring, but not answered. */
+/** SUBSCRIBE: as in the request ring, but not answered. RULE: as there. */
 
-/** END: the worker's start of this number has been told every interest there is. */
+/** END: the worker's start of this number has been told every interest and every rule there is. */
 export const InterestEnd = { START: 0, WORDS: 1 } as const;
 
 /** Outbound ring: worker → gateway. */
@@ -204,13 +233,18 @@ export const OutboundKind = {
 export const ResultMessage = {
   REQUEST_POSITION: 0,
   SESSION: 1,
-  /** 1: goes out once LANE_FLUSHED has reached LANE_POSITION; 0: at once. */
+  /** How it goes out: 0 at once, or one of the following. */
   WAITS: 2,
   LANE_POSITION: 3,
   /** Bytes of the Result message, as it stands in Results with its tag and length. */
   BYTES: 4,
   BODY: 5,
 } as const;
+
+/** Once LANE_FLUSHED has reached LANE_POSITION. */
+export const RESULT_WAITS = 1;
+/** At once; its session's rule on the map whose id is in LANE_POSITION forbade it. */
+export const RESULT_FORBIDDEN = 2;
 
 /**
  * EVENT: one change as some topics see it. A change that concerns several kinds of topics, or very many
@@ -267,6 +301,8 @@ export const STREAM_LAST = 1;
 export const STREAM_FORGED = 2;
 /** ROWS: the sorted rows are larger than a query may hold. Ends the stream. */
 export const STREAM_TOO_LARGE = 4;
+/** ROWS, with STREAM_TOO_LARGE: only together with those of other queries; may be asked again. */
+export const STREAM_OVERLOADED = 8;
 
 /** PROGRESS: every change up to these sequences that concerns any topic is before this record. */
 export const ProgressMessage = {

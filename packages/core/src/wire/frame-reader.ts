@@ -20,6 +20,7 @@ export const ClientBody = {
   PING: 6,
   QUERY: 7,
   CANCEL_QUERY: 8,
+  REFRESH: 9,
 } as const;
 
 /** `nextOperation` has filled the fields of one. */
@@ -121,7 +122,7 @@ export class FrameReader extends OperationFields {
   #readFrameField(tag: number, end: number): FrameFault {
     const field = tag >>> 3;
     const wireType = tag & 7;
-    if (field > ClientBody.CANCEL_QUERY) return this.#skip(wireType, end);
+    if (field > ClientBody.REFRESH) return this.#skip(wireType, end);
     if (field === CLOCK_FIELD) {
       if (wireType !== FIXED64) return wrongWireType(wireType);
       if (end - this.#at < FIXED64_BYTES) return FrameFault.TRUNCATED;

@@ -10,12 +10,14 @@ import { EffectTable } from './effect-table.js';
 import {
   flagsOf,
   isClientStamped,
+  isRuled,
   isSafe,
   isUpdate,
   isVisible,
   operationKindOf,
 } from './operation.js';
 import type { ProcessorRunner } from './processor-runner.js';
+import type { RowRules } from './row-rules.js';
 import { SafeLane } from './safe-lane.js';
 import { LANE_FULL, MEMORY_FULL } from './shortage.js';
 import { UpdateExecutor } from './update-executor.js';
@@ -29,6 +31,7 @@ export class Executor {
   readonly #store: RecordStore;
   readonly #outbound: Outbound;
   readonly #events: ChangeEvents;
+  readonly #rules: RowRules;
   readonly #timers: Timers;
   readonly #control: Int32Array;
   readonly #lane: SafeLane;
@@ -41,6 +44,7 @@ export class Executor {
     store: RecordStore;
     outbound: Outbound;
     events: ChangeEvents;
+    rules: RowRules;
     timers: Timers;
     control: Int32Array;
     /** See effect-table.ts. */
@@ -50,6 +54,7 @@ export class Executor {
     this.#store = options.store;
     this.#outbound = options.outbound;
     this.#events = options.events;
+    this.#rules = options.rules;
     this.#timers = options.timers;
     this.#control = options.control;
     this.#lane = new SafeLane(options.store, options.control);
@@ -112,7 +117,8 @@ export class Executor {
   }
 
   #get(request: Int32Array, at: number, position: number, partition: number, record: number): void {
-    const isFound = record !== ABSENT && isVisible(request, at, this.#store.words, record);
+    const isThere = record !== ABSENT && isVisible(request, at, this.#store.words, record);
+    const isFound = isThere && this.#rules.shows(request, at, record);
     const outcome = isFound ? Code.FOUND : Code.ABSENT;
     this.#outbound.answer(request, at, position, partition, record, outcome, Level.MEMORY);
   }
@@ -136,6 +142,10 @@ export class Executor {
     const flags = flagsOf(request, at);
     const order =
       record === ABSENT ? 1 : compareWrite(request, at, flags, this.#store.words, record);
+    if (order !== 0 && isRuled(request, at) && !this.#mayWrite(request, at, record)) {
+      this.#outbound.forbid(request, at, position, partition);
+      return;
+    }
     if (!shouldApply(order)) {
       const outcome = order === 0 ? Code.DUPLICATE : Code.SUPERSEDED;
       this.#answer(request, at, position, partition, record, outcome);
@@ -145,6 +155,11 @@ export class Executor {
     if (written !== FULL) return this.#applied(request, at, position, written, record);
     this.#outbound.explainShortage(MEMORY_FULL);
     this.#outbound.refuse(request, at, position, partition, Code.OVERLOADED);
+  }
+
+  #mayWrite(request: Int32Array, at: number, record: number): boolean {
+    const rules = this.#rules;
+    return rules.mayTouch(request, at, record) && rules.mayLeave(request, at, record, request, at);
   }
 
   /** Whether the key may have had a newer tombstone that was collected. */

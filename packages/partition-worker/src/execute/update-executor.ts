@@ -13,6 +13,7 @@ import { ABSENT_EFFECT, type EffectTable, hasToken } from './effect-table.js';
 import { flagsOf, isSafe, isVisible } from './operation.js';
 import type { ProcessorRunner } from './processor-runner.js';
 import { extensionOf } from './request-fields.js';
+import type { RowRules } from './row-rules.js';
 import type { SafeLane } from './safe-lane.js';
 import { EFFECTS_FULL, LANE_FULL, MEMORY_FULL, type Shortage } from './shortage.js';
 import { isUncertain, meetsCondition, UpdateRequest } from './update-request.js';
@@ -23,6 +24,7 @@ interface UpdateExecutorOptions {
   readonly control: Int32Array;
   readonly effects: EffectTable;
   readonly lane: SafeLane;
+  readonly rules: RowRules;
   readonly runner: ProcessorRunner;
   /** The update has been published as `record` over `old`: it is answered, and its events are told. */
   readonly onApplied: (
@@ -55,7 +57,7 @@ export class UpdateExecutor {
     partition: number,
     record: number,
   ): void {
-    const { effects, outbound } = this.#options;
+    const { effects, outbound, rules } = this.#options;
     const extension = extensionOf(request, at);
     const lowestPending = request[extension + OperationExtension.LOWEST_PENDING];
     effects.forgetBelow(request, extension, lowestPending);
@@ -66,9 +68,11 @@ export class UpdateExecutor {
     }
     const refusal = this.#apply(request, at, position, partition, record);
     if (refusal === Code.UNSPECIFIED) return;
-    if (refusal === Code.FOUND) this.#answerAsItIs(request, at, position, partition, record);
+    if (refusal === Code.FORBIDDEN) outbound.forbid(request, at, position, partition);
+    else if (refusal === Code.FOUND) this.#answerAsItIs(request, at, position, partition, record);
     else {
-      if (refusal === Code.FAILED) outbound.explain(this.#write.failure);
+      const isShown = rules.shows(request, at, record); // a processor may tell of the record
+      if (refusal === Code.FAILED && isShown) outbound.explain(this.#write.failure);
       outbound.refuse(request, at, position, partition, refusal, record);
     }
   }
@@ -103,14 +107,16 @@ export class UpdateExecutor {
     partition: number,
     record: number,
   ): Code {
-    const { effects, lane, onApplied, store } = this.#options;
+    const { effects, lane, onApplied, rules, store } = this.#options;
     if (isUncertain(request, extensionOf(request, at))) return Code.UNCERTAIN;
     if (effects.isFull) return this.#lacks(EFFECTS_FULL);
     if (isSafe(request, at) && lane.isFull) return this.#lacks(LANE_FULL);
+    if (!rules.mayTouch(request, at, record)) return Code.FORBIDDEN;
     if (!meetsCondition(request, at, store.words, record)) return Code.PRECONDITION;
     const refusal = this.#write.make(request, at, store.words, record);
     if (refusal !== Code.UNSPECIFIED) return refusal;
     const { words } = this.#write;
+    if (!rules.mayLeave(request, at, record, words, 0)) return Code.FORBIDDEN;
     const written = store.put(record, words, 0, partition, flagsOf(words, 0), position);
     if (written === FULL) return this.#lacks(MEMORY_FULL);
     this.remember(request, at, written);

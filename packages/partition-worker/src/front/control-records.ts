@@ -4,6 +4,7 @@ import {
   CatchUpRequest,
   CreditRequest,
   EndPresenceRequest,
+  ForgetRuleRequest,
   ForgetSessionRequest,
   InterestEnd,
   InterestKind,
@@ -11,6 +12,7 @@ import {
   QueryRequest,
   RecordLayout,
   RequestKind,
+  RuleRequest,
   SUBSCRIBE_WITH_OLD,
   SubscribeRequest,
   TickRequest,
@@ -155,6 +157,52 @@ export function tickRecord(nowMs: number, flags: number): ControlRecord {
     owner.requests.words[at + TickRequest.FLAGS] = flags;
     return true;
   };
+}
+
+/** Operations may name the rule from now on. */
+export function ruleRecord(rule: number, predicate: Uint8Array): ControlRecord {
+  return (owner) => {
+    const at = owner.requests.claimControl(RequestKind.RULE, ruleWords(predicate));
+    if (at === NO_ROOM) return false;
+    writeRule(owner.requests.words, owner.requestBytes, at, rule, predicate);
+    return true;
+  };
+}
+
+/** As `ruleRecord`, for a worker that starts and reads its interest ring first. */
+export function introduceRuleRecord(rule: number, predicate: Uint8Array): ControlRecord {
+  return (owner) => {
+    const at = owner.interests.claim(InterestKind.RULE, ruleWords(predicate));
+    if (at === NO_ROOM) return false;
+    writeRule(owner.interests.words, owner.interestBytes, at, rule, predicate);
+    return true;
+  };
+}
+
+/** No operation names the rule any more. */
+export function forgetRuleRecord(rule: number): ControlRecord {
+  return (owner) => {
+    const at = owner.requests.claimControl(RequestKind.FORGET_RULE, ForgetRuleRequest.WORDS);
+    if (at === NO_ROOM) return false;
+    owner.requests.words[at + ForgetRuleRequest.RULE] = rule;
+    return true;
+  };
+}
+
+function ruleWords(predicate: Uint8Array): number {
+  return RuleRequest.BODY + RecordLayout.wordsOf(predicate.length);
+}
+
+function writeRule(
+  words: Int32Array,
+  wordBytes: Uint8Array,
+  at: number,
+  rule: number,
+  predicate: Uint8Array,
+): void {
+  words[at + RuleRequest.RULE] = rule;
+  words[at + RuleRequest.PREDICATE_LENGTH] = predicate.length;
+  bytesToWords(predicate, 0, predicate.length, words, wordBytes, at + RuleRequest.BODY);
 }
 
 function subscribeWords({ key, predicate }: Interest): number {

@@ -2,6 +2,8 @@ import { InvariantError, OUTBOUND_RECORDS_A_TURN } from '@tidewire/core';
 import {
   loadWord,
   OutboundKind,
+  RESULT_FORBIDDEN,
+  RESULT_WAITS,
   ResultMessage,
   RingConsumer,
   SubscribedMessage,
@@ -14,6 +16,8 @@ import { PendingAcks } from './pending-acks.js';
 export interface OutboundHandlers {
   /** A Result, as an entry of Results, for the caller of this id; once for each operation. */
   onResult(caller: number, bytes: Uint8Array, offset: number, length: number): void;
+  /** A rule of the caller on the map of this id forbade its write; the result follows. */
+  onForbidden?(caller: number, mapId: number): void;
   /** An EVENT record; after a worker's death some are said again, see HeardChanges. */
   onEvent(words: Int32Array, wordBytes: Uint8Array, at: number): void;
   onSlice(words: Int32Array, wordBytes: Uint8Array, at: number): void;
@@ -97,11 +101,13 @@ export class OutboundReader {
     const sessionId = words[at + ResultMessage.SESSION];
     const length = words[at + ResultMessage.BYTES];
     const offset = (at + ResultMessage.BODY) * 4;
-    if (words[at + ResultMessage.WAITS] !== 0) {
-      const lanePosition = words[at + ResultMessage.LANE_POSITION];
+    const lanePosition = words[at + ResultMessage.LANE_POSITION];
+    if (words[at + ResultMessage.WAITS] === RESULT_WAITS) {
       this.#pending.add({ sessionId, lanePosition, elapsedMs }, this.#ringBytes, offset, length);
       return 1;
     }
+    if (words[at + ResultMessage.WAITS] === RESULT_FORBIDDEN)
+      this.#handlers.onForbidden?.(sessionId, lanePosition);
     this.#handlers.onResult(sessionId, this.#ringBytes, offset, length);
     return 1;
   }

@@ -10,6 +10,8 @@ export class Owner {
   readonly interestBytes: Uint8Array;
   /** Something was claimed that `publish` has not made visible. */
   hasNews = false;
+  /** Control records wait for room: what depends on them must wait, too. */
+  isBehind = false;
   readonly #doorbell: Doorbell;
 
   constructor(memory: WorkerMemory) {

@@ -5,14 +5,17 @@ import {
   type MapTable,
   NO_MAP,
   NO_ROOM,
+  NO_RULE,
   OPERATION_CLIENT_STAMP,
   OPERATION_EXTENDED,
   OPERATION_PRESENCE,
   OPERATION_RETURN_WINNER,
+  OPERATION_RULED,
   OPERATION_SAFE,
   Operation,
   OperationExtension,
   type OperationFields,
+  OperationRules,
   ownerOf,
   RecordLayout,
   RequestKind,
@@ -25,6 +28,15 @@ import { type Caller, isUpdate, type OperationSource, writeExtension } from './u
 
 /** `route` has sent the operation to its owner. */
 export const ROUTED = 0;
+
+/** To which records an operation may be done; see OperationRules. */
+export interface OperationRuling {
+  readonly isRuled: boolean;
+  readonly write: number;
+  readonly read: number;
+}
+
+const UNRULED: OperationRuling = { isRuled: false, write: NO_RULE, read: NO_RULE };
 
 /** A stamp and the gateway's time, as they go with an operation. */
 export interface OperationTime {
@@ -83,6 +95,7 @@ export class PartitionService {
     bytes: Uint8Array,
     caller: Caller,
     time: OperationTime,
+    rules: OperationRuling = UNRULED,
   ): typeof ROUTED | Code {
     const mapId = this.#mapIdFor(reader, bytes);
     if (mapId === NO_MAP) return Code.ABSENT;
@@ -92,16 +105,20 @@ export class PartitionService {
     const keyWords = RecordLayout.wordsOf(reader.keyLength);
     const valueWords = RecordLayout.wordsOf(reader.valueLength);
     const isExtended = isUpdate(reader);
+    const extensionWords = isExtended ? OperationExtension.WORDS : 0;
+    const { isRuled } = rules;
+    if (isRuled && owner.isBehind) return Code.OVERLOADED; // it may not know the rules yet
     const at = owner.requests.claim(
       RequestKind.OPERATION,
-      Operation.KEY + keyWords + valueWords + (isExtended ? OperationExtension.WORDS : 0),
+      Operation.KEY + keyWords + valueWords + extensionWords + (isRuled ? OperationRules.WORDS : 0),
     );
     if (at === NO_ROOM) return Code.OVERLOADED;
     const { words } = owner.requests;
     words[at + Operation.SESSION] = caller.id;
     words[at + Operation.REQUEST_ID] = reader.requestId;
     words[at + Operation.HASH] = hash;
-    words[at + Operation.MAP_KIND_FLAGS] = (mapId << 16) | (reader.kind << 8) | flagsOf(reader);
+    words[at + Operation.MAP_KIND_FLAGS] =
+      (mapId << 16) | (reader.kind << 8) | flagsOf(reader) | (isRuled ? OPERATION_RULED : 0);
     writeTime(words, at, time, reader, this.#ttlOf(reader, mapId));
     words[at + Operation.LENGTHS] = RecordLayout.packLengths(reader.keyLength, reader.valueLength);
     const key = at + Operation.KEY;
@@ -109,6 +126,7 @@ export class PartitionService {
     const value = key + keyWords;
     bytesToWords(bytes, reader.valueOffset, reader.valueLength, words, owner.requestBytes, value);
     if (isExtended) writeExtension(words, value + valueWords, reader, caller, this.epoch);
+    if (isRuled) writeRules(words, value + valueWords + extensionWords, rules);
     owner.hasNews = true;
     return ROUTED;
   }
@@ -131,6 +149,11 @@ export class PartitionService {
       ? this.#mapTable.idOf(bytes, reader.mapOffset, reader.mapLength)
       : this.#mapTable.register(bytes, reader.mapOffset, reader.mapLength);
   }
+}
+
+function writeRules(words: Int32Array, at: number, { read, write }: OperationRuling): void {
+  words[at + OperationRules.WRITE] = write;
+  words[at + OperationRules.READ] = read;
 }
 
 function flagsOf(reader: OperationFields): number {

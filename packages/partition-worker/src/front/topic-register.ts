@@ -1,7 +1,9 @@
 import { PREDICATE_BYTES_TOTAL_MAX, TOPICS_MAX } from '@tidewire/core';
 import {
+  type ControlRecord,
   introducedRecord,
   introduceRecord,
+  introduceRuleRecord,
   subscribeRecord,
   unsubscribeRecord,
 } from './control-records.js';
@@ -12,36 +14,49 @@ import type { WorkerRequests } from './worker-requests.js';
 /** Numbers travel as words. */
 const ID_MAX = 0x7fff_ffff;
 
+/** A rule on records as workers know it. */
+export interface KnownRule {
+  /** Above 0, never used twice. */
+  readonly id: number;
+  /** Predicate message in canonical form. */
+  readonly predicate: Uint8Array;
+}
+
 /** A worker's start that has not been told every interest yet. */
-interface Introduction<T> {
+interface Introduction {
   readonly worker: number;
   readonly start: number;
-  readonly topics: Iterator<T>;
-  next: T | undefined;
+  readonly records: Iterator<ControlRecord, undefined>;
+  next: ControlRecord | undefined;
 }
 
 /**
  * The register of interests: one topic for each map, key or predicate that somebody watches. Workers
- * know only what they are told from here, and one that is started anew is told all of it again.
+ * know only what they are told from here, and one that is started anew is told all of it again, and
+ * all rules.
  */
 export class TopicRegister<T extends KnownTopic> {
   readonly #requests: WorkerRequests;
+  readonly #rules: () => Iterable<KnownRule>;
   readonly #ownersOf: (interest: Interest) => readonly number[];
   readonly #makeTopic: (id: number, interest: Interest, workers: readonly number[]) => T;
   readonly #topics: Map<number, T> = new Map();
   readonly #topicsByName: Map<string, T> = new Map();
   /** Topics with a predicate, by map. */
   readonly #predicates: Map<number, number> = new Map();
-  #introductions: Introduction<T>[] = [];
+  #introductions: Introduction[] = [];
   #predicateBytes = 0;
   #lastId = 0;
 
   constructor(options: {
     requests: WorkerRequests;
+    /** Those that operations may name; none if it is left out. */
+    rules?: () => Iterable<KnownRule>;
     ownersOf: (interest: Interest) => readonly number[];
     makeTopic: (id: number, interest: Interest, workers: readonly number[]) => T;
   }) {
     this.#requests = options.requests;
+    this.#rules = options.rules ?? (() => []);
     this.#ownersOf = options.ownersOf;
     this.#makeTopic = options.makeTopic;
   }
@@ -107,25 +122,30 @@ export class TopicRegister<T extends KnownTopic> {
   /** A worker has been started for the `start`-th time: it is told every interest there is. */
   onWorkerStart(worker: number, start: number): void {
     this.#introductions = this.#introductions.filter((other) => other.worker !== worker);
-    const topics = this.#topics.values();
-    this.#introductions.push({ worker, start, topics, next: topics.next().value });
+    const records = this.#introductionOf(worker);
+    this.#introductions.push({ worker, start, records, next: records.next().value });
   }
 
   /** Tells workers that start, as far as their rings have room. Returns how much. */
   introduce(): number {
     let told = 0;
     this.#introductions = this.#introductions.filter((introduction) => {
-      const { worker, start, topics } = introduction;
-      for (; introduction.next !== undefined; introduction.next = topics.next().value, told++) {
-        const { id, interest, workers } = introduction.next;
-        if (!workers.includes(worker)) continue;
-        if (!this.#requests.trySend(worker, introduceRecord(id, interest))) return true;
-      }
+      const { worker, start, records } = introduction;
+      for (; introduction.next !== undefined; introduction.next = records.next().value, told++)
+        if (!this.#requests.trySend(worker, introduction.next)) return true;
       if (!this.#requests.trySend(worker, introducedRecord(start))) return true;
       told++;
       return false;
     });
     return told;
+  }
+
+  /** What is added while it is under way may come too; what is not has been told past it. */
+  *#introductionOf(worker: number): Generator<ControlRecord, undefined> {
+    for (const { id, predicate } of this.#rules()) yield introduceRuleRecord(id, predicate);
+    for (const { id, interest, workers } of this.#topics.values())
+      if (workers.includes(worker)) yield introduceRecord(id, interest);
+    return undefined;
   }
 
   #countPredicate({ mapId, predicate }: Interest, change: number): void {

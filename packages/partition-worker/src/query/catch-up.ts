@@ -2,6 +2,7 @@ import { compilePredicate, type RecordTest, type SipHash, sipHash } from '@tidew
 import { type EventFields, NO_RECORD, RecordLayout, STREAM_LAST } from '@tidewire/core/threads';
 import { EventKind, SliceKind } from '@tidewire/schemas';
 import { ABSENT, type RecordStore } from '../store/record-store.js';
+import type { TurnTime } from '../turn-time.js';
 import type { CatchUpPlan } from './catch-up-plan.js';
 import { PartitionWalk } from './partition-walk.js';
 import type { SliceDraft } from './slice-draft.js';
@@ -19,9 +20,10 @@ export interface CatchUpOptions {
   readonly salt: Uint8Array;
   readonly store: RecordStore;
   readonly draft: SliceDraft;
+  readonly time: TurnTime;
 }
 
-/** Records looked at in one turn: a third of a millisecond where a predicate is tried. */
+/** Records looked at in one turn: a third of a millisecond, unless a predicate takes longer. */
 const VISITS_A_TURN = 256;
 
 /**
@@ -34,6 +36,7 @@ const VISITS_A_TURN = 256;
 export class CatchUp implements Stream {
   readonly id: number;
   credit: number;
+  readonly heldBytes = 0;
   readonly #mapId: number;
   /** Undefined: every record is in the subscription. */
   readonly #test: RecordTest | undefined;
@@ -43,6 +46,7 @@ export class CatchUp implements Stream {
   readonly #store: RecordStore;
   readonly #stored: StoredRecord;
   readonly #draft: SliceDraft;
+  readonly #time: TurnTime;
   readonly #collectedUpTo: (partition: number) => number;
   readonly #event: EventFields = { kind: EventKind.PUT, record: ABSENT, old: NO_RECORD };
   #next = 0; // partition of the plan
@@ -67,6 +71,7 @@ export class CatchUp implements Stream {
     this.#store = options.store;
     this.#stored = new StoredRecord(options.store.words);
     this.#draft = options.draft;
+    this.#time = options.time;
     this.#collectedUpTo = options.collectedUpTo;
   }
 
@@ -139,7 +144,10 @@ export class CatchUp implements Stream {
 
   #isIn(record: number): boolean {
     if (!RecordLayout.isStanding(this.#store.words, record, this.#nowMs)) return false;
-    return this.#test === undefined || this.#test(this.#stored.turnTo(record));
+    if (this.#test === undefined) return true;
+    const isIn = this.#test(this.#stored.turnTo(record));
+    if (this.#time.isOver()) this.#visitsLeft = 0;
+    return isIn;
   }
 
   #hashOf(record: number): SipHash {

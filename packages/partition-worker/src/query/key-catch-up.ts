@@ -15,6 +15,7 @@ import type { KeyTopic } from './topic.js';
 export class KeyCatchUp implements Stream {
   readonly id: number;
   credit: number;
+  readonly heldBytes = 0;
   readonly #topic: KeyTopic;
   readonly #plan: CatchUpPlan;
   readonly #nowMs: number;

@@ -33,6 +33,12 @@ interface Entry {
   readonly places: readonly Place[];
 }
 
+/**
+ * Predicates by what finds them, the first access counting, those that never hold nowhere; since the
+ * start, predicates found by changes and those of them that a change concerned.
+ */
+export type PredicateCounts = Record<CountedKind | 'found' | 'concerned', number>;
+
 type CountedKind = 'equal' | 'range' | 'prefix' | 'linear';
 
 const COUNTED_AS: Readonly<Record<Access['kind'], CountedKind>> = {
@@ -42,6 +48,10 @@ const COUNTED_AS: Readonly<Record<Access['kind'], CountedKind>> = {
   prefix: 'prefix',
   linear: 'linear',
 };
+
+export function noPredicates(): PredicateCounts {
+  return { equal: 0, range: 0, prefix: 0, linear: 0, found: 0, concerned: 0 };
+}
 
 /**
  * Which of the predicates on one map a change concerns. Owned by one worker.
@@ -57,18 +67,8 @@ export class PredicateIndex {
   readonly entered: TopicList = new TopicList();
   readonly updated: TopicList = new TopicList();
   readonly left: TopicList = new TopicList();
-  /**
-   * Predicates by what finds them, the first access counting, those that never hold nowhere; since the
-   * start, predicates found by changes and those of them that a change concerned.
-   */
-  readonly counts: Record<CountedKind | 'found' | 'concerned', number> = {
-    equal: 0,
-    range: 0,
-    prefix: 0,
-    linear: 0,
-    found: 0,
-    concerned: 0,
-  };
+  /** Of all indexes that share them. */
+  readonly counts: PredicateCounts;
   readonly #chains: EntryChains = new EntryChains();
   readonly #found: Candidates = new Candidates(this.#chains);
   readonly #keys: FieldIndex = new FieldIndex(this.#chains);
@@ -78,6 +78,13 @@ export class PredicateIndex {
   readonly #entries: (Entry | undefined)[] = [];
   readonly #freeEntries: number[] = [];
   readonly #entryOf: Map<number, number> = new Map(); // by topic
+  readonly #onTry: () => void;
+
+  /** `onTry` is called before a predicate is tried on a record: that may take long. */
+  constructor(onTry: () => void = () => {}, counts: PredicateCounts = noPredicates()) {
+    this.#onTry = onTry;
+    this.counts = counts;
+  }
 
   get size(): number {
     return this.#entryOf.size;
@@ -142,8 +149,8 @@ export class PredicateIndex {
   ): void {
     const entry = this.#entries[number]!;
     const sides = this.#found.takeSides(number);
-    const heldBefore = (sides & BEFORE) !== 0 && holdsFor(entry, before);
-    const holdsAfter = (sides & AFTER) !== 0 && holdsFor(entry, after);
+    const heldBefore = (sides & BEFORE) !== 0 && this.#holds(entry, before);
+    const holdsAfter = (sides & AFTER) !== 0 && this.#holds(entry, after);
     switch (eventKindOf(heldBefore, holdsAfter)) {
       case EventKind.ENTER:
         return this.entered.add(entry.topic);
@@ -152,6 +159,14 @@ export class PredicateIndex {
       case EventKind.LEAVE:
         return this.left.add(entry.topic);
     }
+  }
+
+  /** Whether an entry that was found by a record holds for it. */
+  #holds(entry: Entry, record: QueriedRecord | undefined): boolean {
+    if (record === undefined) return false;
+    if (entry.isExact) return true;
+    this.#onTry();
+    return entry.holds(record);
   }
 
   #addPlace(access: Access, entry: number): number[] {
@@ -182,9 +197,4 @@ export class PredicateIndex {
         return this.#values.claim(field.steps);
     }
   }
-}
-
-/** Whether an entry that was found by a record holds for it. */
-function holdsFor(entry: Entry, record: QueriedRecord | undefined): boolean {
-  return record !== undefined && (entry.isExact || entry.holds(record));
 }

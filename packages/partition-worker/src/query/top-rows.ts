@@ -78,6 +78,7 @@ export class TopRows {
 
 type Keyed = Pick<Row, 'sortKey' | 'key'>;
 
-function bytesOf({ sortKey, key, event }: Row): number {
+/** What a row counts. */
+export function bytesOf({ sortKey, key, event }: Row): number {
   return sortKey.length + key.length + event.length;
 }

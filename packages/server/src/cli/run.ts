@@ -30,6 +30,7 @@ const COMMANDS: readonly Command[] = [
 
 const OPTIONS = {
   url: { type: 'string' },
+  token: { type: 'string' },
   safe: { type: 'boolean' },
   map: { type: 'string' },
   key: { type: 'string' },
@@ -71,10 +72,11 @@ async function dispatch({ values, positionals }: Parsed, io: Io): Promise<Exit> 
         ? 'name a command; --help lists them'
         : `there is no command "${name}"; --help lists them`,
     );
-  const { help: _, version: __, url: named, ...flags } = values;
+  const { help: _, version: __, url: named, token: shown, ...flags } = values;
   checkUse(command, operands, flags);
   const url = checkedUrl(named ?? io.env['TIDEWIRE_URL'] ?? URL_DEFAULT);
-  return command.run({ operands, flags, url, io });
+  const token = shown ?? io.env['TIDEWIRE_TOKEN'] ?? '';
+  return command.run({ operands, flags, url, token, io });
 }
 
 function parse(args: readonly string[]) {
@@ -132,6 +134,7 @@ function help(): string {
 
 ${lines.join('')}
   --url URL    the server; default: environment TIDEWIRE_URL, else ${URL_DEFAULT}
+  --token JWT  credential; better as environment TIDEWIRE_TOKEN, which others on the machine cannot read
   --help       this, or more about a command: tidewire COMMAND --help
   --version    the version
 
@@ -141,7 +144,7 @@ Exit codes: 0 done, 1 refused by the server or not reachable, 2 wrong use.
 
 function helpOf(command: Command): string {
   const details = command.details.map((line) => `${line}\n`).join('');
-  return `Usage: tidewire ${command.usage} [--url URL]\n\n${command.summary}\n\n${details}`;
+  return `Usage: tidewire ${command.usage} [--url URL] [--token JWT]\n\n${command.summary}\n\n${details}`;
 }
 
 function version(): string {

@@ -29,9 +29,10 @@ export const watch: Command = {
   ],
   operands: [1, 2],
   flags: ['where', 'from', 'old', 'max-hz'],
-  run: async ({ operands: [map, key], flags, url, io }: Call) => {
+  run: async ({ operands: [map, key], flags, url, token, io }: Call) => {
     const watched = watchedOf(map, key, flags);
     const client = await connect(url, {
+      token,
       onState: (state) => {
         if (state === 'reconnecting') note(io, 'the connection is lost, trying again');
       },
