@@ -1,5 +1,10 @@
 import { PARTITIONS, partitionOf, STREAM_CREDIT_BYTES } from '@tidewire/core';
-import { CATCH_UP_RESUME, CATCH_UP_SNAPSHOT, ownerOf } from '@tidewire/core/threads';
+import {
+  CATCH_UP_RENEW,
+  CATCH_UP_RESUME,
+  CATCH_UP_SNAPSHOT,
+  ownerOf,
+} from '@tidewire/core/threads';
 import {
   type CatchUpFields,
   type ControlRecord,
@@ -50,13 +55,19 @@ export class CatchUp {
   /** No entries would mean all: of a stream that had ended but for its last word one is said again. */
   #ended(worker: number, workers: number): number[] {
     for (const [partition, sequence] of this.reached)
-      if (ownerOf(partition, workers) === worker) return [partition, CATCH_UP_RESUME, sequence];
+      if (ownerOf(partition, workers) === worker)
+        return [partition, this.#allowed(CATCH_UP_RESUME), sequence];
     return [];
   }
 
   #entry(partition: number): number[] {
-    const mode = this.#plan.modeOf(partition);
+    const mode = this.#allowed(this.#plan.modeOf(partition));
     return [partition, mode, mode === CATCH_UP_SNAPSHOT ? 0 : this.#plan.cursorOf(partition)];
+  }
+
+  #allowed(mode: number): number {
+    const { isRestricted } = this.subscription;
+    return isRestricted && mode === CATCH_UP_RESUME ? CATCH_UP_RENEW : mode;
   }
 }
 

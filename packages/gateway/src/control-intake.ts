@@ -19,7 +19,7 @@ import type { SubscriptionService } from './subscription-service.js';
 
 const SALT_BYTES = 16;
 const CONTROL_TOO_LONG = `A frame that is no operations has ${CONTROL_BYTES_MAX} bytes at most, Hello ${HELLO_BYTES_MAX}.`;
-const OTHER_AUTHORITY = 'The new token permits other things; connect again.';
+const OTHER_AUTHORITY = 'The new token is of somebody else or permits other things; connect again.';
 
 /** Takes the frames off the hot path: everything but operations. */
 export class ControlIntake {
@@ -143,8 +143,7 @@ export class ControlIntake {
   #onClaims(session: Session, claims: Claims, then: () => void): void {
     const authority = this.#authentication.authorityOf(claims);
     if (authority instanceof Refusal) return this.#refuse(session, authority);
-    const { sub } = claims.all;
-    session.subject = typeof sub === 'string' ? sub : '';
+    session.subject = subjectOf(claims);
     session.authority = authority;
     then();
   }
@@ -159,19 +158,32 @@ export class ControlIntake {
     this.#send(session, this.#control.welcome(session.salt, session.validUntilMs, holdsPresence));
   }
 
+  /** What is not looked at now, or cannot be, leaves the end of the old token as it was. */
   #onRefresh(session: Session, { token }: Refresh): Refusal | undefined {
-    return this.#authentication.check(session, token, (verdict) => {
+    const refusal = this.#authentication.check(session, token, (verdict) => {
       const isBad = verdict instanceof Refusal && verdict.code !== Code.UNAVAILABLE;
       if (isBad) return this.#refuse(session, verdict);
       const isOther = !(verdict instanceof Refusal) && this.#isOther(session, verdict);
       if (isOther) return this.#refuse(session, new Refusal(Code.UNAVAILABLE, OTHER_AUTHORITY));
       this.#send(session, this.#control.tokenRefreshed(session.validUntilMs));
     });
+    if (refusal?.code !== Code.OVERLOADED) return refusal;
+    this.#send(session, this.#control.tokenRefreshed(session.validUntilMs));
+    return undefined;
   }
 
-  /** Whether the claims permit other things than the session's: its subscriptions would be wrong. */
-  #isOther({ authority }: Session, claims: Claims): boolean {
+  /**
+   * Whether the claims are of another subject than the session's, whose name its records and denials bear,
+   * or permit other things: its subscriptions would be wrong.
+   */
+  #isOther({ authority, subject }: Session, claims: Claims): boolean {
+    if (subjectOf(claims) !== subject) return true;
     const next = this.#authentication.authorityOf(claims);
     return next instanceof Refusal || next?.name !== authority?.name;
   }
+}
+
+function subjectOf({ all }: Claims): string {
+  const { sub = '' } = all;
+  return typeof sub === 'string' ? sub : JSON.stringify(sub);
 }

@@ -24,7 +24,7 @@ import {
 } from '@tidewire/partition-worker/front';
 import { Audit, type Denial } from './access/audit.js';
 import { type AccessRules, Authentication } from './access/authentication.js';
-import { OperationAccess } from './access/operation-access.js';
+import { OperationAccess, rightFor } from './access/operation-access.js';
 import { RuleRegister } from './access/rule-register.js';
 import { AnswerBatch } from './answer-batch.js';
 import { ConnectionLimits } from './connection-limits.js';
@@ -282,7 +282,8 @@ export class Gateway implements TransportHandlers<Session> {
       this.#refuseSession(session, Code.UNAUTHENTICATED, 'No valid Hello came in time.');
     this.#admission.sweep(this.#time.elapsedMs());
     for (const session of this.#authentication.takeExpired())
-      this.#refuseSession(session, Code.UNAUTHENTICATED, 'The token has expired.');
+      if (!session.isClosing)
+        this.#refuseSession(session, Code.UNAUTHENTICATED, 'The token has expired.');
     for (const token of this.#tokens.takeExpired(this.#time.elapsedMs()))
       for (let worker = 0; worker < this.#requests.workers; worker++)
         this.#requests.send(worker, forgetSessionRecord(token));
@@ -319,8 +320,8 @@ export class Gateway implements TransportHandlers<Session> {
       this.#refuseSession(session, code, FRAME_FAULT_SENTENCES[fault]);
       return;
     }
-    this.#mergeClock(session);
-    if (session.node === 0 && this.#reader.body !== ClientBody.HELLO) {
+    if (session.node !== 0) this.#mergeClock(session);
+    else if (this.#reader.body !== ClientBody.HELLO) {
       this.#refuseSession(session, Code.UNAUTHENTICATED);
       return;
     }
@@ -358,7 +359,10 @@ export class Gateway implements TransportHandlers<Session> {
     return this.#http(path, isLocal);
   }
 
-  /** A clock too far ahead moves nothing; the sender is told the server's time. */
+  /**
+   * A clock too far ahead moves nothing; the sender is told the server's time. That of a stranger moves
+   * nothing either.
+   */
   #mergeClock(session: Session): void {
     const { clockMs, clockCounter } = this.#reader;
     if (clockMs === 0) return;
@@ -370,9 +374,9 @@ export class Gateway implements TransportHandlers<Session> {
     const subscriptions = this.#subscriptions;
     const queries = this.#queryStreams;
     return {
-      onForbidden: (id, mapId) => {
+      onForbidden: (id, mapId, kind) => {
         const session = this.#connections.find(id);
-        if (session !== undefined) this.#onForbidden(session, mapId);
+        if (session !== undefined) this.#onForbidden(session, mapId, kind);
       },
       onResult: (id, bytes, offset, length) => {
         const session = this.#connections.answered(id);
@@ -386,8 +390,8 @@ export class Gateway implements TransportHandlers<Session> {
     };
   }
 
-  #onForbidden(session: Session, mapId: number): void {
-    this.#audit.onDenied(session, this.#mapTable.nameOf(mapId), 'write');
+  #onForbidden(session: Session, mapId: number, kind: number): void {
+    this.#audit.onDenied(session, this.#mapTable.nameOf(mapId), rightFor(kind));
   }
 
   #onControl(session: Session, bytes: Uint8Array, over?: OperationRefusal): void {

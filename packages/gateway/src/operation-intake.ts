@@ -101,6 +101,7 @@ export class OperationIntake {
     const fault =
       this.#check(bytes) ||
       this.#permit(session, bytes) ||
+      this.#name(bytes) || // whoever may execute nothing is not told which processors there are
       this.#presence.check(session, this.#reader, bytes) ||
       this.#stamp(session);
     if (fault !== Code.UNSPECIFIED) return fault;
@@ -121,10 +122,7 @@ export class OperationIntake {
     if (reader.kind < OperationKind.PUT || reader.kind > OperationKind.EXECUTE) return Code.INVALID;
     if (!hasValue(reader.kind) && (reader.valueLength > 0 || reader.ttlMs > 0)) return Code.INVALID;
     if (!areUpdateFieldsSound(reader)) return Code.INVALID;
-    if (reader.kind === OperationKind.EXECUTE) {
-      const fault = this.#name(bytes);
-      if (fault !== Code.UNSPECIFIED) return fault;
-    } else if (reader.processorLength > 0) return Code.INVALID;
+    if (reader.kind !== OperationKind.EXECUTE && reader.processorLength > 0) return Code.INVALID;
     if (reader.valueKind < 0 || reader.valueKind > ValueKind.BYTES) return Code.INVALID;
     if (reader.ackLevel < 0 || reader.ackLevel > AckLevel.SAFE) return Code.INVALID;
     if (reader.node > NODE_MAX || reader.ttlMs > TTL_MS_MAX) return Code.INVALID;
@@ -139,8 +137,9 @@ export class OperationIntake {
     return this.#access.decide(session, authority, this.#reader, bytes);
   }
 
-  /** Turns the processor's name into its number. */
+  /** Turns the processor's name, if there is one, into its number. */
   #name(bytes: Uint8Array): Code {
+    if (this.#reader.kind !== OperationKind.EXECUTE) return Code.UNSPECIFIED;
     if (this.processors.size === 0) return Code.FORBIDDEN;
     const { processorOffset, processorLength } = this.#reader;
     const name = bytes.subarray(processorOffset, processorOffset + processorLength);

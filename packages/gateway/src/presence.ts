@@ -10,6 +10,7 @@ import { type FrameReader, type MapTable, ownerOf } from '@tidewire/core/threads
 import {
   endPresenceRecord,
   isUpdate,
+  NO_BYTES,
   type OperationTime,
   type PresencePut,
   type WorkerRequests,
@@ -37,7 +38,8 @@ const ENDS_A_TURN = 512;
  * The owner of a record ends it if it still is a presence put of that client, of this stamp at the most. So
  * it is enough to know the newest put that was sent to a worker, whatever became of it; and whoever
  * writes over its own put otherwise has it ended behind that write, which does nothing if the write
- * was applied.
+ * was applied. What the client may not write stays, though its node be the same: the newest put may have
+ * been FORBIDDEN, and the record be another client's.
  */
 export class Presence {
   readonly #requests: WorkerRequests;
@@ -77,7 +79,7 @@ export class Presence {
     const name = this.#nameIn(reader, bytes);
     const before = puts?.get(name);
     if (reader.whileConnected) {
-      session.presence = (puts ?? new Map()).set(name, this.#putOf(reader, bytes, time));
+      session.presence = (puts ?? new Map()).set(name, this.#putOf(session, reader, bytes, time));
       if (before === undefined) this.#count++;
     } else if (before !== undefined) {
       puts?.delete(name);
@@ -128,10 +130,20 @@ export class Presence {
     return `${mapId}/${key.toString('latin1')}`;
   }
 
-  #putOf(reader: FrameReader, bytes: Uint8Array, time: OperationTime): PresencePut {
-    const key = bytes.slice(reader.keyOffset, reader.keyOffset + reader.keyLength);
-    const mapId = this.#mapTable.idOf(bytes, reader.mapOffset, reader.mapLength);
-    return { mapId, hash: hashOf(key), key, ms: time.ms, counter: time.counter, node: time.node };
+  #putOf(
+    { authority }: Session,
+    reader: FrameReader,
+    bytes: Uint8Array,
+    time: OperationTime,
+  ): PresencePut {
+    const { keyOffset, keyLength, mapOffset, mapLength } = reader;
+    const key = bytes.slice(keyOffset, keyOffset + keyLength);
+    const mapId = this.#mapTable.idOf(bytes, mapOffset, mapLength);
+    const map = Buffer.from(bytes.buffer, bytes.byteOffset + mapOffset, mapLength).toString();
+    const write = authority?.permitsOn(map).write ?? 'everything';
+    const rows = typeof write === 'string' ? NO_BYTES : write.bytes;
+    const { ms, counter, node } = time;
+    return { mapId, hash: hashOf(key), key, ms, counter, node, rows };
   }
 
   #end(put: PresencePut): void {

@@ -31,7 +31,7 @@ export interface Session {
   isVerifying: boolean;
   /** Milliseconds since 1970 at which its token ends; Infinity: never. */
   validUntilMs: number;
-  /** Claim `sub` of its token. */
+  /** Claim `sub` of its token; empty: it has none. */
   subject: string;
   /** What it may do, from Hello on; undefined: everything. */
   authority: Authority | undefined;

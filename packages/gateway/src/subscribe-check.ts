@@ -31,6 +31,8 @@ export interface Wanted {
   readonly key: Uint8Array;
   readonly predicate: Uint8Array;
   readonly isLinear: boolean;
+  /** Only some records of the map are permitted. */
+  readonly isRestricted: boolean;
   /** Undefined: changes from now on. */
   readonly plan: CatchUpPlan | undefined;
 }
@@ -51,7 +53,7 @@ export function wantedOf(subscribe: Subscribe, resumption: Resumption): Wanted |
   if (condition instanceof Refusal) return condition;
   const plan = planOf(subscribe, key, resumption);
   if (plan instanceof Refusal) return plan;
-  return { map, key, ...condition, plan };
+  return { map, key, ...condition, isRestricted: false, plan };
 }
 
 /**
@@ -70,7 +72,7 @@ export function withinPermit(
   if (condition instanceof Refusal) return condition;
   const isResumed = start === StartFrom.RESUME && resumption.refusal === undefined;
   const plan = isResumed ? resumption.plan : wanted.plan;
-  return { map: wanted.map, key: NO_BYTES, ...condition, plan };
+  return { map: wanted.map, key: NO_BYTES, ...condition, isRestricted: true, plan };
 }
 
 /** The condition, and the key if there is one, on the rows that are permitted. */

@@ -90,6 +90,7 @@ export class SubscriptionDesk {
       topic,
       conflated: maxHz === 0 ? undefined : this.#conflation.claim(topic, maxHz),
       isLinear: wanted.isLinear,
+      isRestricted: wanted.isRestricted,
       isAnnounced: false,
       isJoined: false,
       plan: wanted.plan,

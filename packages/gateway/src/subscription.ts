@@ -17,6 +17,8 @@ export interface Subscription {
   readonly conflated: ConflatedFeed | undefined;
   /** No index serves its predicate. */
   readonly isLinear: boolean;
+  /** Its session may not see every record of the map. */
+  readonly isRestricted: boolean;
   /** Subscribed has been sent. */
   isAnnounced: boolean;
   isJoined: boolean;

@@ -286,18 +286,26 @@ t.test(
   },
 );
 
-t.test('ACCESS-18: a refresh by a token that permits other things ends the session', async (t) => {
-  const bench = new PolicedBench([OWN]);
-  const ann = await bench.member({ sub: 'ann' });
-  const refresh = async (claims: object): Promise<void> => {
-    ann.say({ case: 'refresh', value: { token: JSON.stringify(claims) } });
+t.test(
+  'ACCESS-18: a refresh by a token of others, or that permits other things, ends the session',
+  async (t) => {
+    const bench = new PolicedBench([OWN]);
+    const ann = await bench.member({ sub: 'ann' });
+    const refresh = async (claims: object): Promise<void> => {
+      ann.say({ case: 'refresh', value: { token: JSON.stringify(claims) } });
+      await new Promise((resolve) => setImmediate(resolve));
+    };
+    await refresh({ sub: 'ann', jti: 2 });
+    t.equal(ann.last('refreshed')?.validUntilMs, 0n);
+    await refresh({ sub: 'bob' });
+    t.equal(ann.closedWith, 4000 + Code.UNAVAILABLE);
+    const alike = new PolicedBench([{ maps: ['*'], rights: ['read'] }]);
+    const eve = await alike.member({ sub: 'eve' });
+    eve.say({ case: 'refresh', value: { token: JSON.stringify({ sub: 'bob' }) } });
     await new Promise((resolve) => setImmediate(resolve));
-  };
-  await refresh({ sub: 'ann', jti: 2 });
-  t.equal(ann.last('refreshed')?.validUntilMs, 0n);
-  await refresh({ sub: 'bob' });
-  t.equal(ann.closedWith, 4000 + Code.UNAVAILABLE);
-});
+    t.equal(eve.closedWith, 4000 + Code.UNAVAILABLE, 'or is of somebody else');
+  },
+);
 
 t.test('ACCESS-19: a processor needs the right to execute; to write is not enough', async (t) => {
   const bench = new PolicedBench([{ maps: ['*'], rights: ['read', 'write', 'subscribe'] }]);

@@ -1,6 +1,7 @@
-import { Code } from '@tidewire/core';
+import { Code, messageOf, parsePredicate } from '@tidewire/core';
 import { OperationKind, type Result, StartFrom } from '@tidewire/schemas';
 import t from 'tap';
+import { STORE } from './bench.js';
 import { ALL_RIGHTS, PolicedBench, ROOT, type SpiedClient } from './policed-bench.js';
 
 const text = new TextEncoder();
@@ -13,6 +14,8 @@ type Rows = (typeof ROWS)[number];
 interface Place {
   readonly bench: PolicedBench;
   readonly client: SpiedClient;
+  /** May do everything. */
+  readonly root: SpiedClient;
   readonly map: string;
 }
 
@@ -38,6 +41,22 @@ const DEEDS: readonly Deed[] = [
   written('remove', OperationKind.REMOVE),
   written('merge', OperationKind.MERGE, '{"n":2}'),
   written('append', OperationKind.APPEND, '2', 'PRECONDITION'),
+  written('increment', OperationKind.INCREMENT, '1', 'PRECONDITION'),
+  written('minimum', OperationKind.MINIMUM, '1', 'PRECONDITION'),
+  written('maximum', OperationKind.MAXIMUM, '1', 'PRECONDITION'),
+  written('put if absent', OperationKind.PUT, '{"owner":"ann"}', 'PRECONDITION', {
+    ifAbsent: true,
+  }),
+  written('put an older value', OperationKind.PUT, '{"owner":"ann"}', 'SUPERSEDED', {
+    stamp: 1n << 16n,
+  }),
+  written('put while connected', OperationKind.PUT, '{"owner":"ann"}', 'APPLIED', {
+    whileConnected: true,
+  }),
+  {
+    ...written('execute', OperationKind.EXECUTE, '', 'APPLIED', { processor: 'tidy' }),
+    needs: ['execute'],
+  },
   {
     name: 'query',
     needs: ['read'],
@@ -61,15 +80,29 @@ const DEEDS: readonly Deed[] = [
   },
   { name: 'watch a map', ...watching({}) },
   { name: 'watch a key', ...watching({ key: 'k' }) },
+  { name: 'watch by a predicate', ...watching({ where: messageOf(parsePredicate('n >= 0')) }) },
+  { name: 'watch at most so often', ...watching({ maxHz: 1 }) },
+  { name: 'resume a map', ...watching({ start: StartFrom.RESUME }) },
+  { name: 'resume a key', ...watching({ key: 'k', start: StartFrom.RESUME }) },
+  { name: 'hear of changes', ...hearing({}) },
+  { name: 'hear of changes at most so often', ...hearing({ maxHz: 1 }) },
+  { name: 'hear of changes of a key', ...hearing({ key: 'k' }) },
 ];
 
-function written(name: string, kind: OperationKind, value = '', done = 'APPLIED'): Deed {
-  return { name, needs: ['write'], done, hidden: 'FORBIDDEN', run: operated(kind, value) };
+function written(
+  name: string,
+  kind: OperationKind,
+  value = '',
+  done = 'APPLIED',
+  more: object = {},
+): Deed {
+  const run = operated(kind, value, more);
+  return { name, needs: ['write'], done, hidden: 'FORBIDDEN', run };
 }
 
-function operated(kind: OperationKind, value = ''): Deed['run'] {
+function operated(kind: OperationKind, value = '', more: object = {}): Deed['run'] {
   return ({ bench, client, map }) =>
-    nameOf(bench.done(client, { kind, map, key: 'k', value: text.encode(value) }));
+    nameOf(bench.done(client, { kind, map, key: 'k', value: text.encode(value), ...more }));
 }
 
 function nameOf({ outcome, refusal }: Result): string {
@@ -102,6 +135,18 @@ function watching(where: object): Omit<Deed, 'name'> {
   return { needs: ['read', 'subscribe'], done: '1 shown', hidden: '0 shown', run };
 }
 
+function hearing(where: object): Omit<Deed, 'name'> {
+  const run: Deed['run'] = ({ bench, client, root, map }) => {
+    client.say({ case: 'subscribe', value: { subscriptionId: 1, map, ...where } });
+    bench.settle();
+    const error = client.last('error');
+    bench.done(root, { kind: OperationKind.PUT, map, key: 'k', value: RECORD });
+    bench.second();
+    return error === undefined ? `${client.events.length} heard` : Code[error.code];
+  };
+  return { needs: ['read', 'subscribe'], done: '1 heard', hidden: '0 heard', run };
+}
+
 function grantOf(rights: readonly string[], rows: Rows): object {
   const where = { none: undefined, holds: "owner = 'ann'", fails: "owner = 'bob'" }[rows];
   return { maps: ['*'], rights, ...(where === undefined ? {} : { where }) };
@@ -117,7 +162,9 @@ const SUBSETS: string[][] = Array.from({ length: 16 }, (_, bits) =>
 );
 
 t.test('ACCESS-10: every operation needs its right, and its record within the rows', async (t) => {
-  const bench = new PolicedBench([], { workers: 2 });
+  const tidy = () => ({ put: { owner: 'ann', n: 2 } });
+  const bench = new PolicedBench([], { workers: 2, processors: [{ name: 'tidy', run: tidy }] });
+  const hello = { cursor: { store: STORE, epoch: 42n } };
   const root = await bench.member(ROOT);
   let maps = 0;
   for (const deed of DEEDS)
@@ -126,9 +173,9 @@ t.test('ACCESS-10: every operation needs its right, and its record within the ro
         const map = `m${maps++}`;
         bench.done(root, { kind: OperationKind.PUT, map, key: 'k', value: RECORD });
         const grants = rights.length === 0 ? [] : [grantOf(rights, rows)];
-        const client = await bench.member({ sub: 'ann', 'tidewire.grants': grants });
+        const client = await bench.member({ sub: 'ann', 'tidewire.grants': grants }, hello);
         const told = `${deed.name} by ${rights.join(', ') || 'nobody'}, rows: ${rows}`;
-        t.equal(deed.run({ bench, client, map }), expected(deed, rights, rows), told);
+        t.equal(deed.run({ bench, client, root, map }), expected(deed, rights, rows), told);
         client.close(1000);
       }
 });

@@ -99,10 +99,23 @@ t.test('AUTH-12: while a token is being verified nothing else is taken', async (
   t.equal(twice.closedWith, 4000 + Code.INVALID);
 });
 
+t.test('AUTH-25: the clock of a stranger moves nothing', async (t) => {
+  const bench = new GuardedBench();
+  const client = bench.stranger();
+  const ahead = BigInt(bench.nowMs + 3000) << 16n;
+  client.say({ case: 'hello', value: { protocolVersion: 1, node: 7, token: 'good' } }, ahead);
+  t.ok(bench.clock.ms < bench.nowMs + 3000);
+  await bench.say(bench.valid(1000));
+  client.say({ case: 'ping', value: { token: 1n } }, ahead);
+  t.equal(bench.clock.ms, bench.nowMs + 3000, 'that of a session does');
+});
+
 t.test('AUTH-13: the deadline for Hello holds until the token has been verified', async (t) => {
   const bench = new GuardedBench();
   const client = bench.stranger();
   hello(client, 'good');
+  const { answers, salt, token } = client.session;
+  t.same([answers, salt.length, token.length], [undefined, 0, 0], 'nothing is held for it');
   bench.pass(HELLO_DEADLINE_MS);
   t.equal(client.closedWith, UNAUTHENTICATED);
   await bench.say(bench.valid(1000));
@@ -119,6 +132,17 @@ t.test('AUTH-14: of tokens beyond those verified at one time each is OVERLOADED'
   const late = bench.stranger();
   hello(late, 'good');
   t.equal(late.closedWith, undefined, 'one has been verified since');
+});
+
+t.test('AUTH-26: a refresh in the middle of a flood changes nothing', async (t) => {
+  const bench = new GuardedBench();
+  const client = await bench.welcomed(1000);
+  for (let i = 0; i < VERIFICATIONS_MAX; i++) hello(bench.stranger(), 'forged');
+  client.say({ case: 'refresh', value: { token: 'newer' } });
+  t.equal(client.last('refreshed')?.validUntilMs, BigInt(bench.nowMs + 1000));
+  t.equal(client.closedWith, undefined);
+  bench.pass(1000);
+  t.equal(client.closedWith, UNAUTHENTICATED, 'nor prolongs it');
 });
 
 t.test('AUTH-15: a session ends with its token', async (t) => {

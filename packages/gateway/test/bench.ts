@@ -21,6 +21,7 @@ export class TestBench {
   readonly topics: FakeTopics;
   readonly denials: Denial[] = [];
   readonly #starts: number[];
+  readonly #processors: NonNullable<ConstructorParameters<typeof Worker>[3]>;
   #salts = 0;
 
   constructor(
@@ -32,6 +33,7 @@ export class TestBench {
       access?: AccessRules | undefined;
       mapTtls?: ReadonlyMap<string, number>;
       limits?: Partial<GatewayLimits>;
+      processors?: ConstructorParameters<typeof Worker>[3];
     } = {},
   ) {
     this.memory = allocateSharedMemory({
@@ -57,6 +59,8 @@ export class TestBench {
     this.topics = new FakeTopics(this.gateway);
     const { epoch = 42, store = STORE, bases = new Map() } = options;
     this.gateway.open({ epoch, store, bases }, options.access);
+    this.#processors = options.processors ?? [];
+    this.gateway.allowProcessors(this.#processors.map(({ name }) => name));
     this.#starts = this.memory.workers.map(() => 0);
     this.workers = [];
     for (const { worker } of this.memory.workers) this.startWorker(worker);
@@ -67,7 +71,7 @@ export class TestBench {
     const start = ++this.#starts[worker];
     this.gateway.onWorkerStart(worker, start);
     const { workers, doorbells } = this.memory;
-    this.workers[worker] = new Worker(workers[worker], doorbells, start);
+    this.workers[worker] = new Worker(workers[worker], doorbells, start, this.#processors);
   }
 
   /** A client that has said Hello. */

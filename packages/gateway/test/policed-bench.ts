@@ -30,7 +30,10 @@ export class SpiedClient extends FakeClient {
 export class PolicedBench extends TestBench {
   #requests = 0;
 
-  constructor(grants: object[], options: { workers?: number } = {}) {
+  constructor(
+    grants: object[],
+    options: Omit<NonNullable<ConstructorParameters<typeof TestBench>[0]>, 'access'> = {},
+  ) {
     super({ ...options, access: accessBy(grants) });
   }
 

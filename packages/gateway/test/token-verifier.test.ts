@@ -1,5 +1,7 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { TOKEN_BYTES_MAX } from '@tidewire/core';
 import { base64url, exportJWK, SignJWT, UnsecuredJWT } from 'jose';
@@ -81,6 +83,29 @@ t.test(
   },
 );
 
+t.test('AUTH-9: a key that the token brings along, or names a place of, is not used', async (t) => {
+  const jwk = await exportJWK(EC.publicKey);
+  const path = join(t.testdir(), 'keys.json');
+  await writeFile(path, JSON.stringify({ keys: [{ ...(await exportJWK(RSA.publicKey)) }] }));
+  const other = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const sources: KeySource[] = [
+    { kind: 'jwks-file', path },
+    { kind: 'pem', text: pemOf(other as unknown as typeof RSA) },
+  ];
+  for (const source of sources) {
+    const verifier = await verifierOf(source);
+    for (const more of [
+      { jwk },
+      { jku: 'http://127.0.0.1:1/k' },
+      { x5u: 'http://127.0.0.1:1/k' },
+    ]) {
+      const header = { alg: 'ES256', ...more };
+      const forged = await token().setProtectedHeader(header).sign(EC.privateKey);
+      await refuses(t, verifier, forged, /not valid/);
+    }
+  }
+});
+
 t.test('AUTH-4: time, audience and issuer must fit, within the leeway', async (t) => {
   const keys: KeySource = { kind: 'secret', secret: SECRET };
   const sign = async (made: SignJWT) =>
@@ -129,6 +154,68 @@ t.test('AUTH-5: a key set is read again for a key that it lacked, not at every t
   await t.resolves(verifier.verify(await sign(next, 'two')), 'the known keys go on');
 });
 
+t.test('AUTH-7: keys that were withdrawn are not trusted for long', async (t) => {
+  const path = join(t.testdir(), 'keys.json');
+  const jwk = { ...(await exportJWK(EC.publicKey)), kid: 'one', alg: 'ES256' };
+  const next = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const other = { ...(await exportJWK(next.publicKey)), kid: 'two', alg: 'ES256' };
+  await writeFile(path, JSON.stringify({ keys: [jwk] }));
+  let nowMs = NOW_MS;
+  const verifier = await TokenVerifier.create(rulesOf({ kind: 'jwks-file', path }), () => nowMs);
+  const header = { alg: 'ES256', kid: 'one' };
+  const signed = await token().setProtectedHeader(header).sign(EC.privateKey);
+  await t.resolves(verifier.verify(signed));
+  await writeFile(path, 'broken');
+  nowMs += 600_000;
+  await t.resolves(verifier.verify(signed), 'while nothing can be read the known keys go on');
+  await writeFile(path, JSON.stringify({ keys: [other] }));
+  await t.resolves(verifier.verify(signed), 'for a while');
+  nowMs += 600_000;
+  await refuses(t, verifier, signed, /not valid/);
+});
+
+t.test(
+  'AUTH-8: a key set of a URL is fetched when it is needed, and when keys rotate',
+  async (t) => {
+    let fetched = 0;
+    let keys: object[] | undefined;
+    const server = createServer((_, response) => {
+      fetched++;
+      response.writeHead(keys === undefined ? 503 : 200).end(JSON.stringify({ keys }));
+    });
+    t.teardown(() => server.close());
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { now } = Date;
+    let nowMs = now();
+    Date.now = () => nowMs; // jose has no other clock
+    t.teardown(() => Object.assign(Date, { now }));
+    const { port } = server.address() as AddressInfo;
+    const url = new URL(`http://127.0.0.1:${port}/keys.json`);
+    const verifier = await TokenVerifier.create(rulesOf({ kind: 'jwks-url', url }), () => nowMs);
+    const next = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const sign = async (pair: typeof EC, kid: string) =>
+      await token().setProtectedHeader({ alg: 'ES256', kid }).sign(pair.privateKey);
+    const keyOf = async (pair: typeof EC, kid: string) => ({
+      ...(await exportJWK(pair.publicKey)),
+      kid,
+    });
+    await t.rejects(
+      verifier.verify(await sign(EC, 'one')),
+      { name: 'TokenError', isTransient: true },
+      'it is away',
+    );
+    keys = [await keyOf(EC, 'one')];
+    await t.resolves(verifier.verify(await sign(EC, 'one')));
+    t.equal(fetched, 2);
+    keys = [await keyOf(next, 'two')];
+    for (let i = 0; i < 5; i++) await refuses(t, verifier, await sign(next, 'two'), /not valid/);
+    t.equal(fetched, 2, 'strangers cannot have it fetched at will');
+    nowMs += 10_000;
+    await t.resolves(verifier.verify(await sign(next, 'two')));
+    await refuses(t, verifier, await sign(EC, 'one'), /not valid/);
+  },
+);
+
 t.test('AUTH-6: what is no key for tokens is refused with a sentence', async (t) => {
   const bad: [KeySource, RegExp][] = [
     [{ kind: 'secret', secret: randomBytes(31) }, /at least 32 bytes/],
@@ -137,6 +224,8 @@ t.test('AUTH-6: what is no key for tokens is refused with a sentence', async (t)
   ];
   const p384 = generateKeyPairSync('ec', { namedCurve: 'P-384' });
   bad.push([{ kind: 'pem', text: pemOf(p384 as unknown as typeof RSA) }, /P-256/]);
+  const short = generateKeyPairSync('rsa', { modulusLength: 1024 });
+  bad.push([{ kind: 'pem', text: pemOf(short) }, /2048 bits/]);
   const secret = RSA.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   bad.push([{ kind: 'pem', text: secret }, /public key/]);
   for (const [keys, message] of bad)

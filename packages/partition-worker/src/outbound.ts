@@ -22,7 +22,13 @@ import {
   writeResult,
 } from '@tidewire/core/threads';
 import type { Level } from '@tidewire/schemas';
-import { isRuled, isUpdate, isVisible, returnsWinner } from './execute/operation.js';
+import {
+  isRuled,
+  isUpdate,
+  isVisible,
+  operationKindOf,
+  returnsWinner,
+} from './execute/operation.js';
 import type { RowRules } from './execute/row-rules.js';
 import type { Shortage } from './execute/shortage.js';
 import type { SubscriptionIndex } from './query/subscription-index.js';
@@ -194,7 +200,8 @@ export class Outbound {
   /** Says that a rule forbids it, and shows nothing. */
   forbid(request: Int32Array, at: number, position: number, partition: number): void {
     this.#waits = RESULT_FORBIDDEN;
-    this.#lanePosition = request[at + Operation.MAP_KIND_FLAGS] >>> 16;
+    const map = request[at + Operation.MAP_KIND_FLAGS] >>> 16;
+    this.#lanePosition = (map << 16) | operationKindOf(request, at);
     this.refuse(request, at, position, partition, Code.FORBIDDEN);
   }
 

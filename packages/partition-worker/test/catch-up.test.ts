@@ -174,6 +174,37 @@ t.test(
 );
 
 t.test(
+  'CATCH-25: whoever may not see all is sent what stands in place of changes, and no hash',
+  async (t) => {
+    const bench = new StreamBench();
+    bench.subscribe(TOPIC, { where });
+    for (const key of keys.slice(0, 4)) bench.put(key, MATCHING);
+    bench.put(keys[1], OTHER);
+    bench.remove(keys[2]);
+    bench.put(keys[9], OTHER);
+    bench.put(keysIn(OTHER_PARTITION, 1)[0], MATCHING);
+    bench.listen();
+    bench.catchUp(STREAM, TOPIC, [
+      { partition: PARTITION, cursor: 4, isRenewed: true },
+      { partition: OTHER_PARTITION, cursor: 1, isRenewed: true },
+    ]);
+    const said = slicesOf(bench.settle());
+    t.same(kindsOf(said), ['RENEWAL begins ends'], 'and nothing where nothing has changed');
+    t.same(eventsOf(said).toSorted(), [`PUT ${keys[0]}`, `PUT ${keys[3]}`].toSorted());
+    t.same(said[0].slices[0].forgotten, []);
+    t.match(said.at(-1), {
+      flags: STREAM_LAST,
+      ended: [
+        [PARTITION, 7],
+        [OTHER_PARTITION, 1],
+      ],
+    });
+    bench.catchUp(STREAM + 1, TOPIC, [{ partition: PARTITION, cursor: 8, isRenewed: true }]);
+    t.match(slicesOf(bench.settle()), [{ flags: STREAM_FORGED }]);
+  },
+);
+
+t.test(
   'CATCH-9: a record that stopped matching while away and changes during the catch-up is forgotten',
   async (t) => {
     const bench = new StreamBench();

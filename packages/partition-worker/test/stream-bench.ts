@@ -7,6 +7,7 @@ import {
   partitionOf,
 } from '@tidewire/core';
 import {
+  CATCH_UP_RENEW,
   CATCH_UP_RESUME,
   CATCH_UP_SNAPSHOT,
   CatchUpRequest,
@@ -53,6 +54,8 @@ export interface CatchUpEntry {
   readonly partition: number;
   /** Left out: a SNAPSHOT. */
   readonly cursor?: number | undefined;
+  /** In place of changes a RENEWAL. */
+  readonly isRenewed?: boolean;
 }
 
 export const SALT: Int32Array = Int32Array.of(1, 2, 3, 4);
@@ -230,9 +233,10 @@ export function catchUpWords(
   words[CatchUpRequest.NOW_LOW] = RecordLayout.lowWord(START_MS);
   words[CatchUpRequest.NOW_HIGH] = RecordLayout.highWord(START_MS);
   words[CatchUpRequest.COUNT] = entries.length;
-  for (const [i, { partition, cursor }] of entries.entries()) {
+  for (const [i, { partition, cursor, isRenewed }] of entries.entries()) {
     const at = CatchUpRequest.ENTRIES + i * CatchUpRequest.ENTRY_WORDS;
-    const mode = cursor === undefined ? CATCH_UP_SNAPSHOT : CATCH_UP_RESUME;
+    const resume = isRenewed ? CATCH_UP_RENEW : CATCH_UP_RESUME;
+    const mode = cursor === undefined ? CATCH_UP_SNAPSHOT : resume;
     words[at] = partition | (mode << 16);
     words[at + 1] = RecordLayout.lowWord(cursor ?? 0);
     words[at + 2] = RecordLayout.highWord(cursor ?? 0);

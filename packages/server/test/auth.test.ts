@@ -1,9 +1,10 @@
-import { createHmac, randomBytes } from 'node:crypto';
+import { createHmac, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Code, connect } from '@tidewire/client/node';
 import t, { type Test } from 'tap';
 import { ran } from './command-line.js';
+import { RawClient } from './raw-client.js';
 import { RunningServer } from './running-server.js';
 
 const SECRET = randomBytes(24).toString('base64');
@@ -11,11 +12,16 @@ const LIFE_MS = 600_000;
 const ARGS = ['--auth', 'jwt', '--auth-leeway', '0'];
 const MEMBER = { sub: 'ann', roles: ['member'] };
 
-/** A JSON Web Token by HS256, written out by hand. */
-function signed(claims: object, secret = SECRET): string {
+/** A JSON Web Token without its signature, written out by hand. */
+function headOf(alg: string, claims: object): string {
   const part = (content: object): string =>
     Buffer.from(JSON.stringify(content)).toString('base64url');
-  const head = `${part({ alg: 'HS256' })}.${part(claims)}`;
+  return `${part({ alg })}.${part(claims)}`;
+}
+
+/** A token by HS256. */
+function signed(claims: object, secret = SECRET): string {
+  const head = headOf('HS256', claims);
   return `${head}.${createHmac('sha256', secret).update(head).digest('base64url')}`;
 }
 
@@ -64,6 +70,52 @@ t.test('AUTH-22: whoever shows no valid token stays outside, and no token is tol
   const signatures = [good, ...Object.values(bad)].flatMap((token) => token.split('.').slice(1));
   for (const secret of [SECRET, ...signatures])
     if (secret !== '') t.notOk(server.log.includes(secret), 'the log keeps it to itself');
+});
+
+t.test('AUTH-27: floods of bad tokens are refused, and an honest session goes on', async (t) => {
+  const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
+  const file = join(t.testdir(), 'key.pem');
+  await writeFile(file, pem);
+  const byRsa = (claims: object): string => {
+    const head = headOf('RS256', claims);
+    return `${head}.${sign('sha256', Buffer.from(head), privateKey).toString('base64url')}`;
+  };
+  const grants = [{ maps: ['*'], rights: ['read', 'write'] }];
+  const claims = { sub: 'ann', 'tidewire.grants': grants };
+  const server = await RunningServer.start(t, { args: [...ARGS, '--auth-key', file] });
+  const honest = await connect(server.url, { token: byRsa(claims) });
+  const good = byRsa(claims);
+  const bad = [
+    '',
+    'x'.repeat(8000),
+    `${headOf('none', claims)}.`,
+    `${headOf('None', claims)}.${good.split('.')[2]}`,
+    signed(claims, pem), // the public key for a secret
+    `${headOf('HS256', claims)}.${good.split('.')[2]}`,
+    byRsa({ ...claims, exp: endIn(-60_000) }),
+    byRsa({ ...claims, nbf: endIn(60_000) }),
+    good.slice(0, -8),
+    byRsa({ ...claims, 'tidewire.grants': [{ maps: ['*'], rights: ['all'] }] }),
+  ];
+  const codes = new Set<number>();
+  const tries = Array.from({ length: 200 }, async (_, i) => {
+    const client = await RawClient.open(server.url);
+    const token = bad[i % bad.length];
+    client.say({ case: 'hello', value: { protocolVersion: 1, node: 7, token } });
+    codes.add((await client.closed).code);
+    t.notOk(client.has('welcome'));
+  });
+  for (let i = 0; i < 100; i++) await honest.map('m').put('k', i);
+  await Promise.all(tries);
+  t.equal((await honest.map('m').get('k'))?.value, 99);
+  const allowed = [Code.UNAUTHENTICATED, Code.OVERLOADED].map((code) => 4000 + code);
+  t.same(
+    [...codes].filter((code) => !allowed.includes(code)),
+    [],
+  );
+  t.ok(codes.has(4000 + Code.UNAUTHENTICATED));
+  honest.close();
 });
 
 t.test('AUTH-23: a session whose token is refreshed outlives it, another is closed', async (t) => {

@@ -141,6 +141,11 @@ export const CatchUpRequest = {
 export const CATCH_UP_RESUME = 0;
 /** Everything there is; the cursor means nothing. */
 export const CATCH_UP_SNAPSHOT = 1;
+/**
+ * A RENEWAL if anything of the partition is above the cursor: to a subscriber who may not see every record,
+ * the hash of a key would confirm a guess of its name.
+ */
+export const CATCH_UP_RENEW = 2;
 
 /** QUERY: send the records of a map that match, as ROWS records of this STREAM. */
 export const QueryRequest = {
@@ -187,7 +192,8 @@ export const ForgetRuleRequest = { RULE: 0, WORDS: 1 } as const;
 
 /**
  * END_PRESENCE: the client has gone whose newest presence put of this key has this stamp and node. Ends the
- * record as a lifetime ends, if it is a presence record of that node and not newer; nobody is answered.
+ * record as a lifetime ends, if it is a presence record of that node, not newer, and passes the predicate, if
+ * there is one: anybody may call itself by a node. Nobody is answered.
  */
 export const EndPresenceRequest = {
   HASH: 0,
@@ -198,8 +204,10 @@ export const EndPresenceRequest = {
   NODE: 4,
   /** In bytes. */
   KEY_LENGTH: 5,
-  /** Zero-padded to words. */
-  KEY: 6,
+  /** Length of the Predicate message in bytes; 0: every record passes. */
+  PREDICATE_LENGTH: 6,
+  /** The key, zero-padded to words, then the predicate. */
+  KEY: 7,
 } as const;
 
 /**
@@ -243,7 +251,7 @@ export const ResultMessage = {
 
 /** Once LANE_FLUSHED has reached LANE_POSITION. */
 export const RESULT_WAITS = 1;
-/** At once; its session's rule on the map whose id is in LANE_POSITION forbade it. */
+/** At once; a rule of its session forbade it. In LANE_POSITION: map id (16) | operation kind (16). */
 export const RESULT_FORBIDDEN = 2;
 
 /**

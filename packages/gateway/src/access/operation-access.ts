@@ -72,7 +72,8 @@ export class OperationAccess implements OperationRuling {
   }
 }
 
-function rightFor(kind: number): Right {
+/** The right that an operation of this kind needs. */
+export function rightFor(kind: number): Right {
   if (kind === OperationKind.GET) return 'read';
   return kind === OperationKind.EXECUTE ? 'execute' : 'write';
 }

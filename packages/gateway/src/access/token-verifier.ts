@@ -1,6 +1,6 @@
 import { createPublicKey, createSecretKey, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { TOKEN_BYTES_MAX } from '@tidewire/core';
+import { HELLO_DEADLINE_MS, TOKEN_BYTES_MAX } from '@tidewire/core';
 import {
   createLocalJWKSet,
   createRemoteJWKSet,
@@ -55,8 +55,12 @@ class KeyError extends Error {
 }
 
 const SECRET_BYTES_MIN = 32;
+/** What is verified by a shorter one is worth nothing (RFC 7518 §3.3). */
+const RSA_BITS_MIN = 2048;
 /** A key set is not read more often, however many unknown keys tokens name. */
 const RELOAD_INTERVAL_MS = 10_000;
+/** Nor are keys trusted longer without looking: they may have been withdrawn. */
+const KEY_SET_AGE_MS = 600_000;
 const ASYMMETRIC: readonly string[] = ['RS256', 'ES256', 'EdDSA'];
 
 /**
@@ -94,7 +98,7 @@ export class TokenVerifier {
       case 'jwks-file':
         return new TokenVerifier(rules, nowMs, await fileKeySet(keys.path, nowMs), ASYMMETRIC);
       case 'jwks-url':
-        return new TokenVerifier(rules, nowMs, createRemoteJWKSet(keys.url), ASYMMETRIC);
+        return new TokenVerifier(rules, nowMs, urlKeySet(keys.url), ASYMMETRIC);
     }
   }
 
@@ -148,25 +152,47 @@ function publicKey(pem: string): KeyObject {
 }
 
 function algorithmOf(key: KeyObject): string {
-  const curve = key.asymmetricKeyDetails?.namedCurve;
-  if (key.asymmetricKeyType === 'rsa') return 'RS256';
+  const { modulusLength = 0, namedCurve: curve } = key.asymmetricKeyDetails ?? {};
+  if (key.asymmetricKeyType === 'rsa' && modulusLength >= RSA_BITS_MIN) return 'RS256';
   if (key.asymmetricKeyType === 'ec' && curve === 'prime256v1') return 'ES256';
   if (key.asymmetricKeyType === 'ed25519') return 'EdDSA';
-  throw new KeyError('The key for tokens is of RSA, P-256 or Ed25519.');
+  throw new KeyError(`The key for tokens is of RSA with ${RSA_BITS_MIN} bits, P-256 or Ed25519.`);
 }
 
-/** Keys of a file that is read again, not too often, when a token names one that is not known. */
+function urlKeySet(url: URL): JWTVerifyGetKey {
+  return createRemoteJWKSet(url, {
+    cooldownDuration: RELOAD_INTERVAL_MS,
+    cacheMaxAge: KEY_SET_AGE_MS,
+    timeoutDuration: HELLO_DEADLINE_MS, // by then nobody waits any more
+  });
+}
+
+/**
+ * Keys of a file that is read again when a token names one that is not known, not too often, and when
+ * it was read long ago. Where it cannot be read the known keys go on.
+ */
 async function fileKeySet(path: string, nowMs: () => number): Promise<JWTVerifyGetKey> {
   let keys = createLocalJWKSet(await readKeySet(path));
   let readAtMs = nowMs();
+  let reading = Promise.resolve();
+  const read = async (): Promise<void> => {
+    keys = createLocalJWKSet(await readKeySet(path));
+  };
+  /** Tokens that come meanwhile wait for the same. */
+  const readAgain = (): Promise<void> => {
+    if (nowMs() - readAtMs >= RELOAD_INTERVAL_MS) {
+      readAtMs = nowMs();
+      reading = read();
+    }
+    return reading;
+  };
   return async (header, token) => {
+    if (nowMs() - readAtMs >= KEY_SET_AGE_MS) await readAgain().catch(() => {});
     try {
       return await keys(header, token);
     } catch (error) {
-      const isKnown = !(error instanceof errors.JWKSNoMatchingKey);
-      if (isKnown || nowMs() - readAtMs < RELOAD_INTERVAL_MS) throw error;
-      readAtMs = nowMs();
-      keys = createLocalJWKSet(await readKeySet(path));
+      if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
+      await readAgain();
       return await keys(header, token);
     }
   };

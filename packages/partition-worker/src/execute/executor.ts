@@ -142,7 +142,7 @@ export class Executor {
     const flags = flagsOf(request, at);
     const order =
       record === ABSENT ? 1 : compareWrite(request, at, flags, this.#store.words, record);
-    if (order !== 0 && isRuled(request, at) && !this.#mayWrite(request, at, record)) {
+    if (isRuled(request, at) && !this.#mayWrite(request, at, record, order)) {
       this.#outbound.forbid(request, at, position, partition);
       return;
     }
@@ -157,9 +157,15 @@ export class Executor {
     this.#outbound.refuse(request, at, position, partition, Code.OVERLOADED);
   }
 
-  #mayWrite(request: Int32Array, at: number, record: number): boolean {
+  /**
+   * Also where nothing is to be done: else writes at a guessed stamp would find out a hidden value. A removal
+   * that finds itself has been permitted when there was a record.
+   */
+  #mayWrite(request: Int32Array, at: number, record: number, order: number): boolean {
     const rules = this.#rules;
-    return rules.mayTouch(request, at, record) && rules.mayLeave(request, at, record, request, at);
+    if (!rules.mayTouch(request, at, record)) return false;
+    if (order === 0 && operationKindOf(request, at) === OperationKind.REMOVE) return true;
+    return rules.mayLeave(request, at, record, request, at);
   }
 
   /** Whether the key may have had a newer tombstone that was collected. */

@@ -252,12 +252,15 @@ export interface PresencePut {
   readonly ms: number;
   readonly counter: number;
   readonly node: number;
+  /** Predicate message that holds for what the client may write; empty: everything. */
+  readonly rows: Uint8Array;
 }
 
 /** The client of this put has gone. */
 export function endPresenceRecord(put: PresencePut): ControlRecord {
   return (owner) => {
-    const length = EndPresenceRequest.KEY + RecordLayout.wordsOf(put.key.length);
+    const rowsAt = EndPresenceRequest.KEY + RecordLayout.wordsOf(put.key.length);
+    const length = rowsAt + RecordLayout.wordsOf(put.rows.length);
     const at = owner.requests.claimControl(RequestKind.END_PRESENCE, length);
     if (at === NO_ROOM) return false;
     const { words } = owner.requests;
@@ -268,8 +271,10 @@ export function endPresenceRecord(put: PresencePut): ControlRecord {
       (RecordLayout.highWord(put.ms) << 16) | put.counter;
     words[at + EndPresenceRequest.NODE] = put.node;
     words[at + EndPresenceRequest.KEY_LENGTH] = put.key.length;
+    words[at + EndPresenceRequest.PREDICATE_LENGTH] = put.rows.length;
     const key = at + EndPresenceRequest.KEY;
     bytesToWords(put.key, 0, put.key.length, words, owner.requestBytes, key);
+    bytesToWords(put.rows, 0, put.rows.length, words, owner.requestBytes, at + rowsAt);
     return true;
   };
 }

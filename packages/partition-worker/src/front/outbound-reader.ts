@@ -16,8 +16,8 @@ import { PendingAcks } from './pending-acks.js';
 export interface OutboundHandlers {
   /** A Result, as an entry of Results, for the caller of this id; once for each operation. */
   onResult(caller: number, bytes: Uint8Array, offset: number, length: number): void;
-  /** A rule of the caller on the map of this id forbade its write; the result follows. */
-  onForbidden?(caller: number, mapId: number): void;
+  /** A rule of the caller forbade an operation of this kind on that map; the result follows. */
+  onForbidden?(caller: number, mapId: number, kind: number): void;
   /** An EVENT record; after a worker's death some are said again, see HeardChanges. */
   onEvent(words: Int32Array, wordBytes: Uint8Array, at: number): void;
   onSlice(words: Int32Array, wordBytes: Uint8Array, at: number): void;
@@ -107,7 +107,7 @@ export class OutboundReader {
       return 1;
     }
     if (words[at + ResultMessage.WAITS] === RESULT_FORBIDDEN)
-      this.#handlers.onForbidden?.(sessionId, lanePosition);
+      this.#handlers.onForbidden?.(sessionId, lanePosition >>> 16, lanePosition & 0xffff);
     this.#handlers.onResult(sessionId, this.#ringBytes, offset, length);
     return 1;
   }

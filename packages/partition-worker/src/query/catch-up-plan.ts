@@ -1,4 +1,9 @@
-import { CATCH_UP_SNAPSHOT, CatchUpRequest, RecordLayout } from '@tidewire/core/threads';
+import {
+  CATCH_UP_RENEW,
+  CATCH_UP_SNAPSHOT,
+  CatchUpRequest,
+  RecordLayout,
+} from '@tidewire/core/threads';
 import { SliceKind } from '@tidewire/schemas';
 import type { RecordStore } from '../store/record-store.js';
 
@@ -27,12 +32,11 @@ export class CatchUpPlan {
 
   kindAt(i: number): SliceKind {
     const mode = this.#entries[i * CatchUpRequest.ENTRY_WORDS] >>> MODE_SHIFT;
-    return this.#entries.length === 0 || mode === CATCH_UP_SNAPSHOT
-      ? SliceKind.SNAPSHOT
-      : SliceKind.CHANGES;
+    if (this.#entries.length === 0 || mode === CATCH_UP_SNAPSHOT) return SliceKind.SNAPSHOT;
+    return mode === CATCH_UP_RENEW ? SliceKind.RENEWAL : SliceKind.CHANGES;
   }
 
-  /** Of CHANGES, the sequence that the subscriber has; else 0. */
+  /** The sequence that the subscriber has; of a SNAPSHOT 0. */
   cursorAt(i: number): number {
     if (this.kindAt(i) === SliceKind.SNAPSHOT) return 0;
     const entry = i * CatchUpRequest.ENTRY_WORDS;

@@ -31,7 +31,8 @@ const VISITS_A_TURN = 256;
  * partition, each from its own cursor, with records as they stand in the turn that sends them.
  *
  * Of a key that does not match the subscriber of a predicate gets a hash only: who holds the key knows
- * it by that, and nobody else learns it.
+ * it by that, and others cannot tell it. They could try names, though: so whoever may not see every
+ * record gets a RENEWAL.
  */
 export class CatchUp implements Stream {
   readonly id: number;
@@ -105,12 +106,12 @@ export class CatchUp implements Stream {
   }
 
   #walkOf(i: number): PartitionWalk {
-    const walk = new PartitionWalk(
-      this.#store,
-      this.#plan.partitionAt(i),
-      this.#plan.kindAt(i),
-      this.#plan.cursorAt(i),
-    );
+    const partition = this.#plan.partitionAt(i);
+    const cursor = this.#plan.cursorAt(i);
+    const asked = this.#plan.kindAt(i);
+    const isCurrent = asked === SliceKind.RENEWAL && cursor === this.#store.sequence(partition);
+    const kind = isCurrent ? SliceKind.CHANGES : asked; // of which there are none
+    const walk = new PartitionWalk(this.#store, partition, kind, cursor);
     if (!this.#isCollected(walk)) return walk;
     return new PartitionWalk(this.#store, walk.partition, SliceKind.SNAPSHOT, 0);
   }
@@ -136,7 +137,7 @@ export class CatchUp implements Stream {
     event.record = record;
     event.kind = EventKind.PUT;
     if (this.#isIn(record)) return this.#draft.add(event);
-    if (this.#walk?.kind === SliceKind.SNAPSHOT) return true;
+    if (this.#walk?.kind !== SliceKind.CHANGES) return true;
     if (this.#test !== undefined) return this.#draft.forget(this.#hashOf(record));
     event.kind = EventKind.REMOVE;
     return this.#draft.add(event);
