@@ -3,10 +3,16 @@ import { availableParallelism, totalmem } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ARENA_BYTES_MAX, ARENA_BYTES_MIN, TOKEN_LEEWAY_MS, WORKERS_MAX } from '@tidewire/core';
-import { type TlsFiles, TRANSPORTS, type TransportName } from '@tidewire/gateway';
+import {
+  type GatewayLimits,
+  type TlsFiles,
+  TRANSPORTS,
+  type TransportName,
+} from '@tidewire/gateway';
 import { z } from 'zod';
 import { AUTH_SETTINGS, type AuthConfig, authConfigOf } from './auth-config.js';
 import { ConfigError } from './config-error.js';
+import { limitHelp, limitsOf } from './limit-config.js';
 import { durationMs, isMapName, mapTtlOf } from './map-ttl.js';
 
 const UNITS: Readonly<Record<string, number>> = {
@@ -44,10 +50,14 @@ const SETTINGS = {
     value: 'MAP=TIME',
     help: 'lifetime of what is put into a map without one, as sessions=30m; for more maps repeat it',
   },
+  limit: {
+    value: 'NAME=N',
+    help: 'a limit from the list below, as in-flight=100; for more of them repeat it',
+  },
   'take-over': { value: undefined, help: 'end the server that holds the database' },
   config: {
     value: 'FILE',
-    help: 'a JSON file with any of these settings, and "maps": { "sessions": { "ttl": "30m" } }',
+    help: 'a JSON file with any of these settings, "maps": { "sessions": { "ttl": "30m" } } and "limits": { "in-flight": 100 }',
   },
   help: { value: undefined, help: 'this text' },
 } as const;
@@ -80,14 +90,14 @@ const Ttl = z
   .refine((text) => durationMs(text) !== undefined, 'is a time, as 45s, 30m, 12h or 7d')
   .transform((text) => durationMs(text) as number);
 
-const MapTtls = z
+const Texts = z
   .union([z.string(), z.array(z.string())])
-  .transform((texts) => [texts].flat().flatMap((text) => text.split(',')))
-  .refine(
-    (texts) => texts.every((text) => mapTtlOf(text) !== undefined),
-    'is a map and a time, as sessions=30m',
-  )
-  .transform((texts) => new Map(texts.map((text) => mapTtlOf(text) as [string, number])));
+  .transform((texts) => [texts].flat().flatMap((text) => text.split(',')));
+
+const MapTtls = Texts.refine(
+  (texts) => texts.every((text) => mapTtlOf(text) !== undefined),
+  'is a map and a time, as sessions=30m',
+).transform((texts) => new Map(texts.map((text) => mapTtlOf(text) as [string, number])));
 
 const Maps = z
   .record(z.string(), z.strictObject({ ttl: Ttl }))
@@ -111,6 +121,8 @@ const ConfigSchema = z.strictObject({
   'log-level': z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   'map-ttl': MapTtls.default(() => new Map()),
   maps: Maps.default({}),
+  limit: Texts.default([]),
+  limits: z.record(z.string(), z.unknown()).default({}),
   'take-over': Flag.default(false),
   transport: z.enum(TRANSPORTS).optional(),
   'tls-key': Path.optional(),
@@ -143,6 +155,7 @@ export interface Config {
   readonly takeOver: boolean;
   /** Lifetime in milliseconds of what is put without one, by the name of the map. */
   readonly mapTtls: ReadonlyMap<string, number>;
+  readonly limits: GatewayLimits;
   /** Undefined: the best there is. */
   readonly transport: TransportName | undefined;
   readonly tls: TlsFiles | undefined;
@@ -184,6 +197,7 @@ export function readConfig(
     logLevel: parsed.data['log-level'],
     takeOver: parsed.data['take-over'],
     mapTtls: mapTtlsOf(parsed.data),
+    limits: limitsOf(parsed.data),
     transport: parsed.data.transport,
     tls: tlsFiles(parsed.data['tls-key'], parsed.data['tls-cert']),
     processors: parsed.data.processors,
@@ -222,6 +236,9 @@ export function helpText(): string {
     '',
     ...lines,
     '',
+    'Limits; all but the first four are of one connection:',
+    ...limitHelp(),
+    '',
     'Every flag can be given as TIDEWIRE_<NAME> too (TIDEWIRE_DATA_DIR, …), the database as DATABASE_URL.',
     'A secret by which tokens are signed is given as TIDEWIRE_AUTH_SECRET alone.',
   ].join('\n');
@@ -233,7 +250,7 @@ function readFlags(args: readonly string[]): Record<string, unknown> {
       name,
       {
         type: value === undefined ? ('boolean' as const) : ('string' as const),
-        multiple: name === 'map-ttl',
+        multiple: name === 'map-ttl' || name === 'limit',
       },
     ]),
   );

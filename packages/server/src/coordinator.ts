@@ -119,6 +119,7 @@ export class Coordinator {
       node: randomInt(1, NODE_MAX + 1),
       version: options.version,
       mapTtls: options.config.mapTtls,
+      limits: options.config.limits,
       random: randomBytes,
       publish: (topic, bytes) => this.#transport?.publish(topic, bytes),
       http: (path, isLocal) => this.#status.answer(path, isLocal),
