@@ -9,10 +9,12 @@ import {
 import {
   NO_RECORD,
   type ResultFields,
+  refusalIn,
   requestIdOf,
   writeResult,
   writeResultsHead,
 } from '@tidewire/core/threads';
+import type { Counters } from './counters.js';
 import { FrameBufferPool } from './frame-buffer.js';
 import { ANSWER_UNREAD, OperationRefusal } from './operation-refusal.js';
 import type { Session } from './session.js';
@@ -28,6 +30,7 @@ export class AnswerBatch {
   readonly #pool: FrameBufferPool = new FrameBufferPool();
   readonly #touched: Session[] = [];
   readonly #clock: HybridLogicalClock;
+  readonly #counters: Counters;
   readonly #onDropped: (session: Session) => void;
   readonly #scratch: Uint8Array = new Uint8Array(SAY_BYTES_MAX);
   readonly #result: ResultFields = {
@@ -42,7 +45,12 @@ export class AnswerBatch {
     retryAfterMs: 0,
   };
 
-  constructor(options: { clock: HybridLogicalClock; onDropped: (session: Session) => void }) {
+  constructor(options: {
+    clock: HybridLogicalClock;
+    counters: Counters;
+    onDropped: (session: Session) => void;
+  }) {
+    this.#counters = options.counters;
     this.#clock = options.clock;
     this.#onDropped = options.onDropped;
   }
@@ -51,7 +59,7 @@ export class AnswerBatch {
   append(session: Session, source: Uint8Array, offset: number, length: number): void {
     if (length > RESULT_SHORT_BYTES && unsentBytes(session) + length > SESSION_ANSWER_BYTES_MAX)
       this.say(session, requestIdOf(source, offset), ANSWER_UNREAD);
-    else this.#append(session, source, offset, length);
+    else this.#count(session, source, offset, length);
   }
 
   /** Adds a result that speaks of no record. */
@@ -65,7 +73,7 @@ export class AnswerBatch {
     result.outcome = isRefusal(code) ? Code.UNSPECIFIED : code;
     result.refusal = isRefusal(code) ? code : Code.UNSPECIFIED;
     const length = writeResult(this.#scratch, 0, result, NO_WORDS, NO_BYTES);
-    this.#append(session, this.#scratch, 0, length);
+    this.#count(session, this.#scratch, 0, length);
   }
 
   /** Sends everything. */
@@ -75,6 +83,12 @@ export class AnswerBatch {
       session.isTouched = false;
     }
     this.#touched.length = 0;
+  }
+
+  #count(session: Session, source: Uint8Array, offset: number, length: number): void {
+    const refusal = refusalIn(source, offset);
+    if (refusal !== 0) this.#counters.onRefusal(refusal);
+    this.#append(session, source, offset, length);
   }
 
   #append(session: Session, source: Uint8Array, offset: number, length: number): void {

@@ -27,11 +27,14 @@ import { type AccessRules, Authentication } from './access/authentication.js';
 import { OperationAccess, rightFor } from './access/operation-access.js';
 import { RuleRegister } from './access/rule-register.js';
 import { AnswerBatch } from './answer-batch.js';
+import { CensusDesk } from './census-desk.js';
 import { ConnectionLimits } from './connection-limits.js';
 import { ConnectionManager } from './connection-manager.js';
 import { ControlFrames } from './control-frames.js';
 import { ControlIntake } from './control-intake.js';
+import { Counters } from './counters.js';
 import { DEFAULT_LIMITS, type GatewayLimits } from './gateway-limits.js';
+import { type MapReport, mapReportOf } from './map-report.js';
 import { OperationIntake } from './operation-intake.js';
 import type { OperationRefusal } from './operation-refusal.js';
 import { Presence } from './presence.js';
@@ -41,6 +44,7 @@ import type { ServerStart } from './resume.js';
 import { ResumeTokens } from './resume-tokens.js';
 import type { Session } from './session.js';
 import { SessionRate } from './session-rate.js';
+import { StageTimes } from './stage-times.js';
 import { StreamDesk } from './stream-desk.js';
 import { type SubscriptionCounts, SubscriptionService } from './subscription-service.js';
 import {
@@ -86,6 +90,8 @@ export interface GatewayOptions {
  * and events back. It holds the one clock of the process. An agent: `doWork` is one bounded turn.
  */
 export class Gateway implements TransportHandlers<Session> {
+  readonly counters: Counters = new Counters();
+  readonly stages: StageTimes;
   readonly #clock: HybridLogicalClock;
   readonly #time: TurnTime;
   readonly #http: GatewayOptions['http'];
@@ -102,6 +108,7 @@ export class Gateway implements TransportHandlers<Session> {
   readonly #answers: AnswerBatch;
   readonly #subscriptions: SubscriptionService;
   readonly #queryStreams: StreamDesk;
+  readonly #census: CensusDesk;
   readonly #queries: QueryDesk;
   readonly #authentication: Authentication;
   readonly #tokens: ResumeTokens = new ResumeTokens();
@@ -126,9 +133,17 @@ export class Gateway implements TransportHandlers<Session> {
     this.#control = new ControlFrames({ ...options, limits });
     this.#partitions = new PartitionService(memory, mapTable, options.mapTtls);
     this.#requests = new WorkerRequests(this.#partitions.owners);
-    this.#answers = new AnswerBatch({ clock, onDropped: (session) => this.onDropped(session) });
-    const rules = new RuleRegister(this.#requests);
     const elapsedMs = (): number => this.#time.elapsedMs();
+    const { owners } = this.#partitions;
+    this.stages = new StageTimes({ memory, owners, elapsedMs });
+    this.#census = new CensusDesk(this.#requests);
+    const { counters } = this;
+    this.#answers = new AnswerBatch({
+      clock,
+      counters,
+      onDropped: (session) => this.onDropped(session),
+    });
+    const rules = new RuleRegister(this.#requests);
     this.#mapTable = mapTable;
     this.#audit = new Audit({ elapsedMs, tell: options.onDenied });
     this.#access = new OperationAccess({ rules, audit: this.#audit });
@@ -181,6 +196,7 @@ export class Gateway implements TransportHandlers<Session> {
       presence: this.#presence,
       inFlightMax: limits.inFlight,
       elapsedMs,
+      counters,
     });
     const handlers = this.#outboundHandlers();
     this.#outbound = memory.workers.map((worker) => new OutboundReader(worker, handlers));
@@ -188,6 +204,28 @@ export class Gateway implements TransportHandlers<Session> {
 
   get connections(): number {
     return this.#admission.connections;
+  }
+
+  get admission(): Pick<ConnectionLimits, 'connections' | 'strangers' | 'turnedAway'> {
+    return this.#admission;
+  }
+
+  /** Words of each worker's request ring that are filled, as a part of the whole. */
+  get ringOccupancy(): readonly number[] {
+    return this.#partitions.owners.map(({ requests }) => requests.used() / requests.capacity);
+  }
+
+  /** What there is of every map, counted now. */
+  async mapReport(): Promise<MapReport> {
+    const counted = this.#census.count();
+    this.#onWork();
+    return mapReportOf({
+      counts: await counted,
+      mapTable: this.#mapTable,
+      subscriptionsOf: (mapId) => this.#subscriptions.subscriptionsOf(mapId),
+      hotKeys: this.#intake.hotKeys,
+      laggards: this.#subscriptions.laggards(),
+    });
   }
 
   /** Sessions with a query under way. */
@@ -240,6 +278,7 @@ export class Gateway implements TransportHandlers<Session> {
   onWorkerStart(worker: number, start: number): void {
     this.#subscriptions.onWorkerStart(worker, start);
     this.#queryStreams.onWorkerStart(worker);
+    this.#census.onWorkerStart(worker);
     this.#onWork();
   }
 
@@ -249,6 +288,7 @@ export class Gateway implements TransportHandlers<Session> {
     const elapsedMs = this.#time.elapsedMs();
     let work = this.#requests.sendOwed() + this.#subscriptions.introduce();
     work += this.#partitions.publish();
+    this.stages.look(elapsedMs);
     for (const reader of this.#outbound) {
       const answered = reader.drain(elapsedMs);
       this.#intake.outstanding -= answered;
@@ -261,9 +301,8 @@ export class Gateway implements TransportHandlers<Session> {
 
   /** Sends the answers and events of the turns since the last call. */
   flush(): void {
-    if (this.#clock.ms < this.#time.nowMs) this.#clock.tick();
-    this.#subscriptions.flush();
-    this.#answers.flush();
+    if (this.stages.isSendingDue()) this.stages.time(this.stages.send, () => this.#sendAll());
+    else this.#sendAll();
   }
 
   hasWork(): boolean {
@@ -306,6 +345,43 @@ export class Gateway implements TransportHandlers<Session> {
 
   onMessage(session: Session, bytes: Uint8Array): void {
     if (session.isClosing) return;
+    this.counters.frames++;
+    if (this.stages.isFrameDue())
+      this.stages.time(this.stages.intake, () => this.#take(session, bytes));
+    else this.#take(session, bytes);
+  }
+
+  onText(session: Session): void {
+    if (!session.isClosing)
+      this.#refuseSession(session, Code.INVALID, 'A frame is a binary message.');
+  }
+
+  onDropped(session: Session): void {
+    if (session.isClosing) return;
+    session.isClosing = true;
+    this.counters.onClosing(Code.SLOW_CONSUMER);
+    this.#subscriptions.forget(session);
+    this.#queries.forget(session);
+    session.connection.close(closeCodeOf(Code.SLOW_CONSUMER), CODE_SENTENCES[Code.SLOW_CONSUMER]);
+  }
+
+  onClose(session: Session): void {
+    if (!session.isClosed) this.#admission.close(session.client, session.node === 0);
+    session.isClosing = true;
+    this.#subscriptions.forget(session);
+    this.#queries.forget(session);
+    this.#authentication.forget(session);
+    this.#connections.close(session);
+    this.#tokens.release(session, this.#time.elapsedMs());
+    this.#presence.onClose(session, this.#time.elapsedMs());
+    this.#onWork();
+  }
+
+  onHttp(path: string, isLocal: boolean): HttpAnswer {
+    return this.#http(path, isLocal);
+  }
+
+  #take(session: Session, bytes: Uint8Array): void {
     if (bytes.length > FRAME_BYTES_MAX) {
       this.#refuseSession(session, Code.TOO_LARGE, FRAME_TOO_LONG);
       return;
@@ -330,33 +406,10 @@ export class Gateway implements TransportHandlers<Session> {
     this.#onWork();
   }
 
-  onText(session: Session): void {
-    if (!session.isClosing)
-      this.#refuseSession(session, Code.INVALID, 'A frame is a binary message.');
-  }
-
-  onDropped(session: Session): void {
-    if (session.isClosing) return;
-    session.isClosing = true;
-    this.#subscriptions.forget(session);
-    this.#queries.forget(session);
-    session.connection.close(closeCodeOf(Code.SLOW_CONSUMER), CODE_SENTENCES[Code.SLOW_CONSUMER]);
-  }
-
-  onClose(session: Session): void {
-    if (!session.isClosed) this.#admission.close(session.client, session.node === 0);
-    session.isClosing = true;
-    this.#subscriptions.forget(session);
-    this.#queries.forget(session);
-    this.#authentication.forget(session);
-    this.#connections.close(session);
-    this.#tokens.release(session, this.#time.elapsedMs());
-    this.#presence.onClose(session, this.#time.elapsedMs());
-    this.#onWork();
-  }
-
-  onHttp(path: string, isLocal: boolean): HttpAnswer {
-    return this.#http(path, isLocal);
+  #sendAll(): void {
+    if (this.#clock.ms < this.#time.nowMs) this.#clock.tick();
+    this.#subscriptions.flush();
+    this.#answers.flush();
   }
 
   /**
@@ -385,6 +438,7 @@ export class Gateway implements TransportHandlers<Session> {
       onEvent: (words, bytes, at) => subscriptions.onEvent(words, bytes, at),
       onSlice: (words, bytes, at) => subscriptions.onSlice(words, bytes, at),
       onRows: (words, bytes, at) => queries.onRecord(words, bytes, at),
+      onCensus: (worker, words, at) => this.#census.onCensus(worker, words, at),
       onProgress: (worker, words, at) => subscriptions.onProgress(worker, words, at),
       onSubscribed: (worker, topic) => subscriptions.onSubscribed(worker, topic),
     };
@@ -421,6 +475,7 @@ export class Gateway implements TransportHandlers<Session> {
     retryAfterMs: number = new Refusal(code).retryAfterMs,
   ): void {
     session.isClosing = true;
+    this.counters.onClosing(code);
     session.connection.send(this.#control.error(code, { detail, retryAfterMs }));
     session.connection.close(closeCodeOf(code), detail);
   }

@@ -1,10 +1,13 @@
 export type { AccessRules } from './access/authentication.js';
 export { EMPTY_POLICY, type Policy, readPolicy } from './access/policy.js';
 export { type KeySource, type TokenRules, TokenVerifier } from './access/token-verifier.js';
+export type { Counters } from './counters.js';
 export * from './create-transport.js';
+export { DURATION_BOUNDS, type Durations } from './durations.js';
 export * from './gateway.js';
 export * from './gateway-limits.js';
 export * from './gateway-loop.js';
+export type { MapReport } from './map-report.js';
 export { originRule } from './origin.js';
 export * from './transport.js';
 export * from './turn-time.js';

@@ -19,6 +19,8 @@ import {
 import { AckLevel, OperationKind, ValueKind } from '@tidewire/schemas';
 import type { OperationAccess } from './access/operation-access.js';
 import type { AnswerBatch } from './answer-batch.js';
+import type { Counters } from './counters.js';
+import { HotKeys } from './hot-keys.js';
 import {
   CLOCK_AT_BOUND,
   KEY_TOO_LONG,
@@ -49,6 +51,8 @@ export class OperationIntake {
   readonly #inFlightMax: number;
   readonly #windowFull: OperationRefusal;
   readonly #elapsedMs: () => number;
+  readonly #counters: Counters;
+  readonly hotKeys: HotKeys = new HotKeys();
   readonly #time: OperationTime = { ms: 0, counter: 0, node: 0, nowMs: 0 };
   /** Numbers of the processors that clients may execute, by name. */
   processors: ReadonlyMap<string, number> = new Map();
@@ -68,6 +72,7 @@ export class OperationIntake {
     presence: Presence;
     inFlightMax: number;
     elapsedMs: () => number;
+    counters: Counters;
   }) {
     this.#reader = options.reader;
     this.#clock = options.clock;
@@ -79,6 +84,7 @@ export class OperationIntake {
     this.#inFlightMax = options.inFlightMax;
     this.#windowFull = tooManyInFlight(options.inFlightMax);
     this.#elapsedMs = options.elapsedMs;
+    this.#counters = options.counters;
   }
 
   /** Takes all operations of the frame that the reader has opened; `over`: says why none is done. */
@@ -109,6 +115,8 @@ export class OperationIntake {
     if (code !== ROUTED) return explained(code);
     session.inFlight++;
     this.outstanding++;
+    this.#counters.operations++;
+    if (this.hotKeys.isDue()) this.#meet(bytes);
     this.#presence.onRouted(session, this.#reader, bytes, this.#time);
     return ROUTED;
   }
@@ -129,6 +137,15 @@ export class OperationIntake {
     if (!isCleanUtf8(bytes, reader.keyOffset, reader.keyLength)) return Code.INVALID;
     if (!isCleanUtf8(bytes, reader.mapOffset, reader.mapLength)) return Code.INVALID;
     return Code.UNSPECIFIED;
+  }
+
+  #meet(bytes: Uint8Array): void {
+    const { mapOffset, mapLength, keyOffset, keyLength } = this.#reader;
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.hotKeys.meet(
+      text.toString('utf8', mapOffset, mapOffset + mapLength),
+      text.toString('utf8', keyOffset, keyOffset + keyLength),
+    );
   }
 
   #permit(session: Session, bytes: Uint8Array): Code {

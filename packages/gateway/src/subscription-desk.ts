@@ -19,6 +19,7 @@ import { Refusal } from './refusal.js';
 import type { Session } from './session.js';
 import { type Wanted, wantedOf, withinPermit } from './subscribe-check.js';
 import type { Subscription } from './subscription.js';
+import { SubscriptionTally } from './subscription-tally.js';
 import type { Topic } from './topic.js';
 
 /**
@@ -26,6 +27,7 @@ import type { Topic } from './topic.js';
  * that lags has left them all for a while.
  */
 export class SubscriptionDesk {
+  readonly tally: SubscriptionTally = new SubscriptionTally();
   readonly #mapTable: MapTable;
   readonly #requests: WorkerRequests;
   readonly #topics: TopicRegister<Topic>;
@@ -98,6 +100,7 @@ export class SubscriptionDesk {
       since: undefined,
     };
     session.subscriptions.set(id, subscription);
+    this.tally.count(topic.interest, 1);
     topic.subscriptions.add(subscription);
     this.#lag.watch(session);
     // From here on Progress would be ahead of what this subscription has been sent.
@@ -246,6 +249,7 @@ export class SubscriptionDesk {
     this.#catchUps.cancel(subscription);
     if (subscription.isJoined) this.#leave(subscription);
     session.subscriptions.delete(id);
+    this.tally.count(topic.interest, -1);
     topic.subscriptions.delete(subscription);
     if (conflated !== undefined) this.#conflation.release(conflated);
     if (topic.subscriptions.size === 0) this.#topics.retire(topic);

@@ -20,6 +20,7 @@ import type { Refusal } from './refusal.js';
 import type { Session } from './session.js';
 import { StreamDesk } from './stream-desk.js';
 import { SubscriptionDesk } from './subscription-desk.js';
+import type { MapSubscriptions } from './subscription-tally.js';
 import { Topic } from './topic.js';
 import type { TurnTime } from './turn-time.js';
 
@@ -109,6 +110,16 @@ export class SubscriptionService {
       catchUps: this.#catchUps.begun,
       conflated: this.#conflation.replaced,
     };
+  }
+
+  /** By the map's id. */
+  subscriptionsOf(mapId: number): Readonly<MapSubscriptions> {
+    return this.#desk.tally.of(mapId);
+  }
+
+  /** Sessions that read too slowly now. */
+  laggards(): Iterable<Session> {
+    return this.#lag.laggards();
   }
 
   subscribe(session: Session, message: Subscribe): void {

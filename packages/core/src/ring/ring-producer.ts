@@ -87,6 +87,11 @@ export class RingProducer {
     return ((position - this.#headCache) | 0) <= 0;
   }
 
+  /** The consumer is done with everything before `position`. Acquire. */
+  isTaken(position: number): boolean {
+    return ((position - Atomics.load(this.words, HEAD)) | 0) <= 0;
+  }
+
   /** True once the consumer has read everything committed. Acquire. */
   isDrained(): boolean {
     return Atomics.load(this.words, HEAD) === this.#committed;

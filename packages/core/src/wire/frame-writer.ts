@@ -119,6 +119,11 @@ export function patchLevel(target: Uint8Array, offset: number, level: number): v
   target[entryBody(target, offset) + RESULT_LEVEL] = level;
 }
 
+/** The refusal of the Result that `writeResult` put at `offset`; 0: none. */
+export function refusalIn(target: Uint8Array, offset: number): number {
+  return target[entryBody(target, offset) + RESULT_REFUSAL];
+}
+
 /** The request id of the Result that `writeResult` put at `offset`. */
 export function requestIdOf(target: Uint8Array, offset: number): number {
   return readFixed32(target, entryBody(target, offset) + RESULT_REQUEST_ID);
