@@ -43,6 +43,7 @@ import { Refusal } from './refusal.js';
 import type { ServerStart } from './resume.js';
 import { ResumeTokens } from './resume-tokens.js';
 import type { Session } from './session.js';
+import { NO_LOG, type SessionLog } from './session-log.js';
 import { SessionRate } from './session-rate.js';
 import { StageTimes } from './stage-times.js';
 import { StreamDesk } from './stream-desk.js';
@@ -78,9 +79,10 @@ export interface GatewayOptions {
   /** So many random bytes, which nobody can guess. */
   readonly random: (count: number) => Uint8Array;
   readonly publish: (topic: number, bytes: Uint8Array) => void;
-  readonly http: (path: string, isLocal: boolean) => HttpAnswer;
+  readonly http: (path: string) => HttpAnswer;
   /** A frame has been taken: a turn is due. */
   readonly onWork: () => void;
+  readonly log?: SessionLog;
   /** A session was not permitted something. */
   readonly onDenied: (denial: Denial) => void;
 }
@@ -96,6 +98,7 @@ export class Gateway implements TransportHandlers<Session> {
   readonly #time: TurnTime;
   readonly #http: GatewayOptions['http'];
   readonly #onWork: () => void;
+  readonly #log: SessionLog;
   readonly #reader: FrameReader = new FrameReader();
   readonly #mapTable: MapTable;
   readonly #audit: Audit;
@@ -129,6 +132,7 @@ export class Gateway implements TransportHandlers<Session> {
     this.#time = options.time;
     this.#http = options.http;
     this.#onWork = options.onWork;
+    this.#log = options.log ?? NO_LOG;
     const mapTable = new MapTable(memory.mapTable);
     this.#control = new ControlFrames({ ...options, limits });
     this.#partitions = new PartitionService(memory, mapTable, options.mapTtls);
@@ -340,7 +344,9 @@ export class Gateway implements TransportHandlers<Session> {
     const elapsedMs = this.#time.elapsedMs();
     const client = this.#admission.open(address);
     const rate = SessionRate.of(this.#limits, elapsedMs);
-    return this.#connections.open(connection, { client, rate }, elapsedMs);
+    const session = this.#connections.open(connection, { client, rate }, elapsedMs);
+    this.#log.opened(session.serial, client.address);
+    return session;
   }
 
   onMessage(session: Session, bytes: Uint8Array): void {
@@ -360,6 +366,7 @@ export class Gateway implements TransportHandlers<Session> {
     if (session.isClosing) return;
     session.isClosing = true;
     this.counters.onClosing(Code.SLOW_CONSUMER);
+    this.#log.refused(session.serial, Code.SLOW_CONSUMER, CODE_SENTENCES[Code.SLOW_CONSUMER]);
     this.#subscriptions.forget(session);
     this.#queries.forget(session);
     session.connection.close(closeCodeOf(Code.SLOW_CONSUMER), CODE_SENTENCES[Code.SLOW_CONSUMER]);
@@ -367,6 +374,7 @@ export class Gateway implements TransportHandlers<Session> {
 
   onClose(session: Session): void {
     if (!session.isClosed) this.#admission.close(session.client, session.node === 0);
+    this.#log.closed(session.serial);
     session.isClosing = true;
     this.#subscriptions.forget(session);
     this.#queries.forget(session);
@@ -377,8 +385,8 @@ export class Gateway implements TransportHandlers<Session> {
     this.#onWork();
   }
 
-  onHttp(path: string, isLocal: boolean): HttpAnswer {
-    return this.#http(path, isLocal);
+  onHttp(path: string): HttpAnswer {
+    return this.#http(path);
   }
 
   #take(session: Session, bytes: Uint8Array): void {
@@ -476,6 +484,7 @@ export class Gateway implements TransportHandlers<Session> {
   ): void {
     session.isClosing = true;
     this.counters.onClosing(code);
+    this.#log.refused(session.serial, code, detail);
     session.connection.send(this.#control.error(code, { detail, retryAfterMs }));
     session.connection.close(closeCodeOf(code), detail);
   }

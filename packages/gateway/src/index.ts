@@ -9,6 +9,8 @@ export * from './gateway-limits.js';
 export * from './gateway-loop.js';
 export type { MapReport } from './map-report.js';
 export { originRule } from './origin.js';
+export type { SessionLog } from './session-log.js';
+export type { SubscriptionCounts } from './subscription-service.js';
 export * from './transport.js';
 export * from './turn-time.js';
 export { uwsMissing } from './uws-transport.js';

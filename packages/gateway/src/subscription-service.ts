@@ -44,6 +44,7 @@ export interface SubscriptionServiceOptions {
 
 /** Counts of what is there, and of what has been. */
 export interface SubscriptionCounts {
+  readonly subscriptions: number;
   readonly topics: number;
   /** Sessions that are being sent what they missed. */
   readonly catchingUp: number;
@@ -103,6 +104,7 @@ export class SubscriptionService {
 
   get counts(): SubscriptionCounts {
     return {
+      subscriptions: this.#desk.tally.total,
       topics: this.#topics.count + this.#conflation.feeds,
       catchingUp: this.#streams.sessions,
       lagging: this.#lag.lagging,

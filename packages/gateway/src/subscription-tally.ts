@@ -11,12 +11,15 @@ const NONE: Readonly<MapSubscriptions> = { map: 0, key: 0, predicate: 0 };
 
 /** Counts subscriptions by their maps, so that nobody has to go through all of them. */
 export class SubscriptionTally {
+  /** Of all maps. */
+  total = 0;
   readonly #counts: Map<number, MapSubscriptions> = new Map();
 
   /** `change`: 1 for one that has begun, -1 for one that has ended. */
   count(interest: Interest, change: 1 | -1): void {
     const counts = this.#counts.get(interest.mapId) ?? { ...NONE };
     counts[kindOf(interest)] += change;
+    this.total += change;
     if (counts.map + counts.key + counts.predicate === 0) this.#counts.delete(interest.mapId);
     else this.#counts.set(interest.mapId, counts);
   }

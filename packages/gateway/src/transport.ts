@@ -56,8 +56,8 @@ export interface TransportHandlers<C> {
    */
   onDropped(context: C): void;
   onClose(context: C): void;
-  /** Answers an HTTP GET. `isLocal`: the caller is on this machine. */
-  onHttp(path: string, isLocal: boolean): HttpAnswer;
+  /** Answers an HTTP GET. */
+  onHttp(path: string): HttpAnswer;
 }
 
 export interface HttpAnswer {

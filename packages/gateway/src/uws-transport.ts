@@ -1,5 +1,4 @@
 import type uWS from 'uWebSockets.js';
-import { isLoopback } from './loopback.js';
 import { readTls } from './tls-files.js';
 import {
   type HttpAnswer,
@@ -274,8 +273,7 @@ class UwsTransport<C> implements Transport {
       response.writeStatus('400 Bad Request').end(NO_UPGRADE); // its key is no key
       return;
     }
-    const isLocal = isLoopback(addressOf(response));
-    const answer: HttpAnswer = this.#handlers.onHttp(request.getUrl(), isLocal);
+    const answer: HttpAnswer = this.#handlers.onHttp(request.getUrl());
     response
       .writeStatus(answer.status)
       .writeHeader('content-type', 'application/json')

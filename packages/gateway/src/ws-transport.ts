@@ -9,7 +9,6 @@ import {
 } from '@tidewire/core';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { binaryFrame } from './binary-frame.js';
-import { isLoopback } from './loopback.js';
 import { readTls, type TlsMaterial } from './tls-files.js';
 import {
   NO_UPGRADE,
@@ -203,8 +202,7 @@ class WsTransport<C> implements Transport, WsTransportFace {
       return;
     }
     const [path] = (request.url ?? '').split('?', 1);
-    const isLocal = isLoopback(addressOf(request.socket));
-    const { status, body } = this.#handlers.onHttp(path, isLocal);
+    const { status, body } = this.#handlers.onHttp(path);
     response
       .writeHead(Number.parseInt(status, 10), { 'content-type': 'application/json' })
       .end(body);

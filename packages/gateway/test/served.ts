@@ -75,9 +75,9 @@ export class Served {
           peer.closes++;
           served.#look();
         },
-        onHttp: (path, isLocal) => {
+        onHttp: (path) => {
           served.paths.push(path);
-          return { status: '200 OK', body: JSON.stringify({ path, isLocal }) };
+          return { status: '200 OK', body: JSON.stringify({ path }) };
         },
       },
       {

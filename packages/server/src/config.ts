@@ -26,6 +26,14 @@ const UNITS: Readonly<Record<string, number>> = {
 const SETTINGS = {
   port: { value: 'N', help: 'TCP port (default 7271; 0 takes a free one)' },
   host: { value: 'HOST', help: 'address to listen on (default 127.0.0.1)' },
+  'admin-port': {
+    value: 'N',
+    help: 'port for the operator: /metrics, /info, /maps (default: that of --port + 1)',
+  },
+  'admin-host': {
+    value: 'HOST',
+    help: 'its address, where whoever reaches it may read all (default 127.0.0.1)',
+  },
   workers: { value: 'N', help: 'partition workers (default: cores − 2, at least 1)' },
   memory: { value: 'SIZE', help: 'memory for records, as 512M or 4G (default: 25 % of RAM)' },
   'data-dir': { value: 'DIR', help: 'embedded Postgres and local files (default .tidewire)' },
@@ -106,6 +114,8 @@ const Maps = z
 const ConfigSchema = z.strictObject({
   port: z.coerce.number().int().min(0).max(65_535).default(7271),
   host: z.string().min(1).default('127.0.0.1'),
+  'admin-port': z.coerce.number().int().min(0).max(65_535).optional(),
+  'admin-host': z.string().min(1).default('127.0.0.1'),
   workers: z.coerce
     .number()
     .int()
@@ -146,6 +156,8 @@ const ConfigSchema = z.strictObject({
 export interface Config {
   readonly port: number;
   readonly host: string;
+  readonly adminPort: number;
+  readonly adminHost: string;
   readonly workers: number;
   /** Bytes of each worker's arena. */
   readonly arenaBytes: number;
@@ -190,6 +202,8 @@ export function readConfig(
   return {
     port: parsed.data.port,
     host: parsed.data.host,
+    adminPort: parsed.data['admin-port'] ?? portBeside(parsed.data.port),
+    adminHost: parsed.data['admin-host'],
     workers,
     arenaBytes: Math.min(arenaBytes, ARENA_BYTES_MAX),
     dataDir: parsed.data['data-dir'],
@@ -207,6 +221,11 @@ export function readConfig(
       host: parsed.data.host,
     }),
   };
+}
+
+/** The next one; any free one beside any free one. */
+function portBeside(port: number): number {
+  return port === 0 || port === 65_535 ? 0 : port + 1;
 }
 
 /** A flag goes before the file, map by map. */

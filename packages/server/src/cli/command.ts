@@ -14,6 +14,7 @@ export interface Flags {
   readonly descending?: boolean;
   readonly limit?: string;
   readonly format?: string;
+  readonly admin?: string;
 }
 
 export interface Call {

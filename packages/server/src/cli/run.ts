@@ -10,6 +10,7 @@ import { info } from './info.js';
 import { Exit, FailedError, type Io, UsageError } from './io.js';
 import { list } from './list.js';
 import { load } from './load.js';
+import { maps } from './maps.js';
 import { put } from './put.js';
 import { remove } from './remove.js';
 import { watch } from './watch.js';
@@ -26,6 +27,7 @@ const COMMANDS: readonly Command[] = [
   explain,
   load,
   info,
+  maps,
 ];
 
 const OPTIONS = {
@@ -42,6 +44,7 @@ const OPTIONS = {
   descending: { type: 'boolean' },
   limit: { type: 'string' },
   format: { type: 'string' },
+  admin: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean' },
 } as const;
