@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmod, mkdtemp, readFile, readlink, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -78,6 +79,23 @@ export class TidewireServer {
   async respawn(): Promise<void> {
     const code = await stopChild(this.#child, STOP_MS);
     if (code !== 0) throw new Error(`the server ended with ${code}`);
+    this.#spawnAgain();
+  }
+
+  /**
+   * As `respawn`, but ends it by kill -9: what the database does not have is lost. If that was held, it
+   * goes on once the server is gone.
+   */
+  async respawnKilled(): Promise<void> {
+    const databases = descendantsOf(this.pid);
+    const ended = once(this.#child, 'exit');
+    this.#child.kill('SIGKILL');
+    await ended;
+    for (const pid of databases) signal(pid, 'SIGCONT');
+    this.#spawnAgain();
+  }
+
+  #spawnAgain(): void {
     this.#child = spawnServer(this.port, this.#launch);
     this.#child.stdout?.resume();
     this.#child.stderr?.resume();

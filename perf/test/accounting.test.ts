@@ -49,6 +49,16 @@ t.test('PERF-9: an honest server has no faults, every operation and event counte
   t.equal(server.operations.length, OPERATIONS);
 });
 
+t.test('FAN-10: events in groups are counted one by one, and a lost one is seen', async (t) => {
+  const plan = { operationsPerFrame: 16, connections: 2 };
+  const whole = await load(t, { plan, misbehaviour: { groupsEvents: true } });
+  t.same(whole.faults, []);
+  t.equal(whole.report.events.received, 2 * OPERATIONS);
+  const less = await load(t, { plan, misbehaviour: { groupsEvents: true, loseEventEvery: 100 } });
+  t.equal(less.faults.length, 1);
+  t.equal(less.report.events.received, 2 * (OPERATIONS - OPERATIONS / 100));
+});
+
 t.test('PERF-10: sixteen operations a frame and gets add up too', async (t) => {
   const batched = await load(t, { plan: { operationsPerFrame: 16, connections: 2 } });
   t.same(batched.faults, []);

@@ -14,6 +14,7 @@ import type { Stamp } from './stamp.js';
 import { Subscriber } from './subscriber.js';
 import type { TokenSource } from './token-source.js';
 import { TypedMap } from './typed-map.js';
+import { WriteLog } from './write-log.js';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const OPERATION_TIMEOUT_MS = 30_000;
@@ -56,6 +57,7 @@ export class Client {
   readonly #cursor = new Cursor();
   readonly #environment: Environment;
   readonly #sender: OperationSender;
+  readonly #log: WriteLog;
   readonly #presence: Presence;
   readonly #querySender: QuerySender;
   readonly #subscriber: Subscriber;
@@ -82,6 +84,7 @@ export class Client {
     this.#clock = clock;
     this.#connection = connection;
     this.#sender = new OperationSender({ connection, clock, environment, timeoutMs });
+    this.#log = new WriteLog({ sender: this.#sender, connection, clock, environment });
     this.#presence = new Presence({
       sender: this.#sender,
       clock,
@@ -99,6 +102,7 @@ export class Client {
         onReady: () => {
           this.#subscriber.onReady();
           this.#presence.onReady(this.#connection.server.holdsPresence);
+          this.#log.onReady();
           this.#sender.onReady();
           this.#querySender.onReady();
           resolve();
@@ -106,11 +110,13 @@ export class Client {
         onBody: (body) => this.#onBody(body),
         onLost: () => {
           this.#subscriber.onLost();
+          this.#log.onLost();
           this.#sender.onLost();
           this.#querySender.onLost();
         },
         onEnd: (error) => {
           this.#subscriber.onEnd(error);
+          this.#log.onEnd();
           this.#sender.onEnd(error);
           this.#querySender.onEnd(error);
           reject(error);
@@ -126,6 +132,7 @@ export class Client {
       connection: this.#connection,
       clock: this.#clock,
       sender: this.#sender,
+      log: this.#log,
       presence: this.#presence,
       querySender: this.#querySender,
       subscriber: this.#subscriber,
@@ -151,6 +158,19 @@ export class Client {
     return this.#clock.tick();
   }
 
+  /**
+   * Reads nothing more from the server until `resume`, answers neither: for whoever cannot take events as
+   * fast as they come. Meanwhile the server counts this client as one that lags. Where the platform's
+   * WebSocket cannot pause, as in browsers, it has no effect.
+   */
+  pause(): void {
+    this.#connection.pause();
+  }
+
+  resume(): void {
+    this.#connection.resume();
+  }
+
   /** Ends the client. Unanswered operations reject: UNCERTAIN a write that was sent. */
   close(): void {
     this.#connection.close();
@@ -164,11 +184,15 @@ export class Client {
       case 'events':
         this.#subscriber.onEvents(body.value);
         break;
+      case 'eventGroups':
+        for (const group of body.value.groups) this.#subscriber.onEvents(group);
+        break;
       case 'catchUp':
         this.#subscriber.onCatchUp(body.value);
         break;
       case 'progress':
-        this.#subscriber.onProgress(body.value);
+        if (body.value.durable.length > 0) this.#log.onDurable(body.value.durable);
+        else this.#subscriber.onProgress(body.value);
         break;
       case 'subscribed':
         this.#subscriber.onSubscribed(body.value);

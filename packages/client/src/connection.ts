@@ -30,6 +30,7 @@ export class Connection {
   #link: Link | undefined;
   #server: ServerInfo | undefined;
   #attempt = 0;
+  #isPaused = false;
   #readyAtMs = 0;
   #cancelRetry: () => void = () => {};
 
@@ -58,6 +59,17 @@ export class Connection {
   /** REQUIRES: `isReady`. */
   send(frame: Uint8Array<ArrayBuffer>): void {
     this.#link?.send(frame);
+  }
+
+  /** Reads no further, on later links neither, until `resume`. */
+  pause(): void {
+    this.#isPaused = true;
+    if (this.isReady) this.#link?.pause();
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#link?.resume();
   }
 
   /** Gives up the present link as if it had been lost. */
@@ -102,6 +114,7 @@ export class Connection {
     this.#readyAtMs = this.#options.environment.monotonicMs();
     this.#enter('connected', undefined);
     this.#handlers?.onReady();
+    if (this.#isPaused) this.#link?.pause();
   }
 
   #onDown(error: TidewireError, isFinal: boolean): void {

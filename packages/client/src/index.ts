@@ -34,5 +34,5 @@ export type {
 } from './subscription.js';
 export type { TokenSource } from './token-source.js';
 export type { PutOptions, TypedMap, WriteOptions } from './typed-map.js';
-export type { AppendOptions, UpdateOptions } from './update.js';
+export type { AppendOptions, ExecuteOptions, RecordPlace, UpdateOptions } from './update.js';
 export type { Outcome, ReachedLevel, WriteResult } from './write-result.js';

@@ -53,7 +53,7 @@ export interface LinkOptions {
 
 const SALT_BYTES = 16;
 
-/** The same identity would be refused again. */
+/** The same identity would be refused again, unless the server says when to try. */
 const FINAL: ReadonlySet<Code> = new Set([Code.UNAUTHENTICATED, Code.FORBIDDEN]);
 
 /** One WebSocket from opening to its end: greeting, heartbeats, decoding. Never reopened. */
@@ -68,6 +68,7 @@ export class Link {
   #sentAtMs = 0;
   #receivedAtMs = 0;
   #pingedAtMs = 0;
+  #isPaused = false;
   /** What the socket told of its trouble before it closed. */
   #trouble = '';
 
@@ -98,6 +99,20 @@ export class Link {
   send(frame: Uint8Array<ArrayBuffer>): void {
     this.#sentAtMs = this.#options.environment.monotonicMs();
     this.#socket.send(frame);
+  }
+
+  /** Reads no further, where the socket can do that. REQUIRES: the server has welcomed this client. */
+  pause(): void {
+    if (this.#socket.pause === undefined) return;
+    this.#isPaused = true;
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#receivedAtMs = this.#options.environment.monotonicMs(); // it was not the server that was silent
+    this.#socket.resume?.();
   }
 
   close(): void {
@@ -173,7 +188,7 @@ export class Link {
     const limits = this.#limits as ServerInfo['limits'];
     const seen = {
       sentAtMs: this.#sentAtMs,
-      receivedAtMs: this.#receivedAtMs,
+      receivedAtMs: this.#isPaused ? nowMs : this.#receivedAtMs,
       pingedAtMs: this.#pingedAtMs,
     };
     const intervals = {
@@ -203,7 +218,8 @@ export class Link {
   }
 
   /** A token that has ended is another matter where the next connection shows a new one. */
-  #isUnwelcome({ code }: TidewireError): boolean {
+  #isUnwelcome({ code, retryAfterMs }: TidewireError): boolean {
+    if (retryAfterMs > 0) return false;
     const hasEnded = code === Code.UNAUTHENTICATED && this.#state === 'ready';
     return FINAL.has(code) && !(hasEnded && typeof this.#options.tokenSource === 'function');
   }

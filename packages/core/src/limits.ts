@@ -39,7 +39,9 @@ export const PREDICATES_A_MAP_MAX = 100_000;
 export const PREDICATE_BYTES_TOTAL_MAX: number = 64 * 1024 * 1024;
 /** Rates at which one topic is heard. */
 export const RATES_A_TOPIC_MAX = 16;
-/** Of one connection, those that no index serves: each is tried at every change of its map. */
+/** Of one map, those that no index serves: each is tried at every change. */
+export const PREDICATES_UNINDEXED_A_MAP_MAX = 256;
+/** Of one connection, those that no index serves. */
 export const SUBSCRIPTIONS_UNINDEXED_MAX = 16;
 export const QUERIES_MAX = 16;
 export const QUERY_ROWS_MAX = 10_000;
@@ -99,8 +101,8 @@ export const RETRY_AFTER_FULL_MS = 1000;
 export const RETRY_AFTER_CROWD_MS = 1000;
 /** A connection that sends on so many seconds beyond its rate, refused all the time, is closed. */
 export const RATE_DEBT_SECONDS_MAX = 5;
-/** Request rings filled beyond one part in so many are shared out between connections. */
-export const RING_HIGH_DIVISOR = 2;
+/** The last part in so many of a request ring is shared out between connections. */
+export const RING_SHARED_DIVISOR = 4;
 /** Details of results, in UTF-8. */
 export const DETAIL_BYTES_MAX = 200;
 
@@ -124,6 +126,9 @@ export const TOKEN_LEEWAY_MS = 30_000;
 export const CLIENT_QUEUE_OPERATIONS_MAX = 16_384;
 export const CLIENT_QUEUE_BYTES_MAX: number = 64 * 1024 * 1024;
 export const CLIENT_QUEUE_QUERIES_MAX = 1024;
+/** Writes that the database does not have yet; what is beyond is not sent again should they be lost. */
+export const CLIENT_LOG_WRITES_MAX = 262_144;
+export const CLIENT_LOG_BYTES_MAX: number = 64 * 1024 * 1024;
 /** Rows that have come and were not taken yet. */
 export const CLIENT_ROWS_BYTES_MAX: number = 64 * 1024 * 1024;
 
@@ -136,7 +141,10 @@ export const FRAME_BUFFER_BYTES: number = 72 * 1024;
 /** Latest events held back of one topic, and of all; what is beyond goes out early. */
 export const CONFLATED_TOPIC_BYTES_MAX: number = 1024 * 1024;
 export const CONFLATED_BYTES_MAX: number = 64 * 1024 * 1024;
-/** Control records not yet told to a worker. */
+/**
+ * Control records not yet told to a worker. Beyond it nothing is begun and no credit is given: what else
+ * comes ends what was begun, a topic, a stream or a record of presence, each once.
+ */
 export const CONTROL_BACKLOG_MAX = 65_536;
 
 // Time.
@@ -158,6 +166,8 @@ export const PRESENCE_RECORDS_TOTAL_MAX = 131_072;
 
 // Shared memory.
 export const MAPS_MAX = 4096;
+/** Of these, maps that are watched and have never been written: the others are kept for writers. */
+export const MAPS_LENT_MAX: number = MAPS_MAX / 2;
 export const WORKERS_MAX = 16;
 export const TOPICS_MAX = 1_000_000;
 export const RING_BYTES: number = 4 * 1024 * 1024;
@@ -186,6 +196,8 @@ export const RESUME_TOKENS_MAX = 131_072;
 export const WORKER_HANG_MS = 5000;
 /** A processor that takes longer changes nothing. */
 export const PROCESSOR_BUDGET_MS = 100;
+/** Records that one may change together, all of one partition. */
+export const GROUP_RECORDS_MAX = 64;
 /** Of what its error says. */
 export const PROCESSOR_ERROR_CHARACTERS_MAX = 160;
 /** Starts of one worker without a request done in between, after which it is given up. */
@@ -228,6 +240,11 @@ assert(
   'the largest operation fits a ring record',
 );
 assert(
+  GROUP_RECORDS_MAX * (KEY_BYTES_MAX + 16) + VALUE_BYTES_MAX + 4096 <=
+    RING_BYTES / RING_RECORD_DIVISOR,
+  'the names of a group fit a ring record beside its argument',
+);
+assert(
   8 * PREDICATES_A_MAP_MAX + 10 * (KEY_BYTES_MAX + 2 * VALUE_BYTES_MAX + 4096) <= RING_BYTES / 2,
   'what one change is to all predicates, each with and without the value before, fits a ring',
 );
@@ -252,7 +269,7 @@ assert(
   'answers always fit',
 );
 assert(
-  RING_HIGH_DIVISOR < RING_CONTROL_DIVISOR,
+  RING_SHARED_DIVISOR < RING_CONTROL_DIVISOR,
   'a request ring has room to share out below what is kept for control records',
 );
 assert(STRANGERS_AN_ADDRESS_MAX <= STRANGERS_MAX, 'an address is one of many');

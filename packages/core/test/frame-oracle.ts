@@ -54,6 +54,7 @@ function currentOperation(bytes: Uint8Array): FrameReading['operations'][number]
     processor: hex(
       bytes.subarray(reader.processorOffset, reader.processorOffset + reader.processorLength),
     ),
+    others: hex(bytes.subarray(reader.othersOffset, reader.othersOffset + reader.othersLength)),
   };
 }
 
@@ -73,6 +74,7 @@ export function readingOf(frame: ClientFrame, text: BufferEncoding): FrameReadin
     query: 7,
     cancelQuery: 8,
     refresh: 9,
+    askDurable: 10,
   };
   const operations = body.case === 'operations' ? body.value.operations : [];
   return {
@@ -98,12 +100,13 @@ export function readingOf(frame: ClientFrame, text: BufferEncoding): FrameReadin
       keep: operation.keep,
       firstEpoch: Number(operation.firstEpoch < MAX_SAFE ? operation.firstEpoch : MAX_SAFE),
       processor: Buffer.from(operation.processor, text).toString('hex'),
+      others: hex(operation.others),
     })),
   };
 }
 
-const OPERATION_WIRE_TYPES = wireTypes([0, 0, 2, 2, 2, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 2]);
-const FRAME_WIRE_TYPES = wireTypes([1, 2, 2, 2, 2, 2, 2, 2, 2]);
+const OPERATION_WIRE_TYPES = wireTypes([0, 0, 2, 2, 2, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 2, 2]);
+const FRAME_WIRE_TYPES = wireTypes([1, 2, 2, 2, 2, 2, 2, 2, 2, 2]);
 const OPERATIONS_WIRE_TYPES = wireTypes([2, 0]);
 
 function wireTypes(types: number[]): Map<number, number> {

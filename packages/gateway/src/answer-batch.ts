@@ -14,9 +14,13 @@ import {
   writeResult,
   writeResultsHead,
 } from '@tidewire/core/threads';
+
 import type { Counters } from './counters.js';
-import { FrameBufferPool } from './frame-buffer.js';
+
+import { FrameBuffer, FramePool } from './frame-buffer.js';
+
 import { ANSWER_UNREAD, OperationRefusal } from './operation-refusal.js';
+
 import type { Session } from './session.js';
 import { Sent } from './transport.js';
 
@@ -27,7 +31,7 @@ const NO_BYTES: Uint8Array = new Uint8Array(0);
 
 /** Results of one turn, put together to one frame a session. */
 export class AnswerBatch {
-  readonly #pool: FrameBufferPool = new FrameBufferPool();
+  readonly #pool: FramePool<FrameBuffer> = new FramePool(() => new FrameBuffer());
   readonly #touched: Session[] = [];
   readonly #clock: HybridLogicalClock;
   readonly #counters: Counters;

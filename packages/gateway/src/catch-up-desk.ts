@@ -1,10 +1,10 @@
 import type { HybridLogicalClock } from '@tidewire/core';
-import { RecordLayout, SliceMessage, STREAM_FORGED, STREAM_LAST } from '@tidewire/core/threads';
+import { RecordLayout, SliceMessage, STREAM_LAST } from '@tidewire/core/threads';
 import { CatchUp, type CatchUpDelivery } from './catch-up.js';
 import type { CatchUpPlan } from './catch-up-plan.js';
 import type { EventBus } from './event-bus.js';
 import type { Session } from './session.js';
-import type { Stream, StreamDesk } from './stream-desk.js';
+import type { StreamDesk, WorkerStream } from './stream-desk.js';
 import { StreamFrame } from './stream-frame.js';
 import type { Subscription } from './subscription.js';
 import type { TurnTime } from './turn-time.js';
@@ -21,8 +21,6 @@ export class CatchUpDesk {
   begun = 0;
   /** Nothing is missing any more. */
   onDone: (subscription: Subscription) => void = () => {};
-  /** The cursor lies above what its partition has reached. */
-  onForged: (subscription: Subscription) => void = () => {};
 
   constructor(options: {
     streams: StreamDesk;
@@ -62,7 +60,7 @@ export class CatchUpDesk {
 
   readonly #onSlice = (
     delivery: CatchUpDelivery,
-    stream: Stream,
+    stream: WorkerStream,
     words: Int32Array,
     wordBytes: Uint8Array,
     at: number,
@@ -70,7 +68,6 @@ export class CatchUpDesk {
     const { catchUp } = delivery;
     const { subscription } = catchUp;
     const flags = words[at + SliceMessage.FLAGS];
-    if ((flags & STREAM_FORGED) !== 0) return this.onForged(subscription);
     const isLast = (flags & STREAM_LAST) !== 0;
     if (isLast) this.#end(delivery, stream);
     const isDone = catchUp.deliveries.size === 0;
@@ -86,7 +83,7 @@ export class CatchUpDesk {
     this.onDone(subscription);
   };
 
-  #end(delivery: CatchUpDelivery, stream: Stream): void {
+  #end(delivery: CatchUpDelivery, stream: WorkerStream): void {
     this.#streams.end(delivery, stream);
     delivery.catchUp.deliveries.delete(delivery);
   }

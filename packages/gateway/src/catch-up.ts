@@ -12,7 +12,7 @@ import {
 } from '@tidewire/partition-worker/front';
 import { type CatchUpPlan, planBeyond, SNAPSHOT_PLAN } from './catch-up-plan.js';
 import type { Session } from './session.js';
-import type { Delivery, Stream } from './stream-desk.js';
+import type { Delivery, WorkerStream } from './stream-desk.js';
 import type { Subscription } from './subscription.js';
 
 /** What one subscription is being sent of what it missed: a stream of each of its workers. */
@@ -73,7 +73,7 @@ export class CatchUp {
 
 export type SliceHandler = (
   delivery: CatchUpDelivery,
-  stream: Stream,
+  stream: WorkerStream,
   words: Int32Array,
   wordBytes: Uint8Array,
   at: number,
@@ -83,7 +83,7 @@ export type SliceHandler = (
 export class CatchUpDelivery implements Delivery {
   readonly catchUp: CatchUp;
   readonly session: Session;
-  readonly streams: Set<Stream>;
+  readonly streams: Set<WorkerStream>;
   readonly #workers: number;
   readonly #nowMs: () => number;
   readonly #handler: SliceHandler;
@@ -100,7 +100,7 @@ export class CatchUpDelivery implements Delivery {
     this.#handler = options.handler;
   }
 
-  request(stream: Stream): ControlRecord {
+  request(stream: WorkerStream): ControlRecord {
     const fields: CatchUpFields = {
       topic: this.catchUp.subscription.topic.id,
       salt: this.session.salt,
@@ -111,7 +111,7 @@ export class CatchUpDelivery implements Delivery {
     return catchUpRecord(stream.number, fields);
   }
 
-  onRecord(stream: Stream, words: Int32Array, wordBytes: Uint8Array, at: number): void {
+  onRecord(stream: WorkerStream, words: Int32Array, wordBytes: Uint8Array, at: number): void {
     this.#handler(this, stream, words, wordBytes, at);
   }
 

@@ -64,14 +64,16 @@ export class Conflation {
 
   /** The feed of the topic at this rate; `release` it once. */
   claim(topic: Topic, perSecond: number): ConflatedFeed {
-    const feed = topic.conflated.get(perSecond) ?? this.#open(topic, perSecond);
+    const feed = topic.conflated?.get(perSecond) ?? this.#open(topic, perSecond);
     feed.users++;
     return feed;
   }
 
   release(feed: ConflatedFeed): void {
     if (--feed.users > 0) return;
-    feed.topic.conflated.delete(feed.perSecond);
+    const { topic } = feed;
+    topic.conflated?.delete(feed.perSecond);
+    if (topic.conflated?.size === 0) topic.conflated = undefined;
     const rate = this.#rates.get(feed.perSecond);
     rate?.feeds.delete(feed);
     if (rate?.feeds.size === 0) this.#rates.delete(feed.perSecond);
@@ -88,9 +90,14 @@ export class Conflation {
     this.#count(feed, -feed.heldBytes);
   }
 
-  /** Takes an event of the topic, an entry of Events. */
-  hold(topic: Topic, bytes: Uint8Array, offset: number, length: number): void {
-    for (const feed of topic.conflated.values())
+  /** Takes an event of the topic of these feeds, an entry of Events. */
+  hold(
+    feeds: ReadonlyMap<number, ConflatedFeed>,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+  ): void {
+    for (const feed of feeds.values())
       if (feed.isHeard) this.#hold(feed, bytes.slice(offset, offset + length));
   }
 
@@ -117,6 +124,7 @@ export class Conflation {
 
   #open(topic: Topic, perSecond: number): ConflatedFeed {
     const feed = new ConflatedFeed(this.#nextId(), topic, perSecond);
+    topic.conflated ??= new Map();
     topic.conflated.set(perSecond, feed);
     const rate = this.#rates.get(perSecond) ?? { beat: new Beat(perSecond), feeds: new Set() };
     this.#rates.set(perSecond, rate);

@@ -58,6 +58,7 @@ export class ConnectionManager {
       isClosed: false,
       answers: undefined,
       isTouched: false,
+      events: undefined,
     };
     this.#slots[session.id] = session;
     this.#strangers.push(session);

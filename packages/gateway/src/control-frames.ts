@@ -22,10 +22,12 @@ import {
   VALUE_BYTES_MAX,
 } from '@tidewire/core';
 import { RecordLayout, writeStamp } from '@tidewire/core/threads';
+import type { RecordName } from '@tidewire/partition-worker/front';
 import {
   type ClientFrame,
   ClientFrameSchema,
   type LimitsSchema,
+  RecordNamesSchema,
   type ServerFrame,
   ServerFrameSchema,
 } from '@tidewire/schemas';
@@ -115,6 +117,12 @@ export class ControlFrames {
     return this.#frame({ case: 'progress', value: { epoch: BigInt(this.epoch), delivered } });
   }
 
+  /** Up to which sequence each of these partitions is in the database. */
+  durable(durable: readonly { partition: number; sequence: bigint }[]): Uint8Array {
+    const value = { epoch: BigInt(this.epoch), durable: [...durable] };
+    return this.#frame({ case: 'progress', value });
+  }
+
   /** The same frame as of now; it is changed where it lies. */
   refreshed(frame: Uint8Array): Uint8Array {
     assert(frame[0] === CLOCK_TAG, 'a frame begins with its clock');
@@ -175,4 +183,17 @@ function announced(limits: GatewayLimits): MessageInitShape<typeof LimitsSchema>
 
 function endOf(validUntilMs: number): bigint {
   return validUntilMs === Number.POSITIVE_INFINITY ? 0n : BigInt(Math.floor(validUntilMs));
+}
+
+/** Reads a RecordNames message; undefined: it is none. */
+export function recordNamesIn(bytes: Uint8Array): RecordName[] | undefined {
+  const encoder = new TextEncoder();
+  try {
+    return fromBinary(RecordNamesSchema, bytes).records.map(({ map, key }) => ({
+      map: encoder.encode(map),
+      key: encoder.encode(key),
+    }));
+  } catch {
+    return undefined;
+  }
 }

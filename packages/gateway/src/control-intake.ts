@@ -3,10 +3,14 @@ import {
   Code,
   HELLO_BYTES_MAX,
   NODE_MAX,
+  PARTITIONS,
   PROTOCOL_VERSION,
   RESUME_TOKEN_BYTES,
 } from '@tidewire/core';
-import type { ClientFrame, Hello, Refresh } from '@tidewire/schemas';
+
+import type { PartitionService } from '@tidewire/partition-worker/front';
+import type { AskDurable, ClientFrame, Hello, Refresh } from '@tidewire/schemas';
+
 import type { Authentication } from './access/authentication.js';
 import type { Claims } from './access/token-verifier.js';
 import type { ControlFrames } from './control-frames.js';
@@ -27,6 +31,7 @@ export class ControlIntake {
   readonly #control: ControlFrames;
   readonly #subscriptions: SubscriptionService;
   readonly #queries: QueryDesk;
+  readonly #partitions: PartitionService;
   readonly #random: (count: number) => Uint8Array;
   readonly #refuse: (session: Session, refusal: Refusal) => void;
   readonly #send: (session: Session, bytes: Uint8Array) => void;
@@ -40,6 +45,7 @@ export class ControlIntake {
     control: ControlFrames;
     subscriptions: SubscriptionService;
     queries: QueryDesk;
+    partitions: PartitionService;
     random: (count: number) => Uint8Array;
     /** The session continues the earlier one of this token. True: its presence records too. */
     resume: (session: Session, token: Uint8Array) => boolean;
@@ -54,6 +60,7 @@ export class ControlIntake {
     this.#control = options.control;
     this.#subscriptions = options.subscriptions;
     this.#queries = options.queries;
+    this.#partitions = options.partitions;
     this.#random = options.random;
     this.#resume = options.resume;
     this.#refuse = options.refuse;
@@ -96,6 +103,8 @@ export class ControlIntake {
         return undefined;
       case 'refresh':
         return this.#onRefresh(session, body.value);
+      case 'askDurable':
+        return this.#onAskDurable(session, body.value);
       case 'ping':
         this.#send(session, this.#control.pong(body.value.token));
         return undefined;
@@ -154,8 +163,20 @@ export class ControlIntake {
     session.node = hello.node;
     this.#onGreeted(session);
     session.salt = this.#random(SALT_BYTES);
-    session.resumption = resumptionOf(hello.cursor, start);
+    session.resumption = resumptionOf(hello.cursor, start, this.#subscriptions.progressTold);
     this.#send(session, this.#control.welcome(session.salt, session.validUntilMs, holdsPresence));
+  }
+
+  #onAskDurable(session: Session, { partitions }: AskDurable): Refusal | undefined {
+    const isOdd = partitions.some((partition) => partition >= PARTITIONS);
+    if (isOdd || new Set(partitions).size < Math.max(1, partitions.length))
+      return new Refusal(Code.INVALID, 'AskDurable names partitions that exist, each once.');
+    const durable = partitions.map((partition) => ({
+      partition,
+      sequence: BigInt(this.#partitions.flushedOf(partition)),
+    }));
+    this.#send(session, this.#control.durable(durable));
+    return undefined;
   }
 
   /** What is not looked at now, or cannot be, leaves the end of the old token as it was. */

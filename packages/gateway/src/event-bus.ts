@@ -3,12 +3,19 @@ import { EventMessage, writeEventsHead } from '@tidewire/core/threads';
 import { HeardChanges, type TopicRegister } from '@tidewire/partition-worker/front';
 import type { Conflation } from './conflation.js';
 import type { Feed } from './feed.js';
-import { type FrameBuffer, FrameBufferPool } from './frame-buffer.js';
+import { FrameBuffer, FramePool } from './frame-buffer.js';
+import type { Session } from './session.js';
+import { SingleEvents } from './single-events.js';
 import type { Topic } from './topic.js';
 
 /**
  * Broadcasts changes to subscribers. A change is encoded once by its worker and published once a
- * topic. Publishing may suspend or close any session: whoever publishes looks again afterwards.
+ * topic; what one session alone hears is sent to it together, whatever the topic. Publishing may
+ * suspend or close any session: whoever publishes looks again afterwards.
+ *
+ * What was taken for a topic lies in one place, its own or that of the only session that hears it, and
+ * leaves it before the other is used: so the events of a topic keep their order when sessions come
+ * and go.
  */
 export class EventBus {
   readonly #topics: TopicRegister<Topic>;
@@ -17,7 +24,8 @@ export class EventBus {
   readonly #beforePublish: () => void;
   readonly #publish: (topic: number, bytes: Uint8Array) => void;
   readonly #onPublished: (bytes: number) => void;
-  readonly #pool: FrameBufferPool = new FrameBufferPool();
+  readonly #pool: FramePool<FrameBuffer> = new FramePool(() => new FrameBuffer());
+  readonly #single: SingleEvents;
   #touched: Topic[] = [];
   readonly #heard: HeardChanges = new HeardChanges();
 
@@ -28,6 +36,7 @@ export class EventBus {
     /** Results go out before the events of their changes. */
     beforePublish: () => void;
     publish: (topic: number, bytes: Uint8Array) => void;
+    send: (session: Session, bytes: Uint8Array) => void;
     /** So many bytes have gone to each session of some feed. */
     onPublished: (bytes: number) => void;
   }) {
@@ -37,6 +46,12 @@ export class EventBus {
     this.#beforePublish = options.beforePublish;
     this.#publish = options.publish;
     this.#onPublished = options.onPublished;
+    this.#single = new SingleEvents({
+      clock: options.clock,
+      beforeSend: options.beforePublish,
+      send: options.send,
+      onSent: options.onPublished,
+    });
   }
 
   /** Takes the EVENT record at `at`; a change that a worker says again after a death is dropped. */
@@ -49,20 +64,29 @@ export class EventBus {
       this.#append(words[at + EventMessage.TOPICS + i], wordBytes, offset, length);
   }
 
-  /** Publishes what was taken since the last call, one frame a topic where it fits. */
+  /** Publishes what was taken since the last call, one frame a topic or session where it fits. */
   flush(): void {
     const touched = this.#touched;
     this.#touched = [];
-    for (const topic of touched) this.publishTopic(topic);
+    for (const topic of touched) this.#publishShared(topic);
+    this.#single.flush();
   }
 
-  /** Publishes what was taken for one topic. */
+  /** Publishes what was taken for one topic; call before a session joins it. */
   publishTopic(topic: Topic): void {
-    const buffer = topic.events;
-    if (buffer === undefined) return;
-    topic.events = undefined;
-    this.publishFrame(topic.feed, buffer);
-    this.#pool.give(buffer);
+    const { only } = topic.feed;
+    this.#publishShared(topic);
+    if (only !== undefined) this.#single.sendTo(only);
+  }
+
+  /** Sends what was taken for one session alone; call before it leaves a topic. */
+  sendTo(session: Session): void {
+    this.#single.sendTo(session);
+  }
+
+  /** The session hears nothing more: what was taken for it alone is not sent. */
+  discard(session: Session): void {
+    this.#single.discard(session);
   }
 
   /** Publishes the entries of Events in `buffer`. */
@@ -78,14 +102,41 @@ export class EventBus {
   #append(topicId: number, bytes: Uint8Array, offset: number, length: number): void {
     const topic = this.#topics.get(topicId);
     if (topic === undefined) return; // retired while the event was on its way
-    if (topic.conflated.size > 0) this.#conflation.hold(topic, bytes, offset, length);
-    if (!topic.feed.isHeard) return;
-    if (topic.events?.hasRoom(length) === false) this.publishTopic(topic);
+    if (topic.conflated !== undefined)
+      this.#conflation.hold(topic.conflated, bytes, offset, length);
+    const { feed } = topic;
+    const { only } = feed;
+    if (only !== undefined && topic.events === undefined)
+      this.#appendSingle(feed, only, bytes, offset, length);
+    else if (feed.isHeard) this.#appendShared(topic, bytes, offset, length);
+  }
+
+  #appendShared(topic: Topic, bytes: Uint8Array, offset: number, length: number): void {
+    if (topic.events?.hasRoom(length) === false) this.#publishShared(topic);
     if (topic.events === undefined) {
       if (this.#pool.isExhausted) this.flush();
       topic.events = this.#pool.take();
       this.#touched.push(topic);
     }
     topic.events.append(bytes, offset, length);
+  }
+
+  #appendSingle(
+    feed: Feed,
+    session: Session,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+  ): void {
+    this.#single.reserve(session, length);
+    if (feed.only === session) this.#single.append(session, feed.id, bytes, offset, length);
+  }
+
+  #publishShared(topic: Topic): void {
+    const buffer = topic.events;
+    if (buffer === undefined) return;
+    topic.events = undefined;
+    this.publishFrame(topic.feed, buffer);
+    this.#pool.give(buffer);
   }
 }

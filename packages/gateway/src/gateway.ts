@@ -5,8 +5,10 @@ import {
   FRAME_BYTES_MAX,
   type HybridLogicalClock,
   RETRY_AFTER_CROWD_MS,
+  RETRY_AFTER_MS,
   Receipt,
 } from '@tidewire/core';
+
 import {
   ClientBody,
   FRAME_FAULT_SENTENCES,
@@ -322,7 +324,12 @@ export class Gateway implements TransportHandlers<Session> {
   /** Closes sessions without Hello in time or with a token that ended; call several times a second. */
   checkDeadlines(): void {
     for (const session of this.#connections.takeOverdue(this.#time.elapsedMs()))
-      this.#refuseSession(session, Code.UNAUTHENTICATED, 'No valid Hello came in time.');
+      this.#refuseSession(
+        session,
+        Code.UNAUTHENTICATED,
+        'No valid Hello came in time.',
+        RETRY_AFTER_MS,
+      );
     this.#admission.sweep(this.#time.elapsedMs());
     for (const session of this.#authentication.takeExpired())
       if (!session.isClosing)
@@ -476,6 +483,7 @@ export class Gateway implements TransportHandlers<Session> {
     return this.#presence.adopt(session, earlier);
   }
 
+  /** `retryAfterMs`: the same client is welcome later, whatever the code says otherwise; 0: not so. */
   #refuseSession(
     session: Session,
     code: Code,

@@ -1,5 +1,6 @@
 import {
   Code,
+  GROUP_RECORDS_MAX,
   type HybridLogicalClock,
   KEY_BYTES_MAX,
   MAP_BYTES_MAX,
@@ -14,11 +15,15 @@ import {
   areUpdateFieldsSound,
   type OperationTime,
   type PartitionService,
+  type RecordName,
   ROUTED,
 } from '@tidewire/partition-worker/front';
 import { AckLevel, OperationKind, ValueKind } from '@tidewire/schemas';
 import type { OperationAccess } from './access/operation-access.js';
 import type { AnswerBatch } from './answer-batch.js';
+
+import { recordNamesIn } from './control-frames.js';
+
 import type { Counters } from './counters.js';
 import { HotKeys } from './hot-keys.js';
 import {
@@ -33,8 +38,12 @@ import {
   VALUE_TOO_LONG,
   WORKER_BUSY,
 } from './operation-refusal.js';
+
 import type { Presence } from './presence.js';
 import type { Session } from './session.js';
+import { nameFault } from './subscribe-check.js';
+
+const NO_OTHERS: readonly RecordName[] = [];
 
 /**
  * Takes the operations of a frame: checks each, stamps it if it has no stamp, and sends it to its
@@ -56,6 +65,8 @@ export class OperationIntake {
   readonly #time: OperationTime = { ms: 0, counter: 0, node: 0, nowMs: 0 };
   /** Numbers of the processors that clients may execute, by name. */
   processors: ReadonlyMap<string, number> = new Map();
+  /** Of the operation that is taken. */
+  #others: readonly RecordName[] = NO_OTHERS;
   /** Operations sent to workers and not answered by them. */
   outstanding = 0;
   /** The server stops: every operation is refused. */
@@ -108,10 +119,18 @@ export class OperationIntake {
       this.#check(bytes) ||
       this.#permit(session, bytes) ||
       this.#name(bytes) || // whoever may execute nothing is not told which processors there are
+      this.#nameOthers(session, bytes) ||
       this.#presence.check(session, this.#reader, bytes) ||
       this.#stamp(session);
     if (fault !== Code.UNSPECIFIED) return fault;
-    const code = this.#partitions.route(this.#reader, bytes, session, this.#time, this.#access);
+    const code = this.#partitions.route(
+      this.#reader,
+      bytes,
+      session,
+      this.#time,
+      this.#access,
+      this.#others,
+    );
     if (code !== ROUTED) return explained(code);
     session.inFlight++;
     this.outstanding++;
@@ -123,6 +142,7 @@ export class OperationIntake {
 
   #check(bytes: Uint8Array): Code | OperationRefusal {
     const reader = this.#reader;
+    this.#others = NO_OTHERS;
     if (reader.mapLength > MAP_BYTES_MAX) return MAP_TOO_LONG;
     if (reader.keyLength > KEY_BYTES_MAX) return KEY_TOO_LONG;
     if (reader.valueLength > VALUE_BYTES_MAX) return VALUE_TOO_LONG;
@@ -130,7 +150,8 @@ export class OperationIntake {
     if (reader.kind < OperationKind.PUT || reader.kind > OperationKind.EXECUTE) return Code.INVALID;
     if (!hasValue(reader.kind) && (reader.valueLength > 0 || reader.ttlMs > 0)) return Code.INVALID;
     if (!areUpdateFieldsSound(reader)) return Code.INVALID;
-    if (reader.kind !== OperationKind.EXECUTE && reader.processorLength > 0) return Code.INVALID;
+    const hasProcessor = reader.processorLength > 0 || reader.othersLength > 0;
+    if (reader.kind !== OperationKind.EXECUTE && hasProcessor) return Code.INVALID;
     if (reader.valueKind < 0 || reader.valueKind > ValueKind.BYTES) return Code.INVALID;
     if (reader.ackLevel < 0 || reader.ackLevel > AckLevel.SAFE) return Code.INVALID;
     if (reader.node > NODE_MAX || reader.ttlMs > TTL_MS_MAX) return Code.INVALID;
@@ -164,6 +185,24 @@ export class OperationIntake {
     if (number === undefined) return Code.INVALID;
     this.#reader.keep = number;
     return Code.UNSPECIFIED;
+  }
+
+  /** Reads the further records of a group. */
+  #nameOthers(session: Session, bytes: Uint8Array): Code {
+    const { othersOffset, othersLength } = this.#reader;
+    if (othersLength === 0) return Code.UNSPECIFIED;
+    const names = recordNamesIn(bytes.subarray(othersOffset, othersOffset + othersLength));
+    if (names === undefined || names.some(({ key }) => key.length === 0)) return Code.INVALID;
+    if (names.length >= GROUP_RECORDS_MAX) return Code.TOO_LARGE;
+    this.#others = names;
+    for (const { map, key } of names) {
+      const fault = nameFault(map, key);
+      if (fault !== undefined) return fault.code;
+    }
+    const { authority } = session;
+    return authority === undefined
+      ? Code.UNSPECIFIED
+      : this.#access.decideOthers(session, authority, names);
   }
 
   /** Stamps an operation that has no stamp; merges the stamp of one that has. */

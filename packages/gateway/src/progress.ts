@@ -29,8 +29,8 @@ export class ProgressDesk {
   #published: Published = { round: 0, sequences: new Float64Array(PARTITIONS) };
   /** The Progress of those who have been told nothing: many come at one time. */
   #whole: { readonly round: number; readonly frame: Uint8Array } | undefined;
-  /** Sessions to be admitted once something can be told. */
-  readonly #early: Set<Session> = new Set();
+  /** Something has been published for the first time. */
+  onBegun: () => void = () => {};
 
   constructor(options: {
     workers: number;
@@ -48,9 +48,14 @@ export class ProgressDesk {
     return this.#published;
   }
 
+  /** Whether it is known where sessions stand. */
+  get hasBegun(): boolean {
+    return this.#published.round > 0;
+  }
+
   /** All workers have reported, and nothing has been published yet. */
   get isFirstDue(): boolean {
-    return this.#published.round === 0 && this.#unheard.size === 0;
+    return !this.hasBegun && this.#unheard.size === 0;
   }
 
   /** What `session` was told last on this connection. */
@@ -72,21 +77,23 @@ export class ProgressDesk {
   publish(): void {
     if (this.#unheard.size > 0) return;
     const moved = differing(this.#delivered, this.#published.sequences);
-    if (moved.length > 0 || this.#published.round === 0) this.#advance(moved);
-    for (const session of this.#early) this.#tell(session);
-    this.#early.clear();
+    if (moved.length > 0 || !this.hasBegun) this.#advance(moved);
   }
 
-  /** Nothing of the session's subscriptions is missing: tells it so, and whatever comes next. */
+  /**
+   * Nothing of the session's subscriptions is missing: tells it so, and whatever comes next.
+   * REQUIRES: something has been published.
+   */
   admit(session: Session): void {
     if (session.isOnProgress || session.isClosing) return;
-    if (this.#published.round === 0) this.#early.add(session);
-    else this.#tell(session);
+    const frame = this.#frameFor(session);
+    session.isOnProgress = true;
+    session.connection.join(PROGRESS_TOPIC);
+    this.#send(session, frame);
   }
 
   /** Something of the session's subscriptions is missing, or it has none, or it closes. */
   dismiss(session: Session): void {
-    this.#early.delete(session);
     if (!session.isOnProgress) return;
     session.isOnProgress = false;
     session.told = this.#published;
@@ -96,15 +103,8 @@ export class ProgressDesk {
   #advance(moved: readonly number[]): void {
     const sequences = this.#delivered.slice();
     this.#published = { round: this.#published.round + 1, sequences };
-    if (moved.length === 0) return;
-    this.#publish(PROGRESS_TOPIC, this.#control.progress(moved, sequences));
-  }
-
-  #tell(session: Session): void {
-    const frame = this.#frameFor(session);
-    session.isOnProgress = true;
-    session.connection.join(PROGRESS_TOPIC);
-    this.#send(session, frame);
+    if (this.#published.round === 1) this.onBegun();
+    else this.#publish(PROGRESS_TOPIC, this.#control.progress(moved, sequences));
   }
 
   #frameFor({ told, resumption }: Session): Uint8Array {

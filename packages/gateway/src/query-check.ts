@@ -4,7 +4,7 @@ import { NO_BYTES } from '@tidewire/partition-worker/front';
 import type { Field, Query } from '@tidewire/schemas';
 import type { Permit } from './access/authority.js';
 import { Refusal } from './refusal.js';
-import { conditionOf, conditionWithin, nameFault } from './subscribe-check.js';
+import { conditionWithin, nameFault, readCondition } from './subscribe-check.js';
 
 /** What a sound Query asks for. */
 export interface Asked {
@@ -24,7 +24,7 @@ export function askedOf(query: Query): Asked | Refusal {
   const map = new TextEncoder().encode(query.map);
   const fault = nameFault(map, NO_BYTES) ?? optionFault(query);
   if (fault !== undefined) return fault;
-  const condition = conditionOf(query.where);
+  const condition = readCondition(query.where);
   if (condition instanceof Refusal) return condition;
   const order = orderOf(query.orderBy);
   if (order instanceof Refusal) return order;

@@ -22,7 +22,7 @@ import { type Asked, askedOf, askedWithin } from './query-check.js';
 import { Refusal } from './refusal.js';
 import { RowMerge } from './row-merge.js';
 import type { Session } from './session.js';
-import type { Stream, StreamDesk } from './stream-desk.js';
+import type { StreamDesk, WorkerStream } from './stream-desk.js';
 import { StreamFrame } from './stream-frame.js';
 import type { TurnTime } from './turn-time.js';
 
@@ -96,7 +96,7 @@ export class QueryDesk implements QueryHandler {
 
   onRows(
     delivery: QueryDelivery,
-    stream: Stream,
+    stream: WorkerStream,
     words: Int32Array,
     wordBytes: Uint8Array,
     at: number,
@@ -126,7 +126,7 @@ export class QueryDesk implements QueryHandler {
   }
 
   /** Begun anew if nobody can have seen rows that would come again; else it is over. */
-  onLost(delivery: QueryDelivery, stream: Stream): boolean {
+  onLost(delivery: QueryDelivery, stream: WorkerStream): boolean {
     const { query } = delivery;
     if (!query.hasSent && !delivery.hasSent) {
       query.merge?.reset(stream.worker);
@@ -184,7 +184,7 @@ export class QueryDesk implements QueryHandler {
 
   #pass(
     delivery: QueryDelivery,
-    stream: Stream,
+    stream: WorkerStream,
     words: Int32Array,
     wordBytes: Uint8Array,
     at: number,

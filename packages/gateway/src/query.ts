@@ -1,13 +1,13 @@
-import { RecordLayout, RowsMessage } from '@tidewire/core/threads';
+import { RecordLayout, type Row, RowsMessage } from '@tidewire/core/threads';
 import {
   type ControlRecord,
   type QueryFields,
   queryRecord,
 } from '@tidewire/partition-worker/front';
 import { keyOf } from './event-entry.js';
-import type { Row, RowMerge } from './row-merge.js';
+import type { RowMerge } from './row-merge.js';
 import type { Session } from './session.js';
-import type { Delivery, Stream } from './stream-desk.js';
+import type { Delivery, WorkerStream } from './stream-desk.js';
 
 /** A query under way. */
 export interface Query {
@@ -27,21 +27,21 @@ export interface Query {
 export interface QueryHandler {
   onRows(
     delivery: QueryDelivery,
-    stream: Stream,
+    stream: WorkerStream,
     words: Int32Array,
     wordBytes: Uint8Array,
     at: number,
   ): void;
-  onLost(delivery: QueryDelivery, stream: Stream): boolean;
+  onLost(delivery: QueryDelivery, stream: WorkerStream): boolean;
 }
 
 /** What one worker sends for a query, or all of them together if rows are merged. */
 export class QueryDelivery implements Delivery {
   readonly query: Query;
   readonly session: Session;
-  readonly streams: Set<Stream>;
+  readonly streams: Set<WorkerStream>;
   /** Bytes whose rows have not been merged yet, by stream: no credit is given for them. */
-  readonly unmerged: Map<Stream, number> = new Map();
+  readonly unmerged: Map<WorkerStream, number> = new Map();
   /** Rows of it have been sent as they came. */
   hasSent = false;
   readonly #fields: QueryFields;
@@ -58,15 +58,15 @@ export class QueryDelivery implements Delivery {
     this.#handler = options.handler;
   }
 
-  request(stream: Stream): ControlRecord {
+  request(stream: WorkerStream): ControlRecord {
     return queryRecord(stream.number, this.#fields);
   }
 
-  onRecord(stream: Stream, words: Int32Array, wordBytes: Uint8Array, at: number): void {
+  onRecord(stream: WorkerStream, words: Int32Array, wordBytes: Uint8Array, at: number): void {
     this.#handler.onRows(this, stream, words, wordBytes, at);
   }
 
-  onLost(stream: Stream): boolean {
+  onLost(stream: WorkerStream): boolean {
     return this.#handler.onLost(this, stream);
   }
 }

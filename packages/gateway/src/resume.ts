@@ -32,18 +32,27 @@ type Base = (partition: number) => number;
 
 export const NO_CURSOR: Resumption = { refusal: 'Hello had no cursor to resume from.' };
 
-/** Decides for each partition whether what the client was told of still holds. */
-export function resumptionOf(cursor: Cursor | undefined, start: ServerStart): Resumption {
+/**
+ * Decides for each partition whether what the client was told of still holds. `told`: up to where
+ * Progress has been told of in this epoch. No cursor of this epoch lies above it unless it is forged.
+ */
+export function resumptionOf(
+  cursor: Cursor | undefined,
+  start: ServerStart,
+  told: Float64Array,
+): Resumption {
   if (cursor === undefined) return NO_CURSOR;
   if (cursor.store !== start.store) return { refusal: 'The cursor of Hello is of another store.' };
   if (cursor.epoch > BigInt(start.epoch)) {
     const refusal = `The cursor of Hello is of epoch ${cursor.epoch}; this is ${start.epoch}.`;
     return { refusal };
   }
-  const refusal = faultOf(cursor.delivered, 'delivered') ?? faultOf(cursor.seen, 'seen');
+  const isForeign = cursor.epoch !== BigInt(start.epoch);
+  const refusal =
+    faultOf(cursor.delivered, 'delivered', isForeign ? undefined : told) ??
+    faultOf(cursor.seen, 'seen', undefined);
   if (refusal !== undefined) return { refusal };
   const delivered = vectorOf(cursor.delivered);
-  const isForeign = cursor.epoch !== BigInt(start.epoch);
   const base = isForeign ? baseOf(start.bases.get(Number(cursor.epoch))) : everything;
   const seen = vectorOf([...cursor.delivered, ...cursor.seen]);
   const plan: CatchUpPlan = {
@@ -66,11 +75,17 @@ function baseOf(sequences: Float64Array | undefined): Base {
   return sequences === undefined ? () => -1 : (partition) => sequences[partition];
 }
 
-function faultOf(entries: readonly PartitionSequence[], name: string): string | undefined {
+function faultOf(
+  entries: readonly PartitionSequence[],
+  name: string,
+  told: Float64Array | undefined,
+): string | undefined {
   for (const [i, { partition, sequence }] of entries.entries()) {
     const place = `The cursor of Hello, ${name}[${i}]`;
     if (partition >= PARTITIONS) return `${place}: there is no partition ${partition}.`;
     if (sequence > SEQUENCE_MAX) return `${place}: there is no sequence ${sequence}.`;
+    if (told !== undefined && sequence > told[partition])
+      return `${place}: partition ${partition} has told of ${told[partition]}, not of ${sequence}.`;
   }
   return undefined;
 }

@@ -1,13 +1,5 @@
 import { assert } from '@tidewire/core';
-
-/** A row of a sorted answer. */
-export interface Row {
-  readonly sortKey: Uint8Array;
-  /** UTF-8 bytes: rows of the same sort key go by it, ascending also where the sort keys descend. */
-  readonly key: Uint8Array;
-  /** An Event as an entry of Rows. */
-  readonly event: Uint8Array;
-}
+import { type Row, type RowOrder, rowOrder } from '@tidewire/core/threads';
 
 interface Input {
   rows: readonly Row[];
@@ -17,11 +9,11 @@ interface Input {
 
 /** Merges sorted rows of several workers to one order, as far as all of them have said what is next. */
 export class RowMerge {
-  readonly #sign: number;
+  readonly #compare: RowOrder;
   readonly #inputs: Map<number, Input>;
 
   constructor(workers: number, isDescending: boolean) {
-    this.#sign = isDescending ? -1 : 1;
+    this.#compare = rowOrder(isDescending);
     this.#inputs = new Map(
       Array.from({ length: workers }, (_, worker) => [
         worker,
@@ -54,15 +46,10 @@ export class RowMerge {
     for (const input of this.#inputs.values()) {
       const row = input.rows[input.next];
       if (row === undefined && !input.isEnded) return undefined;
-      if (row !== undefined && (first === undefined || this.#isBefore(row, first))) first = input;
+      if (row === undefined) continue;
+      if (first === undefined || this.#compare(row, first.rows[first.next]) < 0) first = input;
     }
     return first?.rows[first.next++];
-  }
-
-  #isBefore(row: Row, { rows, next }: Input): boolean {
-    const other = rows[next];
-    const bySortKey = this.#sign * Buffer.compare(row.sortKey, other.sortKey);
-    return (bySortKey || Buffer.compare(row.key, other.key)) < 0;
   }
 
   #inputOf(worker: number): Input {

@@ -1,6 +1,10 @@
 import type { Authority } from './access/authority.js';
 import type { Rule } from './access/rule-register.js';
+
 import type { AddressCount } from './connection-limits.js';
+
+import type { EventGroups } from './event-groups.js';
+
 import type { FrameBuffer } from './frame-buffer.js';
 import type { PresencePuts } from './presence.js';
 import type { Published } from './progress.js';
@@ -65,4 +69,6 @@ export interface Session {
   /** Owned by AnswerBatch: the results of this turn. */
   answers: FrameBuffer | undefined;
   isTouched: boolean;
+  /** Owned by SingleEvents: what it alone hears, not sent yet. */
+  events: EventGroups | undefined;
 }

@@ -15,7 +15,7 @@ import type { Session } from './session.js';
 const LOOKS_A_TURN = 256;
 
 /** What a worker sends on request, within credit. */
-export interface Stream {
+export interface WorkerStream {
   readonly worker: number;
   /** Names it in ring records while it runs; another one after its worker's death. */
   number: number;
@@ -27,19 +27,19 @@ export interface Stream {
 export interface Delivery {
   readonly session: Session;
   /** Those that have not ended. */
-  readonly streams: Set<Stream>;
+  readonly streams: Set<WorkerStream>;
   /** What a stream of it is begun with. */
-  request(stream: Stream): ControlRecord;
+  request(stream: WorkerStream): ControlRecord;
   /** A record of a stream of it has come. */
-  onRecord(stream: Stream, words: Int32Array, wordBytes: Uint8Array, at: number): void;
+  onRecord(stream: WorkerStream, words: Int32Array, wordBytes: Uint8Array, at: number): void;
   /** The worker has died; true: begin the stream anew. Else the delivery has been cancelled. */
-  onLost(stream: Stream): boolean;
+  onLost(stream: WorkerStream): boolean;
 }
 
 /** Places of one session. */
 interface Places {
   readonly running: Set<Delivery>;
-  readonly waiting: Delivery[];
+  readonly waiting: Set<Delivery>; // in the order of their coming
 }
 
 /**
@@ -51,7 +51,7 @@ export class StreamDesk {
   readonly #requests: WorkerRequests;
   readonly #nextNumber: () => number;
   readonly #places: Map<Session, Places> = new Map();
-  readonly #running: Map<number, { readonly stream: Stream; readonly delivery: Delivery }> =
+  readonly #running: Map<number, { readonly stream: WorkerStream; readonly delivery: Delivery }> =
     new Map();
   /** Something waits for a place. */
   readonly #ready: Set<Session> = new Set();
@@ -78,9 +78,9 @@ export class StreamDesk {
   /** Runs once there is a place. */
   begin(delivery: Delivery): void {
     const { session } = delivery;
-    const places = this.#places.get(session) ?? { running: new Set(), waiting: [] };
+    const places = this.#places.get(session) ?? { running: new Set(), waiting: new Set() };
     this.#places.set(session, places);
-    places.waiting.push(delivery);
+    places.waiting.add(delivery);
     this.#ready.add(session);
   }
 
@@ -92,7 +92,6 @@ export class StreamDesk {
         this.#running.delete(stream.number);
         this.#requests.send(stream.worker, cancelRecord(stream.number));
       }
-    else places.waiting.splice(places.waiting.indexOf(delivery), 1);
     this.#leave(delivery, places);
   }
 
@@ -103,14 +102,14 @@ export class StreamDesk {
   }
 
   /** `bytes` of the stream have been passed on: they may come again as credit. */
-  took(delivery: Delivery, stream: Stream, bytes: number): void {
+  took(delivery: Delivery, stream: WorkerStream, bytes: number): void {
     stream.owed += bytes;
-    if (isDrained(delivery.session)) this.#giveCredit(stream);
+    if (isDrained(delivery.session) && !this.#requests.isFull) this.#giveCredit(stream);
     else this.#park(delivery.session);
   }
 
   /** The worker has ended the stream. */
-  end(delivery: Delivery, stream: Stream): void {
+  end(delivery: Delivery, stream: WorkerStream): void {
     this.#running.delete(stream.number);
     delivery.streams.delete(stream);
     if (delivery.streams.size === 0) this.#leave(delivery, this.#placesOf(delivery.session));
@@ -134,6 +133,7 @@ export class StreamDesk {
   #startReady(): number {
     let started = 0;
     for (const session of this.#ready) {
+      if (this.#requests.isFull) break;
       if (this.#active.size >= STREAMING_SESSIONS_MAX && !this.#active.has(session)) break;
       this.#ready.delete(session);
       if (isDrained(session)) started += this.#start(session);
@@ -145,8 +145,9 @@ export class StreamDesk {
   #start(session: Session): number {
     const { running, waiting } = this.#placesOf(session);
     let started = 0;
-    while (waiting.length > 0 && running.size < SESSION_STREAMS_MAX) {
-      const delivery = waiting.shift() as Delivery;
+    for (const delivery of waiting) {
+      if (running.size >= SESSION_STREAMS_MAX) break;
+      waiting.delete(delivery);
       running.add(delivery);
       for (const stream of delivery.streams) this.#open(delivery, stream);
       started++;
@@ -155,7 +156,7 @@ export class StreamDesk {
     return started;
   }
 
-  #open(delivery: Delivery, stream: Stream): void {
+  #open(delivery: Delivery, stream: WorkerStream): void {
     stream.number = this.#nextNumber();
     stream.owed = 0;
     this.#running.set(stream.number, { stream, delivery });
@@ -167,8 +168,9 @@ export class StreamDesk {
     this.#parked.add(session);
   }
 
-  /** Looks at some of the connections that had not read. */
+  /** Looks at some of the connections that had not read, or for whom the workers had no time. */
   #unpark(): number {
+    if (this.#requests.isFull) return 0;
     let left = Math.min(this.#parked.size, LOOKS_A_TURN);
     let given = 0;
     for (const session of this.#parked) {
@@ -190,7 +192,7 @@ export class StreamDesk {
     return given;
   }
 
-  #giveCredit(stream: Stream): number {
+  #giveCredit(stream: WorkerStream): number {
     if (stream.owed === 0) return 0;
     this.#requests.send(stream.worker, creditRecord(stream.number, stream.owed));
     stream.owed = 0;
@@ -200,10 +202,11 @@ export class StreamDesk {
   #leave(delivery: Delivery, { running, waiting }: Places): void {
     const { session } = delivery;
     running.delete(delivery);
-    if (waiting.length > 0) this.#ready.add(session);
+    waiting.delete(delivery);
+    if (waiting.size > 0) this.#ready.add(session);
     if (running.size > 0) return;
     this.#active.delete(session);
-    if (waiting.length > 0) return;
+    if (waiting.size > 0) return;
     this.#ready.delete(session);
     this.#parked.delete(session);
     this.#places.delete(session);

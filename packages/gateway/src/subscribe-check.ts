@@ -1,10 +1,7 @@
 import {
-  accessPlanOf,
   Code,
-  canonicalPredicate,
   checkPredicate,
   decodePredicate,
-  encodePredicate,
   hashOf,
   KEY_BYTES_MAX,
   MAP_BYTES_MAX,
@@ -15,7 +12,7 @@ import {
   type Predicate as Test,
 } from '@tidewire/core';
 import { isCleanUtf8 } from '@tidewire/core/threads';
-import { NO_BYTES } from '@tidewire/partition-worker/front';
+import { type Condition, conditionOf, NO_BYTES } from '@tidewire/partition-worker/front';
 import { type Predicate, StartFrom, type Subscribe } from '@tidewire/schemas';
 import type { Permit, Rows } from './access/authority.js';
 import { type CatchUpPlan, SNAPSHOT_PLAN } from './catch-up-plan.js';
@@ -37,19 +34,13 @@ export interface Wanted {
   readonly plan: CatchUpPlan | undefined;
 }
 
-/** A predicate in canonical form, and whether no index serves it. */
-export interface Condition {
-  readonly predicate: Uint8Array;
-  readonly isLinear: boolean;
-}
-
 /** Reads a Subscribe; a pure function of it and of what the cursor of Hello is worth. */
 export function wantedOf(subscribe: Subscribe, resumption: Resumption): Wanted | Refusal {
   const map = new TextEncoder().encode(subscribe.map);
   const key = new TextEncoder().encode(subscribe.key);
   const fault = nameFault(map, key) ?? optionFault(subscribe);
   if (fault !== undefined) return fault;
-  const condition = conditionOf(subscribe.where);
+  const condition = readCondition(subscribe.where);
   if (condition instanceof Refusal) return condition;
   const plan = planOf(subscribe, key, resumption);
   if (plan instanceof Refusal) return plan;
@@ -103,7 +94,7 @@ export function nameFault(map: Uint8Array, key: Uint8Array): Refusal | undefined
 }
 
 /** Reads a predicate that a client has sent. */
-export function conditionOf(message: Predicate | undefined): Condition | Refusal {
+export function readCondition(message: Predicate | undefined): Condition | Refusal {
   if (message === undefined) return { predicate: NO_BYTES, isLinear: false };
   return conditionBy(() => predicateOf(message));
 }
@@ -111,9 +102,7 @@ export function conditionOf(message: Predicate | undefined): Condition | Refusal
 /** `read` gives a sound predicate or throws PredicateError. */
 function conditionBy(read: () => Test): Condition | Refusal {
   try {
-    const predicate = canonicalPredicate(read());
-    const isLinear = accessPlanOf(predicate).some(({ kind }) => kind === 'linear');
-    return { predicate: encodePredicate(predicate), isLinear };
+    return conditionOf(read());
   } catch (error) {
     if (!(error instanceof PredicateError)) throw error;
     return new Refusal(error.isTooLarge ? Code.TOO_LARGE : Code.INVALID, error.message);

@@ -1,10 +1,5 @@
-import { assert, Code, PREDICATES_A_MAP_MAX, RATES_A_TOPIC_MAX } from '@tidewire/core';
-import { MAPS_FULL, type MapTable, NO_MAP } from '@tidewire/core/threads';
-import {
-  interestIn,
-  type TopicRegister,
-  type WorkerRequests,
-} from '@tidewire/partition-worker/front';
+import { assert, Code, RATES_A_TOPIC_MAX } from '@tidewire/core';
+import { TopicFault, type TopicRegister } from '@tidewire/partition-worker/front';
 import type { Subscribe, Unsubscribe } from '@tidewire/schemas';
 import type { Audit } from './access/audit.js';
 import type { CatchUpDesk } from './catch-up-desk.js';
@@ -28,8 +23,6 @@ import type { Topic } from './topic.js';
  */
 export class SubscriptionDesk {
   readonly tally: SubscriptionTally = new SubscriptionTally();
-  readonly #mapTable: MapTable;
-  readonly #requests: WorkerRequests;
   readonly #topics: TopicRegister<Topic>;
   readonly #bus: EventBus;
   readonly #conflation: Conflation;
@@ -42,8 +35,6 @@ export class SubscriptionDesk {
   readonly #send: (session: Session, bytes: Uint8Array) => void;
 
   constructor(options: {
-    mapTable: MapTable;
-    requests: WorkerRequests;
     topics: TopicRegister<Topic>;
     bus: EventBus;
     conflation: Conflation;
@@ -55,8 +46,6 @@ export class SubscriptionDesk {
     audit: Audit;
     send: (session: Session, bytes: Uint8Array) => void;
   }) {
-    this.#mapTable = options.mapTable;
-    this.#requests = options.requests;
     this.#topics = options.topics;
     this.#bus = options.bus;
     this.#conflation = options.conflation;
@@ -68,7 +57,7 @@ export class SubscriptionDesk {
     this.#audit = options.audit;
     this.#send = options.send;
     this.#catchUps.onDone = (subscription) => this.#complete(subscription);
-    this.#catchUps.onForged = (subscription) => this.#refuseForged(subscription);
+    this.#progress.onBegun = () => this.#enterAll();
     this.#lag.onSlow = (session) => this.#suspend(session);
     this.#lag.onDrained = (session) => this.#restore(session);
   }
@@ -79,8 +68,9 @@ export class SubscriptionDesk {
     const fault = wanted instanceof Refusal ? wanted : this.#limitFault(session, message, wanted);
     if (fault !== undefined || wanted instanceof Refusal)
       return this.refuse(session, message.subscriptionId, fault as Refusal);
-    const topic = this.#topicOf(wanted, message.withOld);
-    if (topic instanceof Refusal) return this.refuse(session, message.subscriptionId, topic);
+    const topic = this.#topics.claim(wanted.map, { ...wanted, withOld: message.withOld });
+    if (topic instanceof TopicFault)
+      return this.refuse(session, message.subscriptionId, new Refusal(topic.code, topic.detail));
     const { subscriptionId: id, maxHz } = message;
     if (!this.#hasRate(topic, maxHz)) {
       const detail = `The topic is heard at ${RATES_A_TOPIC_MAX} other rates already.`;
@@ -91,7 +81,6 @@ export class SubscriptionDesk {
       session,
       topic,
       conflated: maxHz === 0 ? undefined : this.#conflation.claim(topic, maxHz),
-      isLinear: wanted.isLinear,
       isRestricted: wanted.isRestricted,
       isAnnounced: false,
       isJoined: false,
@@ -127,6 +116,7 @@ export class SubscriptionDesk {
 
   /** Ends all subscriptions of a session that closes. */
   forget(session: Session): void {
+    this.#bus.discard(session);
     this.#progress.dismiss(session);
     for (const subscription of [...session.subscriptions.values()]) this.#end(subscription);
     this.#lag.forget(session);
@@ -163,30 +153,28 @@ export class SubscriptionDesk {
     return undefined;
   }
 
-  /** The topic of that meaning, registered if there is none. */
-  #topicOf({ map, key, predicate }: Wanted, withOld: boolean): Topic | Refusal {
-    const knownId = this.#mapTable.idOf(map, 0, map.length);
-    const known = this.#topics.find(interestIn(knownId, { key, predicate, withOld }));
-    if (known !== undefined) return known;
-    if (this.#requests.isFull || this.#topics.isFull) return new Refusal(Code.OVERLOADED);
-    if (predicate.length > 0 && this.#topics.predicatesOf(knownId) >= PREDICATES_A_MAP_MAX)
-      return new Refusal(Code.OVERLOADED, 'The map has as many predicates as it may have.');
-    if (!this.#topics.hasRoomFor(predicate.length))
-      return new Refusal(Code.OVERLOADED, 'There is no room for more predicates.');
-    const mapId = knownId === NO_MAP ? this.#mapTable.register(map, 0, map.length) : knownId;
-    if (mapId === MAPS_FULL) return new Refusal(Code.TOO_LARGE);
-    return this.#topics.add(interestIn(mapId, { key, predicate, withOld }));
-  }
-
   /** Every rate costs at every event. A topic that is new has none. */
   #hasRate({ conflated }: Topic, maxHz: number): boolean {
-    return maxHz === 0 || conflated.has(maxHz) || conflated.size < RATES_A_TOPIC_MAX;
+    return (
+      maxHz === 0 ||
+      conflated === undefined ||
+      conflated.has(maxHz) ||
+      conflated.size < RATES_A_TOPIC_MAX
+    );
   }
 
-  /** Joins, once the topic is live and the session reads. */
+  #enterAll(): void {
+    for (const topic of [...this.#topics.values()])
+      for (const subscription of [...topic.subscriptions]) this.#maybeEnter(subscription);
+  }
+
+  /**
+   * Joins, once the topic is live and the session reads, and not before the first Progress: from there
+   * on it can be told where it began, should it lag.
+   */
   #maybeEnter(subscription: Subscription): void {
     const { id, session, topic } = subscription;
-    if (!topic.isLive) return;
+    if (!topic.isLive || !this.#progress.hasBegun) return;
     // What the topic has is from before. Publishing may suspend or close sessions, this one too.
     this.#bus.publishTopic(topic);
     if (session.isLagging || session.isClosing) return;
@@ -220,6 +208,7 @@ export class SubscriptionDesk {
 
   /** The session reads too slowly: it is told, and hears nothing until it has read. */
   #suspend(session: Session): void {
+    this.#bus.discard(session); // the catch-up will have it
     const told = this.#progress.toldTo(session);
     this.#progress.dismiss(session);
     for (const subscription of session.subscriptions.values()) {
@@ -236,16 +225,11 @@ export class SubscriptionDesk {
     for (const subscription of [...session.subscriptions.values()]) this.#maybeEnter(subscription);
   }
 
-  #refuseForged(subscription: Subscription): void {
-    const { id, session } = subscription;
-    this.#end(subscription);
-    const detail = 'The cursor is above what its partition has reached.';
-    this.refuse(session, id, new Refusal(Code.INVALID, detail));
-    this.#maybeAdmit(session);
-  }
-
   #end(subscription: Subscription): void {
     const { id, session, topic, conflated } = subscription;
+    // What was before the end is heard. Sending may suspend the session, or close it.
+    this.#bus.sendTo(session);
+    if (session.subscriptions.get(id) !== subscription) return;
     this.#catchUps.cancel(subscription);
     if (subscription.isJoined) this.#leave(subscription);
     session.subscriptions.delete(id);
@@ -276,6 +260,6 @@ function planLeft(subscription: Subscription, told: Published | undefined): Subs
 
 function linearCount({ subscriptions }: Session): number {
   let count = 0;
-  for (const { isLinear } of subscriptions.values()) if (isLinear) count++;
+  for (const { topic } of subscriptions.values()) if (topic.interest.isLinear) count++;
   return count;
 }

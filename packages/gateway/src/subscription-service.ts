@@ -72,6 +72,7 @@ export class SubscriptionService {
     const { requests, partitions } = options;
     this.#lag = new LagDesk();
     this.#topics = new TopicRegister({
+      mapTable: options.mapTable,
       requests,
       rules: () => options.rules.all(),
       ownersOf: (interest) => partitions.ownersOf(interest),
@@ -122,6 +123,11 @@ export class SubscriptionService {
   /** Sessions that read too slowly now. */
   laggards(): Iterable<Session> {
     return this.#lag.laggards();
+  }
+
+  /** Up to where Progress has told of each partition. */
+  get progressTold(): Float64Array {
+    return this.#progress.published.sequences;
   }
 
   subscribe(session: Session, message: Subscribe): void {

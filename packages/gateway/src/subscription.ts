@@ -15,8 +15,6 @@ export interface Subscription {
   readonly topic: Topic;
   /** Undefined: hears every event. */
   readonly conflated: ConflatedFeed | undefined;
-  /** No index serves its predicate. */
-  readonly isLinear: boolean;
   /** Its session may not see every record of the map. */
   readonly isRestricted: boolean;
   /** Subscribed has been sent. */

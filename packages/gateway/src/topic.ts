@@ -10,8 +10,8 @@ export class Topic extends KnownTopic {
   readonly subscriptions: Set<Subscription> = new Set();
   /** Every event, as soon as it is there. */
   readonly feed: Feed;
-  /** By deliveries a second. */
-  readonly conflated: Map<number, ConflatedFeed> = new Map();
+  /** By deliveries a second; undefined: none. */
+  conflated: Map<number, ConflatedFeed> | undefined;
   /** Events for `feed` that have not been published. */
   events: FrameBuffer | undefined;
 

@@ -1,5 +1,12 @@
+import { create, toBinary } from '@bufbuild/protobuf';
 import { Code, RESUME_TOKEN_BYTES, SESSION_DRAINED_BYTES } from '@tidewire/core';
-import { EventKind, OperationKind, StartFrom } from '@tidewire/schemas';
+import {
+  EventKind,
+  OperationKind,
+  RecordNamesSchema,
+  type Result,
+  StartFrom,
+} from '@tidewire/schemas';
 import t, { type Test } from 'tap';
 import { ALL_RIGHTS, PolicedBench, ROOT, type SpiedClient } from './policed-bench.js';
 
@@ -314,4 +321,35 @@ t.test('ACCESS-19: a processor needs the right to execute; to write is not enoug
   const deed = { kind: OperationKind.EXECUTE, map: MAP, key: 'k', processor: 'tidy' };
   t.equal(bench.done(ann, deed).refusal, Code.FORBIDDEN);
   t.match(bench.denials, [{ subject: 'ann', map: MAP, right: 'execute' }]);
+});
+
+t.test('ACCESS-29: a group needs all of execute and read on every map that it names', async (t) => {
+  const whole = (map: string): object => ({ maps: [map], rights: ['read', 'execute'] });
+  const partly = (map: string): object => ({ ...whole(map), where: `owner = '\${sub}'` });
+  const grants = [
+    whole('mine'),
+    whole('ours'),
+    partly('rows'),
+    { maps: ['seen'], rights: ['read'] },
+    { maps: ['blind'], rights: ['execute'] },
+  ];
+  const given: unknown[] = [];
+  const tidy = (records: unknown): unknown => {
+    given.push(records);
+    return (records as unknown[]).map(() => ({ put: 1 }));
+  };
+  const bench = new PolicedBench(grants, { processors: [{ name: 'tidy', run: tidy }] });
+  const ann = await bench.member({ sub: 'ann' });
+  const group = (map: string, other: string): Result => {
+    const records = [{ map: other, key: 'k' }];
+    const others = toBinary(RecordNamesSchema, create(RecordNamesSchema, { records }));
+    const deed = { kind: OperationKind.EXECUTE, map, key: 'k', processor: 'tidy', others };
+    return bench.done(ann, deed);
+  };
+  for (const other of ['rows', 'seen', 'blind', 'nothing'])
+    t.equal(group('mine', other).refusal, Code.FORBIDDEN, other);
+  t.equal(group('rows', 'mine').refusal, Code.FORBIDDEN, 'its own record under a rule');
+  t.same(given, [], 'no processor saw anything');
+  t.match(group('mine', 'ours'), { outcome: Code.APPLIED });
+  t.equal(given.length, 1);
 });

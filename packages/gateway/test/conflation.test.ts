@@ -154,7 +154,7 @@ t.test('SUB-51: what would be held while nobody hears any more is not held', asy
   for (let i = 0; feed.isHeard && i < 100; i++) {
     const events = [{ kind: PUT, partition: 1, sequence: BigInt(i + 1), key: `k${i}`, value }];
     const entry = toBinary(EventsSchema, create(EventsSchema, { events }));
-    conflation.hold(topic, entry, 0, entry.length);
+    conflation.hold(topic.conflated!, entry, 0, entry.length);
   }
   t.notOk(feed.isHeard, 'so much was held that some had to go out early');
   t.same([feed.held.size, feed.heldBytes], [0, 0]);

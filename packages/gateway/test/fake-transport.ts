@@ -3,6 +3,7 @@ import { SESSION_HARD_BYTES } from '@tidewire/core';
 import {
   ClientFrameSchema,
   type Event,
+  type Events,
   type Result,
   type ServerFrame,
   ServerFrameSchema,
@@ -89,7 +90,12 @@ export class FakeClient implements Connection {
   }
 
   get events(): Event[] {
-    return this.frames.flatMap(({ body }) => (body.case === 'events' ? body.value.events : []));
+    return this.groups.flatMap(({ events }) => events);
+  }
+
+  /** Events by topics, as they came. */
+  get groups(): Events[] {
+    return this.frames.flatMap(groupsOf);
   }
 
   /** The body of the newest frame of this kind. */
@@ -97,6 +103,11 @@ export class FakeClient implements Connection {
     const frame = this.frames.findLast(({ body }) => body.case === kind);
     return frame?.body.value as unknown as BodyOf<C> | undefined;
   }
+}
+
+export function groupsOf({ body }: ServerFrame): Events[] {
+  if (body.case === 'events') return [body.value];
+  return body.case === 'eventGroups' ? body.value.groups : [];
 }
 
 type BodyOf<C extends string> = Extract<ServerFrame['body'], { case: C; value: unknown }>['value'];

@@ -3,6 +3,7 @@ import {
   closeCodeOf,
   HELLO_DEADLINE_MS,
   IN_FLIGHT_MAX,
+  RETRY_AFTER_MS,
   SAFE_DEADLINE_MS,
   SESSION_SOFT_BYTES,
 } from '@tidewire/core';
@@ -79,7 +80,11 @@ t.test('CONN-20: who has not said Hello by the deadline is closed, and nobody el
   bench.nowMs += 1;
   bench.gateway.checkDeadlines();
   t.equal(late.closedWith, closeCodeOf(Code.UNAUTHENTICATED));
-  t.match(late.last('error'), { code: Code.UNAUTHENTICATED, detail: /Hello/ });
+  t.match(late.last('error'), {
+    code: Code.UNAUTHENTICATED,
+    detail: /Hello/,
+    retryAfterMs: RETRY_AFTER_MS,
+  });
   t.match([known.closedWith, later.closedWith], [undefined, undefined]);
   bench.nowMs += HELLO_DEADLINE_MS;
   bench.gateway.checkDeadlines();

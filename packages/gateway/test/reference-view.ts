@@ -18,8 +18,12 @@ export class ReferenceView {
 
   /** A live event: what is not above what is held is dropped. */
   onEvent(event: Event): void {
-    const held = this.states.get(event.key);
-    if (held === undefined || event.sequence > held.sequence) this.#apply(event);
+    if (!this.isStale(event)) this.#apply(event);
+  }
+
+  isStale({ key, sequence }: Event): boolean {
+    const held = this.states.get(key);
+    return held !== undefined && sequence <= held.sequence;
   }
 
   /** A slice: how records stand, newer than what came before or the same. */

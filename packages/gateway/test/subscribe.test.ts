@@ -129,6 +129,27 @@ t.test('SUB-24: a topic that is live is joined at once, without its workers', as
 });
 
 t.test(
+  'SUB-8: a change whose answer went out early is not heard by who joins its topic before its event does',
+  async (t) => {
+    const bench = new TestBench();
+    const clients = [1, 2, 3, 4].map((node) => bench.client(node));
+    const [writer, , late, latest] = clients;
+    for (const [i, map] of ['a', 'b'].entries())
+      clients[i].say({ case: 'subscribe', value: { subscriptionId: 1, map } });
+    bench.settle();
+    write(writer, put('k', '1', { map: 'a' }), put('k', '1', { map: 'b' }));
+    while (bench.turnUnsent() > 0);
+    t.equal(writer.results.length, 0);
+    late.say({ case: 'subscribe', value: { subscriptionId: 1, map: 'b' } });
+    t.equal(writer.results.length, 2, 'what b held back went out, and all answers before it');
+    latest.say({ case: 'subscribe', value: { subscriptionId: 1, map: 'a' } });
+    bench.settle();
+    t.equal(writer.events.length, 1);
+    t.same([late.events, latest.events], [[], []]);
+  },
+);
+
+t.test(
   'SUB-25: a predicate is told of enter, update and leave, with the value before',
   async (t) => {
     const bench = new TestBench({ workers: 2 });

@@ -144,7 +144,7 @@ export class Outbound {
     this.#write(request, at, position, this.#records, this.#recordBytes);
   }
 
-  /** Says APPLIED of an update once more, with the image `record` in `words` that it had left. */
+  /** Says APPLIED of an update once more, with the image `record` in `words` that it had left, if any. */
   answerWith(
     words: Int32Array,
     record: number,
@@ -159,7 +159,7 @@ export class Outbound {
     result.refusal = 0;
     result.level = level;
     result.partition = partition;
-    result.record = record;
+    result.record = RecordLayout.sequenceOf(words, record) === 0 ? NO_RECORD : record;
     result.withValue =
       RecordLayout.valueLengthOf(words[record + RecordLayout.LENGTHS]) > 0 &&
       this.#rules.showsAll(request, at); // the image has no key to ask a rule by

@@ -18,7 +18,7 @@ import {
   storeWord,
   WorkerControl,
 } from '@tidewire/core/threads';
-import type { ClientOperation, OperationOptions } from './client-operation.js';
+import type { ClientOperation, OperationOptions, RecordPlace } from './client-operation.js';
 import { Coordinator } from './coordinator.js';
 import { loadProcessors } from './execute/processor.js';
 import { PoolError } from './pool-error.js';
@@ -204,14 +204,15 @@ export class PartitionPool {
 
   /**
    * Runs the processor of this name in the worker that owns `key`. Resolves with the record that it
-   * left, or undefined. @throws PoolError FAILED for what it throws: nothing has changed.
+   * left, or undefined. With `others`, records of the same partition, it is a GroupProcessor, and changes
+   * them all at once. @throws PoolError FAILED for what it throws: nothing has changed.
    */
   async execute<T>(
     map: string,
     key: string,
     processor: string,
     argument?: unknown,
-    options: OperationOptions = {},
+    options: OperationOptions & { readonly others?: readonly RecordPlace[] } = {},
   ): Promise<Record<T> | undefined> {
     const operation = { kind: 'execute', map, key, processor, value: argument } as const;
     return this.#record<T>({ ...options, ...operation });

@@ -167,7 +167,7 @@ export class Worker {
     // earlier worker may have done last is told before anything else is written.
     const isReady = this.#isIntroduced && this.#sweeper.conclude();
     const requests = isReady ? this.#drainRequests() : 0;
-    const kept = isReady ? this.#keepHouse() : 0;
+    const kept = isReady && !this.#executor.isTelling ? this.#keepHouse() : 0;
     const others = this.#recovery.doWork() + this.#queue.doWork() + this.#streams.doWork();
     const work = told + requests + kept + others;
     if (work > 0) this.#report();
@@ -236,10 +236,12 @@ export class Worker {
     while (this.#pending > 0 && this.#outbound.hasRoom()) {
       const i = this.#group - this.#pending;
       const mayBeLong = this.#mayBeLong(this.#kinds[i], this.#indexes[i]);
-      this.#dispatch(this.#kinds[i], this.#indexes[i], this.#positions[i]);
+      if (!this.#executor.isTelling)
+        this.#dispatch(this.#kinds[i], this.#indexes[i], this.#positions[i]);
       // Answer and events are visible before the request is given back: a death in between makes
       // the next worker say them again, and the gateway drops what it has.
       this.#outbound.commit();
+      if (!this.#tellRest()) break;
       this.#requests.release(this.#positions[i]);
       this.#isFirst = false;
       this.#pending--;
@@ -247,6 +249,16 @@ export class Worker {
       if (mayBeLong && this.#time.isOver()) break;
     }
     return done;
+  }
+
+  /** False: there is no room for all events of the operation now. */
+  #tellRest(): boolean {
+    while (this.#executor.isTelling && this.#outbound.hasRoom()) {
+      this.#executor.tellNext();
+      this.#outbound.commit();
+    }
+    if (this.#executor.isTelling) this.#outbound.ring(); // room comes only if the gateway reads
+    return !this.#executor.isTelling;
   }
 
   /** Whether to look at the clock behind a request; behind all others it is read once a group. */

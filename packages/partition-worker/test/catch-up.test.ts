@@ -1,5 +1,5 @@
 import { type Predicate, SLICE_BYTES, sipHash, VALUE_BYTES_MAX } from '@tidewire/core';
-import { STREAM_FORGED, STREAM_LAST } from '@tidewire/core/threads';
+import { STREAM_LAST } from '@tidewire/core/threads';
 import { EventKind, type Slice, SliceKind } from '@tidewire/schemas';
 import t from 'tap';
 import type { Said, SliceSaid } from './said.js';
@@ -106,7 +106,7 @@ t.test('CATCH-4: who has everything is sent nothing but the end', async (t) => {
 });
 
 t.test(
-  'CATCH-5: a cursor above what its partition has reached ends the stream as forged',
+  'CATCH-5: a cursor above what its partition has reached gets a SNAPSHOT of it',
   async (t) => {
     const bench = benchOf();
     bench.put(keys[0], 'one');
@@ -115,8 +115,10 @@ t.test(
       { partition: OTHER_PARTITION, cursor: 0 },
       { partition: PARTITION, cursor: 2 },
     ]);
-    t.match(slicesOf(bench.settle()), [{ flags: STREAM_FORGED, bytes: 0, ended: [], slices: [] }]);
-    t.notOk(bench.streams.hasWork(), 'no stream runs');
+    const slices = slicesOf(bench.settle()).flatMap((said) => said.slices);
+    const kind = SliceKind.SNAPSHOT;
+    t.match(slices, [{ partition: PARTITION, kind, begins: true, ends: true }]);
+    t.equal(slices[0].events.length, 1);
   },
 );
 
@@ -200,7 +202,7 @@ t.test(
       ],
     });
     bench.catchUp(STREAM + 1, TOPIC, [{ partition: PARTITION, cursor: 8, isRenewed: true }]);
-    t.match(slicesOf(bench.settle()), [{ flags: STREAM_FORGED }]);
+    t.same(kindsOf(slicesOf(bench.settle())), ['SNAPSHOT begins ends'], 'of another history');
   },
 );
 

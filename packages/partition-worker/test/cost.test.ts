@@ -66,6 +66,25 @@ t.test('COST-1: a change that very many predicates are tried at shows signs of l
   t.equal(beats[1], 1 + Math.floor(1000 / 32), 'one every 32 tries');
 });
 
+t.test('COST-1: so does one that the next worker tells again', async (t) => {
+  const predicates = 100;
+  const { gateway, worker, count } = start(predicates);
+  const requests = new Int32Array(gateway.memory.requestRing);
+  put(gateway, 1, MAP_ID);
+  const unread = requests.slice();
+  worker.doWork();
+  requests.set(unread); // it died before the request was given back
+  const next = new Worker(gateway.memory, doorbells(), 2, [], slowClock());
+  const interests = Array.from({ length: predicates }, (_, i) => ({
+    topic: i + 1,
+    where: tried(i + 1),
+  }));
+  gateway.introduce(2, interests);
+  const before = count(WorkerControl.HEARTBEAT);
+  next.doWork();
+  t.equal(count(WorkerControl.HEARTBEAT) - before, 1 + Math.floor(predicates / 32));
+});
+
 t.test(
   'COST-2: a turn that has taken long ends, with predicates behind any operation',
   async (t) => {

@@ -122,6 +122,13 @@ export class FakeServer {
     return stored && Buffer.from(stored.value).toString('utf8');
   }
 
+  /** Bytes that its connections have not taken. */
+  get unsentBytes(): number {
+    let bytes = 0;
+    for (const { bufferedAmount } of this.#sockets.clients) bytes += bufferedAmount;
+    return bytes;
+  }
+
   dropAll(code: number, reason: string): void {
     for (const socket of this.#sockets.clients) socket.close(code, reason);
   }

@@ -86,7 +86,18 @@ export const OperationExtension = {
   IF_NODE: 8,
   /** APPEND: elements that stay; 0: all. EXECUTE: the number of the processor. */
   KEEP: 9,
-  WORDS: 10,
+  /** EXECUTE: records that the processor is given beside the operation's own; a GroupRecord each. */
+  OTHER_COUNT: 10,
+  WORDS: 11,
+} as const;
+
+/** Behind the extension of an EXECUTE: names a further record of the same partition. */
+export const GroupRecord = {
+  HASH: 0,
+  /** Map id (16) | key length in bytes (16). */
+  MAP_KEY_LENGTH: 1,
+  /** Zero-padded to words. */
+  KEY: 2,
 } as const;
 
 export const EXTENSION_IF_ABSENT = 1;
@@ -310,12 +321,10 @@ export const RowsMessage = {
 
 /** The stream has ended in this worker. */
 export const STREAM_LAST = 1;
-/** SLICE: a cursor lies above what the partition has reached: it is forged. Ends the stream. */
-export const STREAM_FORGED = 2;
 /** ROWS: the sorted rows are larger than a query may hold. Ends the stream. */
-export const STREAM_TOO_LARGE = 4;
+export const STREAM_TOO_LARGE = 2;
 /** ROWS, with STREAM_TOO_LARGE: only together with those of other queries; may be asked again. */
-export const STREAM_OVERLOADED = 8;
+export const STREAM_OVERLOADED = 4;
 
 /** CENSUS: what this worker holds of every map that has a record in it, tombstones left out. */
 export const CensusMessage = {

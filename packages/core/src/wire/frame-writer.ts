@@ -29,9 +29,15 @@ import {
 const CLOCK_TAG = 0x09;
 const RESULTS_TAG = 0x1a;
 const EVENTS_TAG = 0x22;
+const EVENT_GROUPS_TAG = 0x72;
 // Results and Events
 const RESULT_TAG = 0x0a;
 const TOPIC_TAG = 0x08;
+// EventGroups
+const GROUP_TAG = 0x0a;
+
+/** A group's length, known at its end, is a varint of so many bytes whatever it is. */
+const GROUP_LENGTH_BYTES = 3;
 
 const HEAD_CLOCK_BYTES = 9;
 
@@ -43,6 +49,9 @@ const RESULT_FIXED_BYTES = 11;
 
 /** Room to keep in front of a body for its head. */
 export const FRAME_HEAD_BYTES_MAX: number = HEAD_CLOCK_BYTES + 6 + 6;
+
+/** What `beginEventGroup` writes at the most. */
+export const GROUP_HEAD_BYTES_MAX: number = 1 + GROUP_LENGTH_BYTES + 6;
 
 /** What a Result says; the caller keeps one and fills it anew for each. */
 export interface ResultFields {
@@ -154,6 +163,43 @@ export function writeEventsHead(
 ): number {
   const body = start - numberBytes(topic);
   writeNumber(target, body, TOPIC_TAG, topic);
+  return writeHead(target, body, EVENTS_TAG, end - body, clockMs, clockCounter);
+}
+
+/** Begins an entry of EventGroups: entries of Events on `topic` follow, then `endEventGroup`. */
+export function beginEventGroup(target: Uint8Array, offset: number, topic: number): number {
+  target[offset] = GROUP_TAG;
+  return writeNumber(target, offset + 1 + GROUP_LENGTH_BYTES, TOPIC_TAG, topic);
+}
+
+/** Writes the length of the group that begins at `offset` and ends at `end`: below 2 MiB. */
+export function endEventGroup(target: Uint8Array, offset: number, end: number): void {
+  const length = end - offset - 1 - GROUP_LENGTH_BYTES;
+  target[offset + 1] = length | 0x80;
+  target[offset + 2] = (length >>> 7) | 0x80;
+  target[offset + 3] = length >>> 14;
+}
+
+/** As `writeResultsHead`, for groups of events. */
+export function writeEventGroupsHead(
+  target: Uint8Array,
+  start: number,
+  end: number,
+  clockMs: number,
+  clockCounter: number,
+): number {
+  return writeHead(target, start, EVENT_GROUPS_TAG, end - start, clockMs, clockCounter);
+}
+
+/** As `writeResultsHead`, for a single group, ended or not: a frame of Events, without its topic's group. */
+export function writeSingleGroupHead(
+  target: Uint8Array,
+  start: number,
+  end: number,
+  clockMs: number,
+  clockCounter: number,
+): number {
+  const body = start + 1 + GROUP_LENGTH_BYTES;
   return writeHead(target, body, EVENTS_TAG, end - body, clockMs, clockCounter);
 }
 

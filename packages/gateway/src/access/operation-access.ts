@@ -1,6 +1,6 @@
 import { Code } from '@tidewire/core';
 import { type FrameReader, NO_RULE, RULE_NOTHING } from '@tidewire/core/threads';
-import type { OperationRuling } from '@tidewire/partition-worker/front';
+import type { OperationRuling, RecordName } from '@tidewire/partition-worker/front';
 import { OperationKind } from '@tidewire/schemas';
 import type { Session } from '../session.js';
 import type { Audit } from './audit.js';
@@ -54,6 +54,21 @@ export class OperationAccess implements OperationRuling {
     this.write = writeRule;
     this.read = read === 'nothing' ? RULE_NOTHING : readRule;
     return Code.UNSPECIFIED;
+  }
+
+  /**
+   * Of a group, REQUIRES that `decide` has permitted its own record: as a processor sees and changes all
+   * its records, they must be of maps in which the session may execute on, and read, everything.
+   */
+  decideOthers(session: Session, authority: Authority, others: readonly RecordName[]): Code {
+    const decoder = new TextDecoder();
+    const maps = others.map(({ map }) => decoder.decode(map));
+    const denied = maps.find((map) => {
+      const { execute, read } = authority.permitsOn(map);
+      return execute !== 'everything' || read !== 'everything';
+    });
+    if (denied !== undefined) this.#audit.onDenied(session, denied, 'execute');
+    return denied !== undefined || this.isRuled ? Code.FORBIDDEN : Code.UNSPECIFIED;
   }
 
   /** Every operation of the session has been answered, and none will come. */

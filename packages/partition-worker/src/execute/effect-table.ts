@@ -1,5 +1,6 @@
 import { assert, EFFECT_VALUE_BYTES_MAX } from '@tidewire/core';
 import { copyWords, EffectLayout, RecordLayout } from '@tidewire/core/threads';
+import { ABSENT } from '../store/record-store.js';
 
 const { EFFECT_WORDS, FREE, IMAGE, REQUEST_ID, STATE, TOKEN, TOKEN_WORDS, USED } = EffectLayout;
 const { FLAG_EXPIRES, HEADER_WORDS, LENGTHS, NODE_FLAGS } = RecordLayout;
@@ -38,7 +39,7 @@ export class EffectTable {
     return entry === undefined ? ABSENT_EFFECT : entry + IMAGE;
   }
 
-  /** Remembers the record as the request's effect, once. REQUIRES: not full, or known already. */
+  /** Remembers the record, or ABSENT, as the request's effect, once. REQUIRES: not full, or known already. */
   remember(
     tokens: Int32Array,
     at: number,
@@ -102,6 +103,10 @@ function tokenAt(words: Int32Array, at: number): string {
 
 /** The record's image without its key, and without a value that is too long. */
 function writeImage(words: Int32Array, at: number, records: Int32Array, record: number): void {
+  if (record === ABSENT) {
+    words.fill(0, at, at + HEADER_WORDS); // no record has the sequence 0
+    return;
+  }
   copyWords(records, record, words, at, HEADER_WORDS);
   const bytes = RecordLayout.valueLengthOf(records[record + LENGTHS]);
   const valueLength = RecordLayout.wordsOf(bytes) > VALUE_WORDS_MAX ? 0 : bytes;

@@ -7,6 +7,7 @@ import type { Outbound } from '../outbound.js';
 import { ABSENT, FULL, type RecordStore } from '../store/record-store.js';
 import { compareWrite, shouldApply } from './conflict.js';
 import { EffectTable } from './effect-table.js';
+import { GroupExecutor } from './group-executor.js';
 import {
   flagsOf,
   isClientStamped,
@@ -17,6 +18,7 @@ import {
   operationKindOf,
 } from './operation.js';
 import type { ProcessorRunner } from './processor-runner.js';
+import { otherCountOf } from './record-group.js';
 import type { RowRules } from './row-rules.js';
 import { SafeLane } from './safe-lane.js';
 import { LANE_FULL, MEMORY_FULL } from './shortage.js';
@@ -37,6 +39,7 @@ export class Executor {
   readonly #lane: SafeLane;
   readonly #effects: EffectTable;
   readonly #updates: UpdateExecutor;
+  readonly #groups: GroupExecutor;
   /** Changes made by this worker's partitions so far, wrapping. */
   changes = 0;
 
@@ -59,10 +62,19 @@ export class Executor {
     this.#control = options.control;
     this.#lane = new SafeLane(options.store, options.control);
     this.#effects = new EffectTable(options.effects);
+    this.#groups = new GroupExecutor({
+      ...options,
+      lane: this.#lane,
+      onChanged: (count) => {
+        this.changes = (this.changes + count) | 0;
+      },
+      remember: (request, at, record) => this.#updates.remember(request, at, record),
+    });
     this.#updates = new UpdateExecutor({
       ...options,
       effects: this.#effects,
       lane: this.#lane,
+      groups: this.#groups,
       onApplied: (request, at, position, record, old) =>
         this.#applied(request, at, position, record, old),
     });
@@ -76,6 +88,16 @@ export class Executor {
   /** Ends a group of touches. */
   touchRecords(): void {
     this.#store.touchRecords();
+  }
+
+  /** The events of the last operation have not all been told: nothing may be written before they are. */
+  get isTelling(): boolean {
+    return this.#groups.isTelling;
+  }
+
+  /** Tells the next of them; room for what one operation says has been asked for. */
+  tellNext(): void {
+    this.#groups.tellNext();
   }
 
   /** Executes the operation whose ring record ends at `position`, and answers it. */
@@ -99,10 +121,16 @@ export class Executor {
   /** Answers the operation at the head of the ring if it happened before a death; else false. */
   settle(request: Int32Array, at: number, position: number): boolean {
     const record = this.#store.settled(position);
-    if (record === ABSENT) return false;
+    if (record === ABSENT) return this.#settleGroup(request, at, position);
     if (isUpdate(request, at)) this.#updates.remember(request, at, record);
     this.#applied(request, at, position, record, this.#store.settledOld);
     return true;
+  }
+
+  #settleGroup(request: Int32Array, at: number, position: number): boolean {
+    if (!isUpdate(request, at) || otherCountOf(request, at) === 0) return false;
+    const partition = partitionOf(request[at + Operation.HASH]);
+    return this.#groups.settle(request, at, position, partition);
   }
 
   /** The session whose token lies at `at` will not come back. */
@@ -130,7 +158,7 @@ export class Executor {
     partition: number,
     record: number,
   ): void {
-    if (isSafe(request, at) && this.#lane.isFull) {
+    if (isSafe(request, at) && !this.#lane.hasRoom()) {
       this.#outbound.explainShortage(LANE_FULL);
       this.#outbound.refuse(request, at, position, partition, Code.OVERLOADED);
       return;

@@ -10,8 +10,10 @@ import { Level } from '@tidewire/schemas';
 import type { Outbound } from '../outbound.js';
 import { ABSENT, FULL, type RecordStore } from '../store/record-store.js';
 import { ABSENT_EFFECT, type EffectTable, hasToken } from './effect-table.js';
+import type { GroupExecutor } from './group-executor.js';
 import { flagsOf, isSafe, isVisible } from './operation.js';
 import type { ProcessorRunner } from './processor-runner.js';
+import { otherCountOf } from './record-group.js';
 import { extensionOf } from './request-fields.js';
 import type { RowRules } from './row-rules.js';
 import type { SafeLane } from './safe-lane.js';
@@ -26,6 +28,7 @@ interface UpdateExecutorOptions {
   readonly lane: SafeLane;
   readonly rules: RowRules;
   readonly runner: ProcessorRunner;
+  readonly groups: GroupExecutor;
   /** The update has been published as `record` over `old`: it is answered, and its events are told. */
   readonly onApplied: (
     request: Int32Array,
@@ -72,18 +75,27 @@ export class UpdateExecutor {
     else if (refusal === Code.FOUND) this.#answerAsItIs(request, at, position, partition, record);
     else {
       const isShown = rules.shows(request, at, record); // a processor may tell of the record
-      if (refusal === Code.FAILED && isShown) outbound.explain(this.#write.failure);
+      if (refusal === Code.FAILED && isShown) outbound.explain(this.#failure(request, at));
       outbound.refuse(request, at, position, partition, refusal, record);
     }
   }
 
   /** After the publish, also when it is found out after a death. */
-  remember(request: Int32Array, at: number, record: number): void {
+  readonly remember: (request: Int32Array, at: number, record: number) => void = (
+    request,
+    at,
+    record,
+  ) => {
     const { effects, store } = this.#options;
     const extension = extensionOf(request, at);
     if (!hasToken(request, extension)) return;
     const requestId = request[at + Operation.REQUEST_ID];
     effects.remember(request, extension, requestId, store.words, record);
+  };
+
+  #failure(request: Int32Array, at: number): string {
+    const { failure } = otherCountOf(request, at) > 0 ? this.#options.groups : this.#write;
+    return failure;
   }
 
   #answerAsItIs(
@@ -107,12 +119,15 @@ export class UpdateExecutor {
     partition: number,
     record: number,
   ): Code {
-    const { effects, lane, onApplied, rules, store } = this.#options;
+    const { effects, groups, lane, onApplied, rules, store } = this.#options;
+    const others = otherCountOf(request, at);
     if (isUncertain(request, extensionOf(request, at))) return Code.UNCERTAIN;
+    const hasRoom = !isSafe(request, at) || lane.hasRoom(1 + others);
     if (effects.isFull) return this.#lacks(EFFECTS_FULL);
-    if (isSafe(request, at) && lane.isFull) return this.#lacks(LANE_FULL);
+    if (!hasRoom) return this.#lacks(LANE_FULL);
     if (!rules.mayTouch(request, at, record)) return Code.FORBIDDEN;
     if (!meetsCondition(request, at, store.words, record)) return Code.PRECONDITION;
+    if (others > 0) return groups.apply(request, at, position, partition);
     const refusal = this.#write.make(request, at, store.words, record);
     if (refusal !== Code.UNSPECIFIED) return refusal;
     const { words } = this.#write;
@@ -138,17 +153,29 @@ export class UpdateExecutor {
     record: number,
     effect: number,
   ): void {
-    const { control, effects, lane, outbound } = this.#options;
-    const { words } = effects;
+    const { effects, outbound } = this.#options;
     const level = isSafe(request, at) ? Level.DATABASE : Level.MEMORY;
-    const flushed = loadWatermark(control, WorkerControl.flushedIndex(partition));
-    const mustWait = isSafe(request, at) && flushed < RecordLayout.sequenceOf(words, effect);
-    if (mustWait && record !== ABSENT && lane.isFull) {
+    if (isSafe(request, at) && !this.#awaitAgain(request, at, partition, record, effect)) {
       outbound.explainShortage(LANE_FULL);
       outbound.refuse(request, at, position, partition, Code.OVERLOADED);
-      return;
-    }
-    if (mustWait && record !== ABSENT) outbound.waitForLane(lane.enter(partition, record));
-    outbound.answerWith(words, effect, request, at, position, partition, level);
+    } else outbound.answerWith(effects.words, effect, request, at, position, partition, level);
+  }
+
+  /** Lets the next answer wait until the effect is durable. False: there is no room for that. */
+  #awaitAgain(
+    request: Int32Array,
+    at: number,
+    partition: number,
+    record: number,
+    effect: number,
+  ): boolean {
+    const { control, effects, groups, lane, outbound } = this.#options;
+    if (otherCountOf(request, at) > 0) return groups.awaitAgain(request, at, partition);
+    const flushed = loadWatermark(control, WorkerControl.flushedIndex(partition));
+    const isFlushed = flushed >= RecordLayout.sequenceOf(effects.words, effect);
+    if (isFlushed || record === ABSENT) return true;
+    if (!lane.hasRoom()) return false;
+    outbound.waitForLane(lane.enter(partition, record));
+    return true;
   }
 }

@@ -1,4 +1,4 @@
-import { Code, hashOf, MAPS_MAX, partitionOf } from '@tidewire/core';
+import { assert, Code, hashOf, MAPS_MAX, partitionOf } from '@tidewire/core';
 import {
   bytesToWords,
   MAPS_FULL,
@@ -24,10 +24,12 @@ import {
 import { AckLevel, OperationKind, ValueKind } from '@tidewire/schemas';
 import type { Interest } from './interest.js';
 import { Owner } from './owner.js';
+import { otherWords, type RecordName, writeOthers } from './record-name.js';
 import { type Caller, isUpdate, type OperationSource, writeExtension } from './update-fields.js';
 
 /** `route` has sent the operation to its owner. */
 export const ROUTED = 0;
+const NO_OTHERS: readonly RecordName[] = [];
 
 /** To which records an operation may be done; see OperationRules. */
 export interface OperationRuling {
@@ -36,7 +38,7 @@ export interface OperationRuling {
   readonly read: number;
 }
 
-const UNRULED: OperationRuling = { isRuled: false, write: NO_RULE, read: NO_RULE };
+export const UNRULED: OperationRuling = { isRuled: false, write: NO_RULE, read: NO_RULE };
 
 /** A stamp and the gateway's time, as they go with an operation. */
 export interface OperationTime {
@@ -80,6 +82,11 @@ export class PartitionService {
     }
   }
 
+  /** Every change of the partition up to this sequence is in the database. */
+  flushedOf(partition: number): number {
+    return this.owners[ownerOf(partition, this.owners.length)].flushedOf(partition);
+  }
+
   /** Workers that own changes of the whole map (all), or of one key. */
   ownersOf(interest: Interest): number[] {
     if (interest.key.length === 0) return this.owners.map((_, worker) => worker);
@@ -88,7 +95,8 @@ export class PartitionService {
 
   /**
    * Sends the operation that `reader` stands at in `bytes`, already checked and stamped. Returns ROUTED,
-   * ABSENT for a get of a map that nobody has written, or a refusal.
+   * ABSENT for a get of a map that nobody has written, or a refusal. `others`: of an EXECUTE, the records
+   * that its processor is given beside the operation's own.
    */
   route(
     reader: OperationSource,
@@ -96,17 +104,23 @@ export class PartitionService {
     caller: Caller,
     time: OperationTime,
     rules: OperationRuling = UNRULED,
+    others: readonly RecordName[] = NO_OTHERS,
   ): typeof ROUTED | Code {
     const mapId = this.#mapIdFor(reader, bytes);
     if (mapId === NO_MAP) return Code.ABSENT;
     if (mapId === MAPS_FULL) return Code.TOO_LARGE;
     const hash = hashOf(bytes, reader.keyOffset, reader.keyLength);
-    const owner = this.owners[ownerOf(partitionOf(hash), this.owners.length)];
+    const partition = partitionOf(hash);
+    if (others.some(({ key }) => partitionOf(hashOf(key)) !== partition)) return Code.INVALID;
+    const otherMapIds = others.map(({ map }) => this.#mapTable.register(map, 0, map.length));
+    if (otherMapIds.includes(MAPS_FULL)) return Code.TOO_LARGE;
+    const owner = this.owners[ownerOf(partition, this.owners.length)];
     const keyWords = RecordLayout.wordsOf(reader.keyLength);
     const valueWords = RecordLayout.wordsOf(reader.valueLength);
     const isExtended = isUpdate(reader);
-    const extensionWords = isExtended ? OperationExtension.WORDS : 0;
+    const extensionWords = isExtended ? OperationExtension.WORDS + otherWords(others) : 0;
     const { isRuled } = rules;
+    assert(!isRuled || others.length === 0, 'groups are of sessions without rules');
     if (isRuled && owner.isBehind) return Code.OVERLOADED; // it may not know the rules yet
     const bodyWords =
       Operation.KEY + keyWords + valueWords + extensionWords + (isRuled ? OperationRules.WORDS : 0);
@@ -125,8 +139,12 @@ export class PartitionService {
     bytesToWords(bytes, reader.keyOffset, reader.keyLength, words, owner.requestBytes, key);
     const value = key + keyWords;
     bytesToWords(bytes, reader.valueOffset, reader.valueLength, words, owner.requestBytes, value);
-    if (isExtended) writeExtension(words, value + valueWords, reader, caller, this.epoch);
-    if (isRuled) writeRules(words, value + valueWords + extensionWords, rules);
+    const extension = value + valueWords;
+    if (isExtended) {
+      writeExtension(words, extension, reader, caller, this.epoch);
+      writeOthers(owner, extension, others, otherMapIds);
+    }
+    if (isRuled) writeRules(words, extension + extensionWords, rules);
     owner.hasNews = true;
     return ROUTED;
   }

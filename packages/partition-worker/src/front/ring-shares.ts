@@ -1,13 +1,13 @@
-import { RING_CONTROL_DIVISOR, RING_HIGH_DIVISOR } from '@tidewire/core';
+import { RING_CONTROL_DIVISOR, RING_SHARED_DIVISOR } from '@tidewire/core';
 import type { RingProducer } from '@tidewire/core/threads';
 
 /**
- * Shares out a request ring between its callers once it is filled beyond its high mark, so that one of them
- * cannot take the room of all. Below the mark everybody may claim, and nobody is counted.
+ * Shares out the upper end of a request ring between its callers, so that one of them cannot take the room
+ * of all. Below the high mark everybody may claim, and nobody is counted.
  *
- * Above it a caller may claim as much as is still free, so that room is left for whoever comes next, and
- * the more there are, the less each gets. Counting begins anew, in rounds, whenever the worker has taken
- * all that was in the ring when it began.
+ * Above it the nth caller to come may claim an nth of what is still free: then an (n + 1)th of the upper
+ * end is left for whoever comes next. Counting begins anew, in rounds, whenever the worker has
+ * taken all that was in the ring when it began.
  */
 export class RingShares {
   readonly #ring: RingProducer;
@@ -19,11 +19,13 @@ export class RingShares {
   #round = 0;
   #roundEnd = 0;
   #isAbove = false;
+  /** Of this round. */
+  #callers = 0;
 
   constructor(ring: RingProducer) {
     const { capacity } = ring;
     this.#ring = ring;
-    this.#highWords = capacity / RING_HIGH_DIVISOR;
+    this.#highWords = capacity - capacity / RING_SHARED_DIVISOR;
     this.#fullWords = capacity - capacity / RING_CONTROL_DIVISOR;
   }
 
@@ -42,6 +44,7 @@ export class RingShares {
     this.#isAbove = true;
     this.#round++;
     this.#roundEnd = this.#ring.tail;
+    this.#callers = 0;
   }
 
   /** Whoever has claimed nothing in this round may claim one record of any length. */
@@ -49,7 +52,8 @@ export class RingShares {
     if (caller >= this.#rounds.length) this.#grow(caller);
     const isNew = this.#rounds[caller] !== this.#round;
     const taken = (isNew ? 0 : this.#taken[caller]) + words;
-    if (!isNew && taken > freeWords) return false;
+    if (isNew) this.#callers++;
+    else if (taken * this.#callers > freeWords) return false;
     this.#rounds[caller] = this.#round;
     this.#taken[caller] = taken;
     return true;

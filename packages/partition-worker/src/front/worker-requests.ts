@@ -19,7 +19,7 @@ export class WorkerRequests {
     return this.#owners.length;
   }
 
-  /** Nothing new may be begun: what ends things must still find its place. */
+  /** Nothing new may be begun, and no credit given: what ends things must still find its place. */
   get isFull(): boolean {
     return this.#owed.some((owed) => owed.length >= CONTROL_BACKLOG_MAX);
   }

@@ -4,6 +4,7 @@ import {
   eventBytes,
   NO_RECORD,
   RecordLayout,
+  type Row,
   STREAM_LAST,
   STREAM_TOO_LARGE,
   writeEvent,
@@ -16,7 +17,7 @@ import type { QueryPlan } from './query-plan.js';
 import type { RowsDraft } from './rows-draft.js';
 import { StoredRecord } from './stored-record.js';
 import type { Stream } from './stream.js';
-import { bytesOf, type Row, TopRows } from './top-rows.js';
+import { bytesOf, TopRows } from './top-rows.js';
 
 /** Records looked at in one turn: a third of a millisecond, unless a predicate takes longer. */
 const VISITS_A_TURN = 256;

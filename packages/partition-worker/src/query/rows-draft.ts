@@ -5,11 +5,11 @@ import {
   eventBytes,
   OutboundKind,
   RecordLayout,
+  type Row,
   RowsMessage,
   writeEvent,
 } from '@tidewire/core/threads';
 import type { Outbound } from '../outbound.js';
-import type { Row } from './top-rows.js';
 
 const EVENT_BYTES_MAX: number = KEY_BYTES_MAX + VALUE_BYTES_MAX + 256;
 

@@ -2,7 +2,6 @@ import { QUERIES_BYTES_MAX } from '@tidewire/core';
 import {
   CatchUpRequest,
   RecordLayout,
-  STREAM_FORGED,
   STREAM_OVERLOADED,
   STREAM_TOO_LARGE,
   storeWord,
@@ -11,9 +10,9 @@ import {
 import type { Outbound } from '../outbound.js';
 import type { RecordStore } from '../store/record-store.js';
 import type { TurnTime } from '../turn-time.js';
-import { CatchUp } from './catch-up.js';
-import { CatchUpPlan } from './catch-up-plan.js';
-import { KeyCatchUp } from './key-catch-up.js';
+import { CatchUpEntries } from './catch-up-entries.js';
+import { CatchUpStream } from './catch-up-stream.js';
+import { KeyStream } from './key-stream.js';
 import { readQueryPlan } from './query-plan.js';
 import { RecordQuery } from './record-query.js';
 import { RowsDraft } from './rows-draft.js';
@@ -100,7 +99,7 @@ export class Streams {
     if (topic === undefined) return; // asked of a worker that died, and cancelled since
     const options = {
       id,
-      plan: new CatchUpPlan(words, at, this.#partitions),
+      entries: new CatchUpEntries(words, at, this.#partitions),
       credit: words[at + CatchUpRequest.CREDIT],
       nowMs: RecordLayout.joinWords(
         words[at + CatchUpRequest.NOW_LOW],
@@ -111,9 +110,8 @@ export class Streams {
       draft: this.#draft,
       time: this.#time,
     };
-    if (topic.kind === 'key') this.#begin(new KeyCatchUp({ ...options, topic }));
-    else if (options.plan.isForged(this.#store)) this.#refuse(id);
-    else this.#begin(new CatchUp({ ...options, topic, collectedUpTo: this.#collectedUpTo }));
+    if (topic.kind === 'key') this.#begin(new KeyStream({ ...options, topic }));
+    else this.#begin(new CatchUpStream({ ...options, topic, collectedUpTo: this.#collectedUpTo }));
   }
 
   /** Begins what a QUERY record asks for. */
@@ -150,11 +148,6 @@ export class Streams {
     this.#running.set(stream.id, stream);
     if (stream.credit > 0) this.#ready.add(stream);
     this.#report();
-  }
-
-  #refuse(id: number): void {
-    this.#draft.open(0);
-    this.#draft.say(id, STREAM_FORGED);
   }
 
   #report(): void {

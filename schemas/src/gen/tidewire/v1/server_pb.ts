@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tidewire/v1/server.proto.
  */
 export const file_tidewire_v1_server: GenFile = /*@__PURE__*/
-  fileDesc("Chh0aWRld2lyZS92MS9zZXJ2ZXIucHJvdG8SC3RpZGV3aXJlLnYxIo0ECgtTZXJ2ZXJGcmFtZRINCgVjbG9jaxgBIAEoBhInCgd3ZWxjb21lGAIgASgLMhQudGlkZXdpcmUudjEuV2VsY29tZUgAEicKB3Jlc3VsdHMYAyABKAsyFC50aWRld2lyZS52MS5SZXN1bHRzSAASJQoGZXZlbnRzGAQgASgLMhMudGlkZXdpcmUudjEuRXZlbnRzSAASLQoKc3Vic2NyaWJlZBgFIAEoCzIXLnRpZGV3aXJlLnYxLlN1YnNjcmliZWRIABIxCgx1bnN1YnNjcmliZWQYBiABKAsyGS50aWRld2lyZS52MS5VbnN1YnNjcmliZWRIABIpCghwcm9ncmVzcxgHIAEoCzIVLnRpZGV3aXJlLnYxLlByb2dyZXNzSAASIwoFZXJyb3IYCCABKAsyEi50aWRld2lyZS52MS5FcnJvckgAEiEKBHBvbmcYCSABKAsyES50aWRld2lyZS52MS5Qb25nSAASKAoIY2F0Y2hfdXAYCiABKAsyFC50aWRld2lyZS52MS5DYXRjaFVwSAASHwoDbGFnGAsgASgLMhAudGlkZXdpcmUudjEuTGFnSAASIQoEcm93cxgMIAEoCzIRLnRpZGV3aXJlLnYxLlJvd3NIABIrCglyZWZyZXNoZWQYDSABKAsyFi50aWRld2lyZS52MS5SZWZyZXNoZWRIAEIGCgRib2R5IrwBCgdXZWxjb21lEhgKEHByb3RvY29sX3ZlcnNpb24YASABKA0SDQoFZXBvY2gYAiABKAYSFgoOc2VydmVyX3ZlcnNpb24YAyABKAkSIwoGbGltaXRzGAQgASgLMhMudGlkZXdpcmUudjEuTGltaXRzEg0KBXN0b3JlGAUgASgGEgwKBHNhbHQYBiABKAwSFgoOdmFsaWRfdW50aWxfbXMYByABKAQSFgoOaG9sZHNfcHJlc2VuY2UYCCABKAgi1wUKBkxpbWl0cxIXCg9mcmFtZV9ieXRlc19tYXgYASABKA0SHAoUZnJhbWVfb3BlcmF0aW9uc19tYXgYAiABKA0SFQoNbWFwX2J5dGVzX21heBgDIAEoDRIVCg1rZXlfYnl0ZXNfbWF4GAQgASgNEhcKD3ZhbHVlX2J5dGVzX21heBgFIAEoDRIVCg1pbl9mbGlnaHRfbWF4GAYgASgNEhkKEXN1YnNjcmlwdGlvbnNfbWF4GAcgASgNEh0KFWhlYXJ0YmVhdF9pbnRlcnZhbF9tcxgIIAEoDRIcChRoZWFydGJlYXRfdGltZW91dF9tcxgJIAEoDRIUCgxkcmlmdF9tc19tYXgYCiABKA0SGwoTcHJlZGljYXRlX2J5dGVzX21heBgLIAEoDRIbChNwcmVkaWNhdGVfbm9kZXNfbWF4GAwgASgNEhsKE3ByZWRpY2F0ZV9kZXB0aF9tYXgYDSABKA0SEwoLcXVlcmllc19tYXgYDiABKA0SFgoOcXVlcnlfcm93c19tYXgYDyABKA0SHAoPY29ubmVjdGlvbnNfbWF4GBAgASgNSACIAQESKAobY29ubmVjdGlvbnNfcGVyX2FkZHJlc3NfbWF4GBEgASgNSAGIAQESKAobc3Vic2NyaXB0aW9uc191bmluZGV4ZWRfbWF4GBIgASgNSAKIAQESJgoZb3BlcmF0aW9uc19wZXJfc2Vjb25kX21heBgTIAEoDUgDiAEBEiEKFGJ5dGVzX3Blcl9zZWNvbmRfbWF4GBQgASgNSASIAQFCEgoQX2Nvbm5lY3Rpb25zX21heEIeChxfY29ubmVjdGlvbnNfcGVyX2FkZHJlc3NfbWF4Qh4KHF9zdWJzY3JpcHRpb25zX3VuaW5kZXhlZF9tYXhCHAoaX29wZXJhdGlvbnNfcGVyX3NlY29uZF9tYXhCFwoVX2J5dGVzX3Blcl9zZWNvbmRfbWF4Ii8KB1Jlc3VsdHMSJAoHcmVzdWx0cxgBIAMoCzITLnRpZGV3aXJlLnYxLlJlc3VsdCLDAgoGUmVzdWx0EiIKB291dGNvbWUYASABKA4yES50aWRld2lyZS52MS5Db2RlEiIKB3JlZnVzYWwYAiABKA4yES50aWRld2lyZS52MS5Db2RlEiEKBWxldmVsGAMgASgOMhIudGlkZXdpcmUudjEuTGV2ZWwSEgoKcmVxdWVzdF9pZBgEIAEoBxIRCglwYXJ0aXRpb24YBSABKA0SEAoIc2VxdWVuY2UYBiABKAQSDQoFc3RhbXAYByABKAYSDAoEbm9kZRgIIAEoDRINCgV2YWx1ZRgJIAEoDBIqCgp2YWx1ZV9raW5kGAogASgOMhYudGlkZXdpcmUudjEuVmFsdWVLaW5kEhUKDWV4cGlyZXNfYXRfbXMYCyABKAQSDgoGZGV0YWlsGAwgASgJEhYKDnJldHJ5X2FmdGVyX21zGA0gASgNIjsKBkV2ZW50cxINCgV0b3BpYxgBIAEoDRIiCgZldmVudHMYAiADKAsyEi50aWRld2lyZS52MS5FdmVudCKRAgoFRXZlbnQSJAoEa2luZBgBIAEoDjIWLnRpZGV3aXJlLnYxLkV2ZW50S2luZBIRCglwYXJ0aXRpb24YAiABKA0SEAoIc2VxdWVuY2UYAyABKAQSCwoDa2V5GAQgASgJEg0KBXZhbHVlGAUgASgMEioKCnZhbHVlX2tpbmQYBiABKA4yFi50aWRld2lyZS52MS5WYWx1ZUtpbmQSDQoFc3RhbXAYByABKAYSDAoEbm9kZRgIIAEoDRIVCg1leHBpcmVzX2F0X21zGAkgASgEEhEKCW9sZF92YWx1ZRgKIAEoDBIuCg5vbGRfdmFsdWVfa2luZBgLIAEoDjIWLnRpZGV3aXJlLnYxLlZhbHVlS2luZCI1CgpTdWJzY3JpYmVkEhcKD3N1YnNjcmlwdGlvbl9pZBgBIAEoDRIOCgZ0b3BpY3MYAiADKA0iJwoMVW5zdWJzY3JpYmVkEhcKD3N1YnNjcmlwdGlvbl9pZBgBIAEoDSJXCgdDYXRjaFVwEhcKD3N1YnNjcmlwdGlvbl9pZBgBIAEoDRIiCgZzbGljZXMYAiADKAsyEi50aWRld2lyZS52MS5TbGljZRIPCgdpc19kb25lGAMgASgIIqcBCgVTbGljZRIRCglwYXJ0aXRpb24YASABKA0SJAoEa2luZBgCIAEoDjIWLnRpZGV3aXJlLnYxLlNsaWNlS2luZBIOCgZiZWdpbnMYAyABKAgSDAoEZW5kcxgEIAEoCBIiCgZldmVudHMYBSADKAsyEi50aWRld2lyZS52MS5FdmVudBIRCglmb3Jnb3R0ZW4YBiADKAYSEAoIc2VxdWVuY2UYByABKAQiGQoDTGFnEhIKCmlzX2xhZ2dpbmcYASABKAgiqAEKBFJvd3MSEgoKcmVxdWVzdF9pZBgBIAEoDRIgCgRyb3dzGAIgAygLMhIudGlkZXdpcmUudjEuRXZlbnQSDwoHaXNfZG9uZRgDIAEoCBINCgVjb3VudBgEIAEoBBIiCgdyZWZ1c2FsGAUgASgOMhEudGlkZXdpcmUudjEuQ29kZRIOCgZkZXRhaWwYBiABKAkSFgoOcmV0cnlfYWZ0ZXJfbXMYByABKA0ifQoIUHJvZ3Jlc3MSDQoFZXBvY2gYASABKAYSMQoJZGVsaXZlcmVkGAIgAygLMh4udGlkZXdpcmUudjEuUGFydGl0aW9uU2VxdWVuY2USLwoHZHVyYWJsZRgDIAMoCzIeLnRpZGV3aXJlLnYxLlBhcnRpdGlvblNlcXVlbmNlImkKBUVycm9yEh8KBGNvZGUYASABKA4yES50aWRld2lyZS52MS5Db2RlEg4KBmRldGFpbBgCIAEoCRIXCg9zdWJzY3JpcHRpb25faWQYAyABKA0SFgoOcmV0cnlfYWZ0ZXJfbXMYBCABKA0iFQoEUG9uZxINCgV0b2tlbhgBIAEoBiIjCglSZWZyZXNoZWQSFgoOdmFsaWRfdW50aWxfbXMYASABKAQqVwoFTGV2ZWwSFQoRTEVWRUxfVU5TUEVDSUZJRUQQABIQCgxMRVZFTF9NRU1PUlkQARIRCg1MRVZFTF9KT1VSTkFMEAISEgoOTEVWRUxfREFUQUJBU0UQAyqVAQoJRXZlbnRLaW5kEhoKFkVWRU5UX0tJTkRfVU5TUEVDSUZJRUQQABISCg5FVkVOVF9LSU5EX1BVVBABEhUKEUVWRU5UX0tJTkRfUkVNT1ZFEAISFAoQRVZFTlRfS0lORF9FTlRFUhADEhUKEUVWRU5UX0tJTkRfVVBEQVRFEAQSFAoQRVZFTlRfS0lORF9MRUFWRRAFKnAKCVNsaWNlS2luZBIaChZTTElDRV9LSU5EX1VOU1BFQ0lGSUVEEAASFgoSU0xJQ0VfS0lORF9DSEFOR0VTEAESFwoTU0xJQ0VfS0lORF9TTkFQU0hPVBACEhYKElNMSUNFX0tJTkRfUkVORVdBTBADYgZwcm90bzM", [file_tidewire_v1_code, file_tidewire_v1_value]);
+  fileDesc("Chh0aWRld2lyZS92MS9zZXJ2ZXIucHJvdG8SC3RpZGV3aXJlLnYxIr8ECgtTZXJ2ZXJGcmFtZRINCgVjbG9jaxgBIAEoBhInCgd3ZWxjb21lGAIgASgLMhQudGlkZXdpcmUudjEuV2VsY29tZUgAEicKB3Jlc3VsdHMYAyABKAsyFC50aWRld2lyZS52MS5SZXN1bHRzSAASJQoGZXZlbnRzGAQgASgLMhMudGlkZXdpcmUudjEuRXZlbnRzSAASLQoKc3Vic2NyaWJlZBgFIAEoCzIXLnRpZGV3aXJlLnYxLlN1YnNjcmliZWRIABIxCgx1bnN1YnNjcmliZWQYBiABKAsyGS50aWRld2lyZS52MS5VbnN1YnNjcmliZWRIABIpCghwcm9ncmVzcxgHIAEoCzIVLnRpZGV3aXJlLnYxLlByb2dyZXNzSAASIwoFZXJyb3IYCCABKAsyEi50aWRld2lyZS52MS5FcnJvckgAEiEKBHBvbmcYCSABKAsyES50aWRld2lyZS52MS5Qb25nSAASKAoIY2F0Y2hfdXAYCiABKAsyFC50aWRld2lyZS52MS5DYXRjaFVwSAASHwoDbGFnGAsgASgLMhAudGlkZXdpcmUudjEuTGFnSAASIQoEcm93cxgMIAEoCzIRLnRpZGV3aXJlLnYxLlJvd3NIABIrCglyZWZyZXNoZWQYDSABKAsyFi50aWRld2lyZS52MS5SZWZyZXNoZWRIABIwCgxldmVudF9ncm91cHMYDiABKAsyGC50aWRld2lyZS52MS5FdmVudEdyb3Vwc0gAQgYKBGJvZHkivAEKB1dlbGNvbWUSGAoQcHJvdG9jb2xfdmVyc2lvbhgBIAEoDRINCgVlcG9jaBgCIAEoBhIWCg5zZXJ2ZXJfdmVyc2lvbhgDIAEoCRIjCgZsaW1pdHMYBCABKAsyEy50aWRld2lyZS52MS5MaW1pdHMSDQoFc3RvcmUYBSABKAYSDAoEc2FsdBgGIAEoDBIWCg52YWxpZF91bnRpbF9tcxgHIAEoBBIWCg5ob2xkc19wcmVzZW5jZRgIIAEoCCLXBQoGTGltaXRzEhcKD2ZyYW1lX2J5dGVzX21heBgBIAEoDRIcChRmcmFtZV9vcGVyYXRpb25zX21heBgCIAEoDRIVCg1tYXBfYnl0ZXNfbWF4GAMgASgNEhUKDWtleV9ieXRlc19tYXgYBCABKA0SFwoPdmFsdWVfYnl0ZXNfbWF4GAUgASgNEhUKDWluX2ZsaWdodF9tYXgYBiABKA0SGQoRc3Vic2NyaXB0aW9uc19tYXgYByABKA0SHQoVaGVhcnRiZWF0X2ludGVydmFsX21zGAggASgNEhwKFGhlYXJ0YmVhdF90aW1lb3V0X21zGAkgASgNEhQKDGRyaWZ0X21zX21heBgKIAEoDRIbChNwcmVkaWNhdGVfYnl0ZXNfbWF4GAsgASgNEhsKE3ByZWRpY2F0ZV9ub2Rlc19tYXgYDCABKA0SGwoTcHJlZGljYXRlX2RlcHRoX21heBgNIAEoDRITCgtxdWVyaWVzX21heBgOIAEoDRIWCg5xdWVyeV9yb3dzX21heBgPIAEoDRIcCg9jb25uZWN0aW9uc19tYXgYECABKA1IAIgBARIoChtjb25uZWN0aW9uc19wZXJfYWRkcmVzc19tYXgYESABKA1IAYgBARIoChtzdWJzY3JpcHRpb25zX3VuaW5kZXhlZF9tYXgYEiABKA1IAogBARImChlvcGVyYXRpb25zX3Blcl9zZWNvbmRfbWF4GBMgASgNSAOIAQESIQoUYnl0ZXNfcGVyX3NlY29uZF9tYXgYFCABKA1IBIgBAUISChBfY29ubmVjdGlvbnNfbWF4Qh4KHF9jb25uZWN0aW9uc19wZXJfYWRkcmVzc19tYXhCHgocX3N1YnNjcmlwdGlvbnNfdW5pbmRleGVkX21heEIcChpfb3BlcmF0aW9uc19wZXJfc2Vjb25kX21heEIXChVfYnl0ZXNfcGVyX3NlY29uZF9tYXgiLwoHUmVzdWx0cxIkCgdyZXN1bHRzGAEgAygLMhMudGlkZXdpcmUudjEuUmVzdWx0IsMCCgZSZXN1bHQSIgoHb3V0Y29tZRgBIAEoDjIRLnRpZGV3aXJlLnYxLkNvZGUSIgoHcmVmdXNhbBgCIAEoDjIRLnRpZGV3aXJlLnYxLkNvZGUSIQoFbGV2ZWwYAyABKA4yEi50aWRld2lyZS52MS5MZXZlbBISCgpyZXF1ZXN0X2lkGAQgASgHEhEKCXBhcnRpdGlvbhgFIAEoDRIQCghzZXF1ZW5jZRgGIAEoBBINCgVzdGFtcBgHIAEoBhIMCgRub2RlGAggASgNEg0KBXZhbHVlGAkgASgMEioKCnZhbHVlX2tpbmQYCiABKA4yFi50aWRld2lyZS52MS5WYWx1ZUtpbmQSFQoNZXhwaXJlc19hdF9tcxgLIAEoBBIOCgZkZXRhaWwYDCABKAkSFgoOcmV0cnlfYWZ0ZXJfbXMYDSABKA0iOwoGRXZlbnRzEg0KBXRvcGljGAEgASgNEiIKBmV2ZW50cxgCIAMoCzISLnRpZGV3aXJlLnYxLkV2ZW50IjIKC0V2ZW50R3JvdXBzEiMKBmdyb3VwcxgBIAMoCzITLnRpZGV3aXJlLnYxLkV2ZW50cyKRAgoFRXZlbnQSJAoEa2luZBgBIAEoDjIWLnRpZGV3aXJlLnYxLkV2ZW50S2luZBIRCglwYXJ0aXRpb24YAiABKA0SEAoIc2VxdWVuY2UYAyABKAQSCwoDa2V5GAQgASgJEg0KBXZhbHVlGAUgASgMEioKCnZhbHVlX2tpbmQYBiABKA4yFi50aWRld2lyZS52MS5WYWx1ZUtpbmQSDQoFc3RhbXAYByABKAYSDAoEbm9kZRgIIAEoDRIVCg1leHBpcmVzX2F0X21zGAkgASgEEhEKCW9sZF92YWx1ZRgKIAEoDBIuCg5vbGRfdmFsdWVfa2luZBgLIAEoDjIWLnRpZGV3aXJlLnYxLlZhbHVlS2luZCI1CgpTdWJzY3JpYmVkEhcKD3N1YnNjcmlwdGlvbl9pZBgBIAEoDRIOCgZ0b3BpY3MYAiADKA0iJwoMVW5zdWJzY3JpYmVkEhcKD3N1YnNjcmlwdGlvbl9pZBgBIAEoDSJXCgdDYXRjaFVwEhcKD3N1YnNjcmlwdGlvbl9pZBgBIAEoDRIiCgZzbGljZXMYAiADKAsyEi50aWRld2lyZS52MS5TbGljZRIPCgdpc19kb25lGAMgASgIIqcBCgVTbGljZRIRCglwYXJ0aXRpb24YASABKA0SJAoEa2luZBgCIAEoDjIWLnRpZGV3aXJlLnYxLlNsaWNlS2luZBIOCgZiZWdpbnMYAyABKAgSDAoEZW5kcxgEIAEoCBIiCgZldmVudHMYBSADKAsyEi50aWRld2lyZS52MS5FdmVudBIRCglmb3Jnb3R0ZW4YBiADKAYSEAoIc2VxdWVuY2UYByABKAQiGQoDTGFnEhIKCmlzX2xhZ2dpbmcYASABKAgiqAEKBFJvd3MSEgoKcmVxdWVzdF9pZBgBIAEoDRIgCgRyb3dzGAIgAygLMhIudGlkZXdpcmUudjEuRXZlbnQSDwoHaXNfZG9uZRgDIAEoCBINCgVjb3VudBgEIAEoBBIiCgdyZWZ1c2FsGAUgASgOMhEudGlkZXdpcmUudjEuQ29kZRIOCgZkZXRhaWwYBiABKAkSFgoOcmV0cnlfYWZ0ZXJfbXMYByABKA0ifQoIUHJvZ3Jlc3MSDQoFZXBvY2gYASABKAYSMQoJZGVsaXZlcmVkGAIgAygLMh4udGlkZXdpcmUudjEuUGFydGl0aW9uU2VxdWVuY2USLwoHZHVyYWJsZRgDIAMoCzIeLnRpZGV3aXJlLnYxLlBhcnRpdGlvblNlcXVlbmNlImkKBUVycm9yEh8KBGNvZGUYASABKA4yES50aWRld2lyZS52MS5Db2RlEg4KBmRldGFpbBgCIAEoCRIXCg9zdWJzY3JpcHRpb25faWQYAyABKA0SFgoOcmV0cnlfYWZ0ZXJfbXMYBCABKA0iFQoEUG9uZxINCgV0b2tlbhgBIAEoBiIjCglSZWZyZXNoZWQSFgoOdmFsaWRfdW50aWxfbXMYASABKAQqVwoFTGV2ZWwSFQoRTEVWRUxfVU5TUEVDSUZJRUQQABIQCgxMRVZFTF9NRU1PUlkQARIRCg1MRVZFTF9KT1VSTkFMEAISEgoOTEVWRUxfREFUQUJBU0UQAyqVAQoJRXZlbnRLaW5kEhoKFkVWRU5UX0tJTkRfVU5TUEVDSUZJRUQQABISCg5FVkVOVF9LSU5EX1BVVBABEhUKEUVWRU5UX0tJTkRfUkVNT1ZFEAISFAoQRVZFTlRfS0lORF9FTlRFUhADEhUKEUVWRU5UX0tJTkRfVVBEQVRFEAQSFAoQRVZFTlRfS0lORF9MRUFWRRAFKnAKCVNsaWNlS2luZBIaChZTTElDRV9LSU5EX1VOU1BFQ0lGSUVEEAASFgoSU0xJQ0VfS0lORF9DSEFOR0VTEAESFwoTU0xJQ0VfS0lORF9TTkFQU0hPVBACEhYKElNMSUNFX0tJTkRfUkVORVdBTBADYgZwcm90bzM", [file_tidewire_v1_code, file_tidewire_v1_value]);
 
 /**
  * One WebSocket message from the server.
@@ -104,6 +104,12 @@ export type ServerFrame = Message<"tidewire.v1.ServerFrame"> & {
      */
     value: Refreshed;
     case: "refreshed";
+  } | {
+    /**
+     * @generated from field: tidewire.v1.EventGroups event_groups = 14;
+     */
+    value: EventGroups;
+    case: "eventGroups";
   } | { case: undefined; value?: undefined };
 };
 
@@ -444,6 +450,25 @@ export const EventsSchema: GenMessage<Events> = /*@__PURE__*/
   messageDesc(file_tidewire_v1_server, 5);
 
 /**
+ * Changes on several topics that only this connection hears, in order for each topic.
+ *
+ * @generated from message tidewire.v1.EventGroups
+ */
+export type EventGroups = Message<"tidewire.v1.EventGroups"> & {
+  /**
+   * @generated from field: repeated tidewire.v1.Events groups = 1;
+   */
+  groups: Events[];
+};
+
+/**
+ * Describes the message tidewire.v1.EventGroups.
+ * Use `create(EventGroupsSchema)` to create a new message.
+ */
+export const EventGroupsSchema: GenMessage<EventGroups> = /*@__PURE__*/
+  messageDesc(file_tidewire_v1_server, 6);
+
+/**
  * @generated from message tidewire.v1.Event
  */
 export type Event = Message<"tidewire.v1.Event"> & {
@@ -510,7 +535,7 @@ export type Event = Message<"tidewire.v1.Event"> & {
  * Use `create(EventSchema)` to create a new message.
  */
 export const EventSchema: GenMessage<Event> = /*@__PURE__*/
-  messageDesc(file_tidewire_v1_server, 6);
+  messageDesc(file_tidewire_v1_server, 7);
 
 /**
  * The subscription is live: every later change of its topic reaches this connection.
@@ -536,7 +561,7 @@ export type Subscribed = Message<"tidewire.v1.Subscribed"> & {
  * Use `create(SubscribedSchema)` to create a new message.
  */
 export const SubscribedSchema: GenMessage<Subscribed> = /*@__PURE__*/
-  messageDesc(file_tidewire_v1_server, 7);
+  messageDesc(file_tidewire_v1_server, 8);
 
 /**
  * @generated from message tidewire.v1.Unsubscribed
@@ -553,7 +578,7 @@ export type Unsubscribed = Message<"tidewire.v1.Unsubscribed"> & {
  * Use `create(UnsubscribedSchema)` to create a new message.
  */
 export const UnsubscribedSchema: GenMessage<Unsubscribed> = /*@__PURE__*/
-  messageDesc(file_tidewire_v1_server, 8);
+  messageDesc(file_tidewire_v1_server, 9);
 
 /**
  * Part of what a subscription missed, for it alone.
@@ -584,7 +609,7 @@ export type CatchUp = Message<"tidewire.v1.CatchUp"> & {
  * Use `create(CatchUpSchema)` to create a new message.
  */
 export const CatchUpSchema: GenMessage<CatchUp> = /*@__PURE__*/
-  messageDesc(file_tidewire_v1_server, 9);
+  messageDesc(file_tidewire_v1_server, 10);
 
 /**
  * Records of one partition as they stand, each key at most once.
@@ -642,7 +667,7 @@ export type Slice = Message<"tidewire.v1.Slice"> & {
  * Use `create(SliceSchema)` to create a new message.
  */
 export const SliceSchema: GenMessage<Slice> = /*@__PURE__*/
-  messageDesc(file_tidewire_v1_server, 10);
+  messageDesc(file_tidewire_v1_server, 11);
 
 /**
  * This connection reads too slowly: it gets no events until it has read, then what it missed.
@@ -661,7 +686,7 @@ export type Lag = Message<"tidewire.v1.Lag"> & {
  * Use `create(LagSchema)` to create a new message.
  */
 export const LagSchema: GenMessage<Lag> = /*@__PURE__*/
-  messageDesc(file_tidewire_v1_server, 11);
+  messageDesc(file_tidewire_v1_server, 12);
 
 /**
  * Part of the answer to a query.
@@ -716,10 +741,10 @@ export type Rows = Message<"tidewire.v1.Rows"> & {
  * Use `create(RowsSchema)` to create a new message.
  */
 export const RowsSchema: GenMessage<Rows> = /*@__PURE__*/
-  messageDesc(file_tidewire_v1_server, 12);
+  messageDesc(file_tidewire_v1_server, 13);
 
 /**
- * Everything up to these sequences has been delivered, or made durable.
+ * Everything up to these sequences has been delivered; or, as the answer to AskDurable, made durable.
  *
  * @generated from message tidewire.v1.Progress
  */
@@ -735,6 +760,8 @@ export type Progress = Message<"tidewire.v1.Progress"> & {
   delivered: PartitionSequence[];
 
   /**
+   * Where there is one this is no news of what was delivered.
+   *
    * @generated from field: repeated tidewire.v1.PartitionSequence durable = 3;
    */
   durable: PartitionSequence[];
@@ -745,7 +772,7 @@ export type Progress = Message<"tidewire.v1.Progress"> & {
  * Use `create(ProgressSchema)` to create a new message.
  */
 export const ProgressSchema: GenMessage<Progress> = /*@__PURE__*/
-  messageDesc(file_tidewire_v1_server, 13);
+  messageDesc(file_tidewire_v1_server, 14);
 
 /**
  * A frame, or a subscription, was refused; code INVALID and above 15.
@@ -781,7 +808,7 @@ export type Error = Message<"tidewire.v1.Error"> & {
  * Use `create(ErrorSchema)` to create a new message.
  */
 export const ErrorSchema: GenMessage<Error> = /*@__PURE__*/
-  messageDesc(file_tidewire_v1_server, 14);
+  messageDesc(file_tidewire_v1_server, 15);
 
 /**
  * @generated from message tidewire.v1.Pong
@@ -798,7 +825,7 @@ export type Pong = Message<"tidewire.v1.Pong"> & {
  * Use `create(PongSchema)` to create a new message.
  */
 export const PongSchema: GenMessage<Pong> = /*@__PURE__*/
-  messageDesc(file_tidewire_v1_server, 15);
+  messageDesc(file_tidewire_v1_server, 16);
 
 /**
  * Answer to Refresh. Where the new token could not be verified for the moment, the old one still holds.
@@ -819,7 +846,7 @@ export type Refreshed = Message<"tidewire.v1.Refreshed"> & {
  * Use `create(RefreshedSchema)` to create a new message.
  */
 export const RefreshedSchema: GenMessage<Refreshed> = /*@__PURE__*/
-  messageDesc(file_tidewire_v1_server, 16);
+  messageDesc(file_tidewire_v1_server, 17);
 
 /**
  * @generated from enum tidewire.v1.Level

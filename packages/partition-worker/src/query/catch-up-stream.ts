@@ -3,7 +3,7 @@ import { type EventFields, NO_RECORD, RecordLayout, STREAM_LAST } from '@tidewir
 import { EventKind, SliceKind } from '@tidewire/schemas';
 import { ABSENT, type RecordStore } from '../store/record-store.js';
 import type { TurnTime } from '../turn-time.js';
-import type { CatchUpPlan } from './catch-up-plan.js';
+import type { CatchUpEntries } from './catch-up-entries.js';
 import { PartitionWalk } from './partition-walk.js';
 import type { SliceDraft } from './slice-draft.js';
 import { StoredRecord } from './stored-record.js';
@@ -13,7 +13,7 @@ import type { MapTopic, PredicateTopic } from './topic.js';
 /** What a CATCH_UP record says, and what serves it. */
 export interface CatchUpOptions {
   readonly id: number;
-  readonly plan: CatchUpPlan;
+  readonly entries: CatchUpEntries;
   readonly credit: number;
   readonly nowMs: number;
   /** Key of the hash of forgotten keys, 16 bytes. */
@@ -34,14 +34,14 @@ const VISITS_A_TURN = 256;
  * it by that, and others cannot tell it. They could try names, though: so whoever may not see every
  * record gets a RENEWAL.
  */
-export class CatchUp implements Stream {
+export class CatchUpStream implements Stream {
   readonly id: number;
   credit: number;
   readonly heldBytes = 0;
   readonly #mapId: number;
   /** Undefined: every record is in the subscription. */
   readonly #test: RecordTest | undefined;
-  readonly #plan: CatchUpPlan;
+  readonly #entries: CatchUpEntries;
   readonly #nowMs: number;
   readonly #salt: Uint8Array;
   readonly #store: RecordStore;
@@ -50,7 +50,7 @@ export class CatchUp implements Stream {
   readonly #time: TurnTime;
   readonly #collectedUpTo: (partition: number) => number;
   readonly #event: EventFields = { kind: EventKind.PUT, record: ABSENT, old: NO_RECORD };
-  #next = 0; // partition of the plan
+  #next = 0; // of the entries
   #walk: PartitionWalk | undefined;
   #visitsLeft = 0;
 
@@ -66,7 +66,7 @@ export class CatchUp implements Stream {
     const { topic } = options;
     this.#mapId = topic.mapId;
     if (topic.kind === 'predicate') this.#test = compilePredicate(topic.predicate);
-    this.#plan = options.plan;
+    this.#entries = options.entries;
     this.#nowMs = options.nowMs;
     this.#salt = options.salt;
     this.#store = options.store;
@@ -79,9 +79,9 @@ export class CatchUp implements Stream {
   step(): boolean {
     this.#visitsLeft = VISITS_A_TURN;
     this.#draft.open(this.credit);
-    while (this.#next < this.#plan.count && this.#visitsLeft > 0 && this.#draft.hasRoom())
+    while (this.#next < this.#entries.count && this.#visitsLeft > 0 && this.#draft.hasRoom())
       if (!this.#advance()) break;
-    const isLast = this.#next === this.#plan.count;
+    const isLast = this.#next === this.#entries.count;
     this.credit -= this.#draft.say(this.id, isLast ? STREAM_LAST : 0);
     return isLast;
   }
@@ -106,13 +106,16 @@ export class CatchUp implements Stream {
   }
 
   #walkOf(i: number): PartitionWalk {
-    const partition = this.#plan.partitionAt(i);
-    const cursor = this.#plan.cursorAt(i);
-    const asked = this.#plan.kindAt(i);
-    const isCurrent = asked === SliceKind.RENEWAL && cursor === this.#store.sequence(partition);
+    const partition = this.#entries.partitionAt(i);
+    const cursor = this.#entries.cursorAt(i);
+    const asked = this.#entries.kindAt(i);
+    const reached = this.#store.sequence(partition);
+    const isCurrent = asked === SliceKind.RENEWAL && cursor === reached;
     const kind = isCurrent ? SliceKind.CHANGES : asked; // of which there are none
     const walk = new PartitionWalk(this.#store, partition, kind, cursor);
-    if (!this.#isCollected(walk)) return walk;
+    // A cursor above what is there is of another history, such as one before a backup came back.
+    const isForeign = cursor > reached;
+    if (!isForeign && !this.#isCollected(walk)) return walk;
     return new PartitionWalk(this.#store, walk.partition, SliceKind.SNAPSHOT, 0);
   }
 

@@ -5,34 +5,33 @@ import {
   RecordLayout,
 } from '@tidewire/core/threads';
 import { SliceKind } from '@tidewire/schemas';
-import type { RecordStore } from '../store/record-store.js';
 
 const MODE_SHIFT = 16;
 
 /** What a CATCH_UP record asks for: partitions, each from a cursor or from a SNAPSHOT. */
-export class CatchUpPlan {
+export class CatchUpEntries {
   readonly count: number;
   readonly #partitions: readonly number[];
   /** As in the record; empty: every partition from a SNAPSHOT. */
-  readonly #entries: Int32Array;
+  readonly #words: Int32Array;
 
   /** `partitions` are those of the worker. */
   constructor(words: Int32Array, at: number, partitions: readonly number[]) {
     const count = words[at + CatchUpRequest.COUNT];
     const entries = at + CatchUpRequest.ENTRIES;
-    this.#entries = words.slice(entries, entries + count * CatchUpRequest.ENTRY_WORDS);
+    this.#words = words.slice(entries, entries + count * CatchUpRequest.ENTRY_WORDS);
     this.#partitions = partitions;
     this.count = count === 0 ? partitions.length : count;
   }
 
   partitionAt(i: number): number {
-    if (this.#entries.length === 0) return this.#partitions[i];
-    return this.#entries[i * CatchUpRequest.ENTRY_WORDS] & ((1 << MODE_SHIFT) - 1);
+    if (this.#words.length === 0) return this.#partitions[i];
+    return this.#words[i * CatchUpRequest.ENTRY_WORDS] & ((1 << MODE_SHIFT) - 1);
   }
 
   kindAt(i: number): SliceKind {
-    const mode = this.#entries[i * CatchUpRequest.ENTRY_WORDS] >>> MODE_SHIFT;
-    if (this.#entries.length === 0 || mode === CATCH_UP_SNAPSHOT) return SliceKind.SNAPSHOT;
+    const mode = this.#words[i * CatchUpRequest.ENTRY_WORDS] >>> MODE_SHIFT;
+    if (this.#words.length === 0 || mode === CATCH_UP_SNAPSHOT) return SliceKind.SNAPSHOT;
     return mode === CATCH_UP_RENEW ? SliceKind.RENEWAL : SliceKind.CHANGES;
   }
 
@@ -40,13 +39,6 @@ export class CatchUpPlan {
   cursorAt(i: number): number {
     if (this.kindAt(i) === SliceKind.SNAPSHOT) return 0;
     const entry = i * CatchUpRequest.ENTRY_WORDS;
-    return RecordLayout.joinWords(this.#entries[entry + 1], this.#entries[entry + 2]);
-  }
-
-  /** Whether a cursor lies above what its partition has reached. */
-  isForged(store: RecordStore): boolean {
-    for (let i = 0; i < this.count; i++)
-      if (this.cursorAt(i) > store.sequence(this.partitionAt(i))) return true;
-    return false;
+    return RecordLayout.joinWords(this.#words[entry + 1], this.#words[entry + 2]);
   }
 }

@@ -2,8 +2,8 @@ import { partitionOf } from '@tidewire/core';
 import { type EventFields, NO_RECORD, RecordLayout, STREAM_LAST } from '@tidewire/core/threads';
 import { EventKind, SliceKind } from '@tidewire/schemas';
 import { ABSENT, type RecordStore } from '../store/record-store.js';
-import type { CatchUpOptions } from './catch-up.js';
-import type { CatchUpPlan } from './catch-up-plan.js';
+import type { CatchUpEntries } from './catch-up-entries.js';
+import type { CatchUpOptions } from './catch-up-stream.js';
 import type { SliceDraft } from './slice-draft.js';
 import type { Stream } from './stream.js';
 import type { KeyTopic } from './topic.js';
@@ -12,12 +12,12 @@ import type { KeyTopic } from './topic.js';
  * Sends the subscriber of a key its state, unless it holds the very sequence; ends at once. The slice
  * is a SNAPSHOT, with the key's record or, if there is none, without one.
  */
-export class KeyCatchUp implements Stream {
+export class KeyStream implements Stream {
   readonly id: number;
   credit: number;
   readonly heldBytes = 0;
   readonly #topic: KeyTopic;
-  readonly #plan: CatchUpPlan;
+  readonly #entries: CatchUpEntries;
   readonly #nowMs: number;
   readonly #store: RecordStore;
   readonly #draft: SliceDraft;
@@ -26,7 +26,7 @@ export class KeyCatchUp implements Stream {
     this.id = options.id;
     this.credit = options.credit;
     this.#topic = options.topic;
-    this.#plan = options.plan;
+    this.#entries = options.entries;
     this.#nowMs = options.nowMs;
     this.#store = options.store;
     this.#draft = options.draft;
@@ -46,7 +46,7 @@ export class KeyCatchUp implements Stream {
   /** A key that never was, or is forgotten, has sequence 0. */
   #isKnown(record: number): boolean {
     const sequence = record === ABSENT ? 0 : RecordLayout.sequenceOf(this.#store.words, record);
-    return this.#plan.kindAt(0) === SliceKind.CHANGES && this.#plan.cursorAt(0) === sequence;
+    return this.#entries.kindAt(0) === SliceKind.CHANGES && this.#entries.cursorAt(0) === sequence;
   }
 
   #draftState(partition: number, record: number): void {
