@@ -29,14 +29,12 @@ import { type AccessRules, Authentication } from './access/authentication.js';
 import { OperationAccess, rightFor } from './access/operation-access.js';
 import { RuleRegister } from './access/rule-register.js';
 import { AnswerBatch } from './answer-batch.js';
-import { CensusDesk } from './census-desk.js';
 import { ConnectionLimits } from './connection-limits.js';
 import { ConnectionManager } from './connection-manager.js';
 import { ControlFrames } from './control-frames.js';
 import { ControlIntake } from './control-intake.js';
-import { Counters } from './counters.js';
 import { DEFAULT_LIMITS, type GatewayLimits } from './gateway-limits.js';
-import { type MapReport, mapReportOf } from './map-report.js';
+import type { MapReport } from './map-report.js';
 import { OperationIntake } from './operation-intake.js';
 import type { OperationRefusal } from './operation-refusal.js';
 import { Presence } from './presence.js';
@@ -47,9 +45,9 @@ import { ResumeTokens } from './resume-tokens.js';
 import type { Session } from './session.js';
 import { NO_LOG, type SessionLog } from './session-log.js';
 import { SessionRate } from './session-rate.js';
-import { StageTimes } from './stage-times.js';
 import { StreamDesk } from './stream-desk.js';
 import { type SubscriptionCounts, SubscriptionService } from './subscription-service.js';
+import { Telemetry } from './telemetry.js';
 import {
   type Connection,
   type HttpAnswer,
@@ -94,8 +92,7 @@ export interface GatewayOptions {
  * and events back. It holds the one clock of the process. An agent: `doWork` is one bounded turn.
  */
 export class Gateway implements TransportHandlers<Session> {
-  readonly counters: Counters = new Counters();
-  readonly stages: StageTimes;
+  readonly telemetry: Telemetry;
   readonly #clock: HybridLogicalClock;
   readonly #time: TurnTime;
   readonly #http: GatewayOptions['http'];
@@ -113,7 +110,6 @@ export class Gateway implements TransportHandlers<Session> {
   readonly #answers: AnswerBatch;
   readonly #subscriptions: SubscriptionService;
   readonly #queryStreams: StreamDesk;
-  readonly #census: CensusDesk;
   readonly #queries: QueryDesk;
   readonly #authentication: Authentication;
   readonly #tokens: ResumeTokens = new ResumeTokens();
@@ -141,9 +137,14 @@ export class Gateway implements TransportHandlers<Session> {
     this.#requests = new WorkerRequests(this.#partitions.owners);
     const elapsedMs = (): number => this.#time.elapsedMs();
     const { owners } = this.#partitions;
-    this.stages = new StageTimes({ memory, owners, elapsedMs });
-    this.#census = new CensusDesk(this.#requests);
-    const { counters } = this;
+    this.telemetry = new Telemetry({
+      memory,
+      mapTable,
+      owners,
+      requests: this.#requests,
+      elapsedMs,
+    });
+    const { counters } = this.telemetry;
     this.#answers = new AnswerBatch({
       clock,
       counters,
@@ -202,7 +203,7 @@ export class Gateway implements TransportHandlers<Session> {
       presence: this.#presence,
       inFlightMax: limits.inFlight,
       elapsedMs,
-      counters,
+      telemetry: this.telemetry,
     });
     const handlers = this.#outboundHandlers();
     this.#outbound = memory.workers.map((worker) => new OutboundReader(worker, handlers));
@@ -216,22 +217,11 @@ export class Gateway implements TransportHandlers<Session> {
     return this.#admission;
   }
 
-  /** Words of each worker's request ring that are filled, as a part of the whole. */
-  get ringOccupancy(): readonly number[] {
-    return this.#partitions.owners.map(({ requests }) => requests.used() / requests.capacity);
-  }
-
   /** What there is of every map, counted now. */
-  async mapReport(): Promise<MapReport> {
-    const counted = this.#census.count();
+  mapReport(): Promise<MapReport> {
+    const report = this.telemetry.mapReport(this.#subscriptions);
     this.#onWork();
-    return mapReportOf({
-      counts: await counted,
-      mapTable: this.#mapTable,
-      subscriptionsOf: (mapId) => this.#subscriptions.subscriptionsOf(mapId),
-      hotKeys: this.#intake.hotKeys,
-      laggards: this.#subscriptions.laggards(),
-    });
+    return report;
   }
 
   /** Sessions with a query under way. */
@@ -284,7 +274,7 @@ export class Gateway implements TransportHandlers<Session> {
   onWorkerStart(worker: number, start: number): void {
     this.#subscriptions.onWorkerStart(worker, start);
     this.#queryStreams.onWorkerStart(worker);
-    this.#census.onWorkerStart(worker);
+    this.telemetry.census.onWorkerStart(worker);
     this.#onWork();
   }
 
@@ -294,7 +284,7 @@ export class Gateway implements TransportHandlers<Session> {
     const elapsedMs = this.#time.elapsedMs();
     let work = this.#requests.sendOwed() + this.#subscriptions.introduce();
     work += this.#partitions.publish();
-    this.stages.look(elapsedMs);
+    this.telemetry.stages.look(elapsedMs);
     for (const reader of this.#outbound) {
       const answered = reader.drain(elapsedMs);
       this.#intake.outstanding -= answered;
@@ -307,7 +297,8 @@ export class Gateway implements TransportHandlers<Session> {
 
   /** Sends the answers and events of the turns since the last call. */
   flush(): void {
-    if (this.stages.isSendingDue()) this.stages.time(this.stages.send, () => this.#sendAll());
+    if (this.telemetry.stages.isSendingDue())
+      this.telemetry.stages.time(this.telemetry.stages.send, () => this.#sendAll());
     else this.#sendAll();
   }
 
@@ -358,9 +349,9 @@ export class Gateway implements TransportHandlers<Session> {
 
   onMessage(session: Session, bytes: Uint8Array): void {
     if (session.isClosing) return;
-    this.counters.frames++;
-    if (this.stages.isFrameDue())
-      this.stages.time(this.stages.intake, () => this.#take(session, bytes));
+    this.telemetry.counters.frames++;
+    if (this.telemetry.stages.isFrameDue())
+      this.telemetry.stages.time(this.telemetry.stages.intake, () => this.#take(session, bytes));
     else this.#take(session, bytes);
   }
 
@@ -372,7 +363,7 @@ export class Gateway implements TransportHandlers<Session> {
   onDropped(session: Session): void {
     if (session.isClosing) return;
     session.isClosing = true;
-    this.counters.onClosing(Code.SLOW_CONSUMER);
+    this.telemetry.counters.onClosing(Code.SLOW_CONSUMER);
     this.#log.refused(session.serial, Code.SLOW_CONSUMER, CODE_SENTENCES[Code.SLOW_CONSUMER]);
     this.#subscriptions.forget(session);
     this.#queries.forget(session);
@@ -453,7 +444,7 @@ export class Gateway implements TransportHandlers<Session> {
       onEvent: (words, bytes, at) => subscriptions.onEvent(words, bytes, at),
       onSlice: (words, bytes, at) => subscriptions.onSlice(words, bytes, at),
       onRows: (words, bytes, at) => queries.onRecord(words, bytes, at),
-      onCensus: (worker, words, at) => this.#census.onCensus(worker, words, at),
+      onCensus: (worker, words, at) => this.telemetry.census.onCensus(worker, words, at),
       onProgress: (worker, words, at) => subscriptions.onProgress(worker, words, at),
       onSubscribed: (worker, topic) => subscriptions.onSubscribed(worker, topic),
     };
@@ -491,7 +482,7 @@ export class Gateway implements TransportHandlers<Session> {
     retryAfterMs: number = new Refusal(code).retryAfterMs,
   ): void {
     session.isClosing = true;
-    this.counters.onClosing(code);
+    this.telemetry.counters.onClosing(code);
     this.#log.refused(session.serial, code, detail);
     session.connection.send(this.#control.error(code, { detail, retryAfterMs }));
     session.connection.close(closeCodeOf(code), detail);

@@ -1,7 +1,6 @@
 export type { AccessRules } from './access/authentication.js';
 export { EMPTY_POLICY, type Policy, readPolicy } from './access/policy.js';
 export { type KeySource, type TokenRules, TokenVerifier } from './access/token-verifier.js';
-export type { Counters } from './counters.js';
 export * from './create-transport.js';
 export { DURATION_BOUNDS, type Durations } from './durations.js';
 export * from './gateway.js';

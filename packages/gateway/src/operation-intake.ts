@@ -24,8 +24,6 @@ import type { AnswerBatch } from './answer-batch.js';
 
 import { recordNamesIn } from './control-frames.js';
 
-import type { Counters } from './counters.js';
-import { HotKeys } from './hot-keys.js';
 import {
   CLOCK_AT_BOUND,
   KEY_TOO_LONG,
@@ -42,6 +40,7 @@ import {
 import type { Presence } from './presence.js';
 import type { Session } from './session.js';
 import { nameFault } from './subscribe-check.js';
+import type { Telemetry } from './telemetry.js';
 
 const NO_OTHERS: readonly RecordName[] = [];
 
@@ -60,8 +59,7 @@ export class OperationIntake {
   readonly #inFlightMax: number;
   readonly #windowFull: OperationRefusal;
   readonly #elapsedMs: () => number;
-  readonly #counters: Counters;
-  readonly hotKeys: HotKeys = new HotKeys();
+  readonly #telemetry: Telemetry;
   readonly #time: OperationTime = { ms: 0, counter: 0, node: 0, nowMs: 0 };
   /** Numbers of the processors that clients may execute, by name. */
   processors: ReadonlyMap<string, number> = new Map();
@@ -83,7 +81,7 @@ export class OperationIntake {
     presence: Presence;
     inFlightMax: number;
     elapsedMs: () => number;
-    counters: Counters;
+    telemetry: Telemetry;
   }) {
     this.#reader = options.reader;
     this.#clock = options.clock;
@@ -95,7 +93,7 @@ export class OperationIntake {
     this.#inFlightMax = options.inFlightMax;
     this.#windowFull = tooManyInFlight(options.inFlightMax);
     this.#elapsedMs = options.elapsedMs;
-    this.#counters = options.counters;
+    this.#telemetry = options.telemetry;
   }
 
   /** Takes all operations of the frame that the reader has opened; `over`: says why none is done. */
@@ -134,8 +132,8 @@ export class OperationIntake {
     if (code !== ROUTED) return explained(code);
     session.inFlight++;
     this.outstanding++;
-    this.#counters.operations++;
-    if (this.hotKeys.isDue()) this.#meet(bytes);
+    this.#telemetry.counters.operations++;
+    if (this.#telemetry.hotKeys.isDue()) this.#meet(bytes);
     this.#presence.onRouted(session, this.#reader, bytes, this.#time);
     return ROUTED;
   }
@@ -163,7 +161,7 @@ export class OperationIntake {
   #meet(bytes: Uint8Array): void {
     const { mapOffset, mapLength, keyOffset, keyLength } = this.#reader;
     const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-    this.hotKeys.meet(
+    this.#telemetry.hotKeys.meet(
       text.toString('utf8', mapOffset, mapOffset + mapLength),
       text.toString('utf8', keyOffset, keyOffset + keyLength),
     );

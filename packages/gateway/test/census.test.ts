@@ -82,7 +82,7 @@ t.test('ADMIN-4: what has happened is counted', async (t) => {
   write(client, put('k'.repeat(2000), '1'));
   bench.settle();
   client.sayBytes(new Uint8Array([255]));
-  const { counters } = bench.gateway;
+  const { counters } = bench.gateway.telemetry;
   t.equal(counters.operations, 2);
   t.equal(counters.frames, 4);
   const named = (counts: Float64Array): number[] => [...counts].filter((count) => count > 0);

@@ -19,7 +19,7 @@ export class Metrics {
   readonly #registry: Registry = new Registry();
 
   constructor(sources: { gateway: Gateway; facts: () => Facts }) {
-    this.#addStages(sources.gateway.stages);
+    this.#addStages(sources.gateway.telemetry.stages);
     this.#addStore(sources.facts);
     this.#addConnections(sources.gateway);
     this.#addOperations(sources.gateway);
@@ -35,7 +35,7 @@ export class Metrics {
     return this.#registry.metrics();
   }
 
-  #addStages(stages: Gateway['stages']): void {
+  #addStages(stages: Gateway['telemetry']['stages']): void {
     const { intake, worker, send, flush } = stages;
     const name = 'tidewire_stage_seconds';
     const help =
@@ -72,7 +72,8 @@ export class Metrics {
   }
 
   #addConnections(gateway: Gateway): void {
-    const { admission, counters } = gateway;
+    const { admission } = gateway;
+    const { counters } = gateway.telemetry;
     this.#gauge('connections', 'Connections', () => admission.connections);
     this.#gauge('strangers', 'Of them, those without Hello', () => admission.strangers);
     this.#counter('turned_away', 'Newcomers turned away by a limit', () => admission.turnedAway);
@@ -83,13 +84,16 @@ export class Metrics {
   }
 
   #addOperations(gateway: Gateway): void {
-    const { counters } = gateway;
+    const { counters } = gateway.telemetry;
     this.#counter('operations', 'Operations sent to workers', () => counters.operations);
     this.#counters('refusals', 'Operations refused, by code', () => byCode(counters.refusals));
     this.#gauge('outstanding', 'Operations that workers owe', () => gateway.outstanding);
     this.#gauge('safe_waiting', 'SAFE results that wait for the database', () => gateway.waiting);
     this.#gauges('ring_occupancy_ratio', 'How full the request ring of a worker is', () =>
-      gateway.ringOccupancy.map((value, worker) => ({ labels: { worker: `${worker}` }, value })),
+      gateway.telemetry.ringOccupancy.map((value, worker) => ({
+        labels: { worker: `${worker}` },
+        value,
+      })),
     );
   }
 
