@@ -8,6 +8,8 @@ export class Status {
   phase: 'starting' | 'recovering' | 'ready' | 'stopping' = 'starting';
   epoch = 0;
   recovered = 0;
+  /** Records that the database has refused since the start. */
+  buried = 0;
   #database: 'starting' | 'up' | 'down' = 'starting';
   /** Why it is down. It may name hosts: for this machine alone. */
   #outage: string | undefined;
@@ -78,6 +80,7 @@ export class Status {
       flushLagMs: dirty === 0 ? 0 : Math.round(this.#nowMs() - this.#cleanMs),
       database: this.#database,
       outage: this.#outage,
+      buried: this.buried,
       connections: gateway.connections,
       ...gateway.subscriptionCounts,
       querying: gateway.querying,

@@ -135,6 +135,7 @@ test('CLI-9: --help tells of all commands and of each, --version the version', a
     'explain',
     'load',
     'info',
+    'dead-letters',
   ]) {
     t.match(all.out, `  ${name}`);
     t.match(await ran([name, '--help']), { exit: 0, out: `Usage: tidewire ${name}`, error: '' });

@@ -12,6 +12,7 @@ const FACTS = {
   flushLagMs: 'flush lag ms',
   epoch: 'epoch',
   database: 'database',
+  buried: 'dead letters',
   connections: 'connections',
 } as const;
 
@@ -21,7 +22,7 @@ export const info: Command = {
   summary: 'print what the server holds and how far the database is behind',
   details: [
     'A line each: records, bytes they take, limit of bytes, dirty (records the database does not',
-    'have yet), flush lag in milliseconds, epoch, database, connections.',
+    'have yet), flush lag in milliseconds, epoch, database, dead letters since the start, connections.',
   ],
   operands: [0, 0],
   flags: [],
