@@ -15,6 +15,8 @@ export interface Facts extends SubscriptionCounts {
   readonly database: 'starting' | 'up' | 'down';
   /** Why it is down. */
   readonly outage: string | undefined;
+  /** Records that the database has refused since the start. */
+  readonly buried: number;
   readonly connections: number;
   /** Sessions with a query under way. */
   readonly querying: number;
