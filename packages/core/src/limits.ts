@@ -211,7 +211,7 @@ export const FLUSH_RECORDS = 1000;
 export const BATCH_RECORDS_MAX = 8192;
 export const BATCH_BYTES_MAX: number = 16 * 1024 * 1024;
 export const BACKOFF_MIN_MS = 50;
-export const BACKOFF_MAX_MS = 2000;
+export const BACKOFF_MAX_MS = 800;
 export const PROBE_INTERVAL_MS = 1000;
 /** Time between two writes of how far partitions have been flushed. */
 export const BASES_INTERVAL_MS = 1000;

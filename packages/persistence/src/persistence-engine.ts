@@ -29,6 +29,8 @@ export class PersistenceEngine {
   readonly #collection: CollectionKeeper;
   readonly #probe: Errand<void>;
   #isDown: boolean;
+  /** Told last. */
+  #outage: string | undefined;
   #isFenced = false;
   #probeAtMs: number;
 
@@ -140,14 +142,15 @@ export class PersistenceEngine {
     return this.#pulls.every((pull) => pull.isIdle);
   }
 
-  /** Reports what changed, once. */
+  /** Reports what changed, once, and each new reason of an outage: the first may be a symptom. */
   #onOutcome(error: StoreError | undefined): void {
     if (this.#isFenced) return;
     if (error?.kind === 'FENCED') {
       this.#isFenced = true;
       this.#report({ kind: 'fenced', reason: error.message });
-    } else if (error !== undefined && !this.#isDown) {
+    } else if (error !== undefined && !(this.#isDown && error.message === this.#outage)) {
       this.#isDown = true;
+      this.#outage = error.message;
       this.#report({ kind: 'down', reason: error.message });
     } else if (error === undefined && this.#isDown) {
       this.#isDown = false;

@@ -20,6 +20,7 @@ export type PersistenceStatus =
        */
       readonly bases: ReadonlyMap<number, Float64Array>;
     }
+  /** Or: it is for another reason than was told. */
   | { readonly kind: 'down'; readonly reason: string }
   | { readonly kind: 'up' }
   /** A record that the store refuses was put aside. */

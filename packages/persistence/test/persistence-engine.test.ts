@@ -369,6 +369,22 @@ t.test(
   },
 );
 
+t.test('WB-56: each new reason of an outage is told, one that lasts once', async (t) => {
+  const scene = await Scene.idle();
+  const reasons = ['It was cut.', 'It refuses.', 'It refuses.', 'It is read-only.'];
+  for (const reason of reasons) {
+    scene.store.probeError = new StoreError('UNAVAILABLE', reason);
+    scene.nowMs += PROBE_INTERVAL_MS;
+    scene.step();
+    await turnOfEventLoop();
+    scene.step();
+  }
+  t.same(
+    scene.reports.map((status) => (status.kind === 'down' ? status.reason : status.kind)),
+    ['It was cut.', 'It refuses.', 'It is read-only.'],
+  );
+});
+
 t.test('WB-40: how far partitions are flushed is kept, once a second where it moved', async (t) => {
   const scene = await Scene.idle();
   const { kept } = scene.store;

@@ -332,14 +332,16 @@ export class Coordinator {
         this.#onRecovered();
         return;
       case 'down':
+        if (this.#status.database !== 'down')
+          this.#log.warn({ reason: status.reason }, 'the database is away; writes go on in memory');
         this.#status.onDatabaseDown(status.reason);
-        this.#log.warn({ reason: status.reason }, 'the database is away; writes go on in memory');
         return;
       case 'up':
         this.#status.onDatabaseUp();
         this.#log.info({}, 'the database is back');
         return;
       case 'buried':
+        this.#status.buried++;
         this.#log.error({ map: status.map, reason: status.reason }, 'a record was put aside');
         return;
       case 'stopped':

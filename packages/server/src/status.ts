@@ -15,6 +15,8 @@ export interface Facts extends SubscriptionCounts {
   readonly database: 'starting' | 'up' | 'down';
   /** Why it is down. */
   readonly outage: string | undefined;
+  /** Records that the database has refused since the start. */
+  readonly buried: number;
   readonly connections: number;
   /** Sessions with a query under way. */
   readonly querying: number;
@@ -40,6 +42,8 @@ export class Status {
   phase: 'starting' | 'recovering' | 'ready' | 'stopping' = 'starting';
   epoch = 0;
   recovered = 0;
+  /** Records that the database has refused since the start. */
+  buried = 0;
   #database: 'starting' | 'up' | 'down' = 'starting';
   /** Why it is down. It may name hosts: for the operator alone. */
   #outage: string | undefined;
@@ -110,6 +114,7 @@ export class Status {
       flushLagMs: dirty === 0 ? 0 : Math.round(this.#nowMs() - this.#cleanMs),
       database: this.#database,
       outage: this.#outage,
+      buried: this.buried,
       connections: gateway.connections,
       ...gateway.subscriptionCounts,
       querying: gateway.querying,

@@ -137,6 +137,7 @@ test('CLI-9: --help tells of all commands and of each, --version the version', a
     'explain',
     'load',
     'info',
+    'dead-letters',
     'maps',
   ]) {
     t.match(all.out, `  ${name}`);

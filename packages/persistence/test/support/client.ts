@@ -61,7 +61,7 @@ export class Client {
   write(write: Write): void {
     const flags = OPERATION_CLIENT_STAMP | (write.isSafe === true ? OPERATION_SAFE : 0);
     const kind = write.isRemoval === true ? OperationKind.REMOVE : OperationKind.PUT;
-    const value = write.isRemoval === true ? '' : textOf(write);
+    const value = write.isRemoval === true ? '' : valueTextOf(write);
     this.#send(write, { key: write.key, ms: write.ms, kind, flags, value });
   }
 
@@ -124,6 +124,6 @@ export class Client {
 }
 
 /** What a put writes. */
-export function textOf({ ms }: Write): string {
+export function valueTextOf({ ms }: Write): string {
   return String(ms);
 }

@@ -21,10 +21,16 @@ export class FaultyStore implements Store {
   readonly #store: Store;
   readonly #fate: () => Fate;
   failures = 0;
+  #callsUnderWay = 0;
 
   constructor(store: Store, fate: () => Fate) {
     this.#store = store;
     this.#fate = fate;
+  }
+
+  /** The store has not answered everything. */
+  get isBusy(): boolean {
+    return this.#callsUnderWay > 0;
   }
 
   open(options: { takeOver: boolean }): Promise<Opening> {
@@ -54,7 +60,7 @@ export class FaultyStore implements Store {
   /** Its number would be lost with the answer, so it fails without effect alone. */
   async forgetCollected(rowsMax: number): Promise<number> {
     if (this.#fate() !== 'PASS') throw this.#failure();
-    return await this.#store.forgetCollected(rowsMax);
+    return await this.#counted(() => this.#store.forgetCollected(rowsMax));
   }
 
   probe(): Promise<void> {
@@ -68,9 +74,18 @@ export class FaultyStore implements Store {
   async #call<T>(call: () => Promise<T>): Promise<T> {
     const fate = this.#fate();
     if (fate === 'FAIL') throw this.#failure();
-    const result = await call();
+    const result = await this.#counted(call);
     if (fate === 'LOSE') throw this.#failure();
     return result;
+  }
+
+  async #counted<T>(call: () => Promise<T>): Promise<T> {
+    this.#callsUnderWay++;
+    try {
+      return await call();
+    } finally {
+      this.#callsUnderWay--;
+    }
   }
 
   #failure(): StoreError {

@@ -14,6 +14,9 @@ export interface Flags {
   readonly descending?: boolean;
   readonly limit?: string;
   readonly format?: string;
+  readonly requeue?: boolean;
+  readonly 'database-url'?: string;
+  readonly 'data-dir'?: string;
   readonly admin?: string;
 }
 

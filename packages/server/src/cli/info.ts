@@ -11,6 +11,7 @@ const FACTS = {
   flushLagMs: 'flush lag ms',
   epoch: 'epoch',
   database: 'database',
+  buried: 'dead letters',
   connections: 'connections',
 } as const;
 
@@ -20,7 +21,7 @@ export const info: Command = {
   summary: 'print what the server holds and how far the database is behind',
   details: [
     'A line each: records, bytes they take, limit of bytes, dirty (records the database does not',
-    'have yet), flush lag in milliseconds, epoch, database, connections.',
+    'have yet), flush lag in milliseconds, epoch, database, dead letters since the start, connections.',
     'Asks the port for operators: --admin, else TIDEWIRE_ADMIN_URL, else the one after that of --url.',
   ],
   operands: [0, 0],

@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { Code, TidewireError } from '@tidewire/client';
 import type { Command, Flags } from './command.js';
 import { count } from './count.js';
+import { deadLetters } from './dead-letters.js';
 import { explain } from './explain.js';
 import { get } from './get.js';
 import { increment } from './increment.js';
@@ -27,6 +28,7 @@ const COMMANDS: readonly Command[] = [
   explain,
   load,
   info,
+  deadLetters,
   maps,
 ];
 
@@ -44,6 +46,9 @@ const OPTIONS = {
   descending: { type: 'boolean' },
   limit: { type: 'string' },
   format: { type: 'string' },
+  requeue: { type: 'boolean' },
+  'database-url': { type: 'string' },
+  'data-dir': { type: 'string' },
   admin: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean' },
