@@ -82,6 +82,8 @@ module.exports = {
       'uWebSockets.js:packages/gateway/src/uws-(transport|connection)',
       'ws:packages/(gateway/src/ws-(transport|connection)|client/src/node)',
       'postgres:packages/persistence/src/postgres-link',
+      'pino:packages/server/src/log',
+      'prom-client:packages/server/src/metrics',
       'piscina:packages/(partition-worker/src/worker-threads|persistence/src/persistence-thread)',
     ].map((pair) => {
       const [library, file] = pair.split(':');

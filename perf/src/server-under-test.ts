@@ -60,10 +60,10 @@ export class TidewireServer {
    * server's process runs first, to look at it or to slow it down.
    */
   static async start(flags: readonly string[] = [], preload?: URL): Promise<TidewireServer> {
-    const port = await freePort();
+    const [port, adminPort] = [await freePort(), await freePort()];
     const folder = await mkdtemp(join(tmpdir(), 'tidewire-perf-'));
     await chmod(folder, 0o711); // the database's account must pass through
-    const launch = { folder, flags, preload };
+    const launch = { folder, flags, preload, adminPort };
     const child = spawnServer(port, launch);
     try {
       await waitForLine(child, READY, START_MS);
@@ -113,7 +113,7 @@ export class TidewireServer {
   }
 
   async info(): Promise<ServerInfo> {
-    const response = await fetch(`http://127.0.0.1:${this.port}/info`);
+    const response = await fetch(`http://127.0.0.1:${this.#launch.adminPort}/info`);
     return (await response.json()) as ServerInfo;
   }
 
@@ -184,15 +184,18 @@ interface Launch {
   readonly folder: string;
   readonly flags: readonly string[];
   readonly preload: URL | undefined;
+  readonly adminPort: number;
 }
 
-function spawnServer(port: number, { folder, flags, preload }: Launch): ChildProcess {
+function spawnServer(port: number, { folder, flags, preload, adminPort }: Launch): ChildProcess {
   const first = preload === undefined ? [] : ['--import', preload.href];
   const words = [
     ...first,
     ENTRY,
     '--port',
     String(port),
+    '--admin-port',
+    String(adminPort),
     '--data-dir',
     join(folder, 'data'),
     ...flags,

@@ -256,6 +256,6 @@ function limitsOf(welcome: Welcome): ServerInfo['limits'] {
   if (limits === undefined) throw badFrame('announces no limits');
   const { $typeName: _, $unknown: __, ...announced } = limits;
   for (const [name, limit] of Object.entries(announced))
-    if (limit < 1) throw badFrame(`announces no ${name}`);
+    if (limit !== undefined && limit < 1) throw badFrame(`announces no ${name}`);
   return announced;
 }

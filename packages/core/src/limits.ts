@@ -67,6 +67,11 @@ export const EPOCHS_KEPT = 16;
 
 // Connections.
 export const CONNECTIONS_MAX = 65_536;
+/** Connections that have not said Hello, sockets that shake hands included; and those of one address. */
+export const STRANGERS_MAX = 8192;
+export const STRANGERS_AN_ADDRESS_MAX = 1024;
+/** Addresses that have called lately; beyond it newcomers of others are turned away. */
+export const ADDRESSES_MAX = 131_072;
 export const HELLO_DEADLINE_MS = 2000;
 export const HEARTBEAT_INTERVAL_MS = 15_000;
 export const HEARTBEAT_TIMEOUT_MS = 40_000;
@@ -90,6 +95,16 @@ export const SESSION_ANSWER_BYTES_MAX: number = 2 * 1024 * 1024;
 /** Results up to this length always fit; longer ones carry a value. */
 export const RESULT_SHORT_BYTES = 1024;
 export const RETRY_AFTER_MS = 50;
+/** When memory is full: it takes removals, and their collection, to make room. */
+export const RETRY_AFTER_FULL_MS = 1000;
+/** For newcomers that were turned away. */
+export const RETRY_AFTER_CROWD_MS = 1000;
+/** A connection that sends on so many seconds beyond its rate, refused all the time, is closed. */
+export const RATE_DEBT_SECONDS_MAX = 5;
+/** The last part in so many of a request ring is shared out between connections. */
+export const RING_SHARED_DIVISOR = 4;
+/** Details of results, in UTF-8. */
+export const DETAIL_BYTES_MAX = 200;
 
 // Who comes in.
 /** Longest token that is looked at. */
@@ -255,6 +270,12 @@ assert(
     SESSION_HARD_BYTES,
   'answers always fit',
 );
+assert(
+  RING_SHARED_DIVISOR < RING_CONTROL_DIVISOR,
+  'a request ring has room to share out below what is kept for control records',
+);
+assert(STRANGERS_AN_ADDRESS_MAX <= STRANGERS_MAX, 'an address is one of many');
+assert(CONNECTIONS_MAX < ADDRESSES_MAX, 'whoever is connected is remembered');
 assert(HEARTBEAT_TIMEOUT_MS > 2 * HEARTBEAT_INTERVAL_MS, 'one lost ping closes nothing');
 assert((JOURNAL_ENTRIES & (JOURNAL_ENTRIES - 1)) === 0, 'journal entries are masked');
 assert((LANE_ENTRIES & (LANE_ENTRIES - 1)) === 0, 'lane entries are masked');

@@ -98,6 +98,7 @@ t.test('WIRE-21: the result of the page is the result on the wire', async (t) =>
     record: at,
     withValue: false,
     detail: new Uint8Array(0),
+    retryAfterMs: 0,
   };
   const end = writeResult(buffer, FRAME_HEAD_BYTES_MAX, result, words, wordBytes);
   const start = writeResultsHead(buffer, FRAME_HEAD_BYTES_MAX, end, MS, 4);

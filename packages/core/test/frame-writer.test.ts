@@ -37,6 +37,7 @@ function randomResult(random: SeededRandom, record: number): ResultFields {
     record: random.chance(30) ? NO_RECORD : record,
     withValue: random.chance(50),
     detail: new TextEncoder().encode('é'.repeat(random.pick([0, 1, 200]))),
+    retryAfterMs: random.pick(WORDS),
   };
 }
 
@@ -44,9 +45,9 @@ function expectedResult(
   result: ResultFields,
   record: RecordFields,
 ): MessageInitShape<typeof ResultsSchema> {
-  const { requestId, outcome, refusal, level, partition } = result;
+  const { requestId, outcome, refusal, level, partition, retryAfterMs } = result;
   const detail = new TextDecoder().decode(result.detail);
-  const base = { requestId, outcome, refusal, level, partition, detail };
+  const base = { requestId, outcome, refusal, level, partition, detail, retryAfterMs };
   if (result.record === NO_RECORD) return { results: [base] };
   const spoken = { stamp: stampOf(record), node: record.node, sequence: BigInt(record.sequence) };
   if (!result.withValue || record.isTombstone) return { results: [{ ...base, ...spoken }] };
@@ -163,6 +164,7 @@ t.test('WIRE-19: results of several operations share a head', async (t) => {
     record: NO_RECORD,
     withValue: false,
     detail: new Uint8Array(0),
+    retryAfterMs: 0,
   };
   const buffer = new Uint8Array(200);
   let end = FRAME_HEAD_BYTES_MAX;

@@ -1,5 +1,6 @@
 import {
   Code,
+  DETAIL_BYTES_MAX,
   type HybridLogicalClock,
   isRefusal,
   RESULT_SHORT_BYTES,
@@ -8,15 +9,23 @@ import {
 import {
   NO_RECORD,
   type ResultFields,
+  refusalIn,
   requestIdOf,
   writeResult,
   writeResultsHead,
 } from '@tidewire/core/threads';
+
+import type { Counters } from './counters.js';
+
 import { FrameBuffer, FramePool } from './frame-buffer.js';
+
+import { ANSWER_UNREAD, OperationRefusal } from './operation-refusal.js';
+
 import type { Session } from './session.js';
 import { Sent } from './transport.js';
 
-const SAY_BYTES_MAX = 32;
+/** A code, a detail and a time. */
+const SAY_BYTES_MAX: number = 64 + DETAIL_BYTES_MAX;
 const NO_WORDS: Int32Array = new Int32Array(0);
 const NO_BYTES: Uint8Array = new Uint8Array(0);
 
@@ -25,6 +34,7 @@ export class AnswerBatch {
   readonly #pool: FramePool<FrameBuffer> = new FramePool(() => new FrameBuffer());
   readonly #touched: Session[] = [];
   readonly #clock: HybridLogicalClock;
+  readonly #counters: Counters;
   readonly #onDropped: (session: Session) => void;
   readonly #scratch: Uint8Array = new Uint8Array(SAY_BYTES_MAX);
   readonly #result: ResultFields = {
@@ -36,9 +46,15 @@ export class AnswerBatch {
     record: NO_RECORD,
     withValue: false,
     detail: NO_BYTES,
+    retryAfterMs: 0,
   };
 
-  constructor(options: { clock: HybridLogicalClock; onDropped: (session: Session) => void }) {
+  constructor(options: {
+    clock: HybridLogicalClock;
+    counters: Counters;
+    onDropped: (session: Session) => void;
+  }) {
+    this.#counters = options.counters;
     this.#clock = options.clock;
     this.#onDropped = options.onDropped;
   }
@@ -46,18 +62,22 @@ export class AnswerBatch {
   /** Adds an entry of Results. One with a value that would overfill the buffer is OVERLOADED. */
   append(session: Session, source: Uint8Array, offset: number, length: number): void {
     if (length > RESULT_SHORT_BYTES && unsentBytes(session) + length > SESSION_ANSWER_BYTES_MAX)
-      this.say(session, requestIdOf(source, offset), Code.OVERLOADED);
-    else this.#append(session, source, offset, length);
+      this.say(session, requestIdOf(source, offset), ANSWER_UNREAD);
+    else this.#count(session, source, offset, length);
   }
 
-  /** Adds a result that is no more than a code. */
-  say(session: Session, requestId: number, code: Code): void {
+  /** Adds a result that speaks of no record. */
+  say(session: Session, requestId: number, said: Code | OperationRefusal): void {
     const result = this.#result;
+    const isDetailed = said instanceof OperationRefusal;
+    const code = isDetailed ? said.code : said;
+    result.detail = isDetailed ? said.detail : NO_BYTES;
+    result.retryAfterMs = isDetailed ? said.retryAfterMs : 0;
     result.requestId = requestId;
     result.outcome = isRefusal(code) ? Code.UNSPECIFIED : code;
     result.refusal = isRefusal(code) ? code : Code.UNSPECIFIED;
     const length = writeResult(this.#scratch, 0, result, NO_WORDS, NO_BYTES);
-    this.#append(session, this.#scratch, 0, length);
+    this.#count(session, this.#scratch, 0, length);
   }
 
   /** Sends everything. */
@@ -67,6 +87,12 @@ export class AnswerBatch {
       session.isTouched = false;
     }
     this.#touched.length = 0;
+  }
+
+  #count(session: Session, source: Uint8Array, offset: number, length: number): void {
+    const refusal = refusalIn(source, offset);
+    if (refusal !== 0) this.#counters.onRefusal(refusal);
+    this.#append(session, source, offset, length);
   }
 
   #append(session: Session, source: Uint8Array, offset: number, length: number): void {

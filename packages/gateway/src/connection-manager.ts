@@ -1,8 +1,16 @@
-import { assert, CONNECTIONS_MAX, HELLO_DEADLINE_MS } from '@tidewire/core';
+import { assert, HELLO_DEADLINE_MS } from '@tidewire/core';
 import { NO_BYTES } from '@tidewire/partition-worker/front';
+import type { AddressCount } from './connection-limits.js';
 import { NO_CURSOR } from './resume.js';
 import type { Session } from './session.js';
+import type { SessionRate } from './session-rate.js';
 import type { Connection } from './transport.js';
+
+/** What a session is made of beside its connection. */
+export interface Admitted {
+  readonly client: AddressCount;
+  readonly rate: SessionRate | undefined;
+}
 
 /**
  * Holds the sessions: one slot a connection, which is its session id. A slot is given to the next
@@ -13,7 +21,7 @@ export class ConnectionManager {
   readonly #free: number[] = [];
   /** Sessions that have not said Hello, oldest first. */
   #strangers: Session[] = [];
-  #count = 0;
+  #serial = 0;
   readonly #onFreed: (session: Session) => void;
 
   /** `onFreed`: the session has closed, and every operation of it has been answered. */
@@ -21,19 +29,13 @@ export class ConnectionManager {
     this.#onFreed = onFreed;
   }
 
-  get count(): number {
-    return this.#count;
-  }
-
-  get isFull(): boolean {
-    return this.#count >= CONNECTIONS_MAX;
-  }
-
-  /** REQUIRES: not full. */
-  open(connection: Connection, elapsedMs: number): Session {
+  open(connection: Connection, admitted: Admitted, elapsedMs: number): Session {
     const session: Session = {
       id: this.#free.pop() ?? this.#slots.length,
+      serial: ++this.#serial,
       connection,
+      client: admitted.client,
+      rate: admitted.rate,
       helloDeadlineMs: elapsedMs + HELLO_DEADLINE_MS,
       node: 0,
       isVerifying: false,
@@ -60,7 +62,6 @@ export class ConnectionManager {
     };
     this.#slots[session.id] = session;
     this.#strangers.push(session);
-    this.#count++;
     return session;
   }
 
@@ -82,7 +83,6 @@ export class ConnectionManager {
   close(session: Session): void {
     if (session.isClosed) return;
     session.isClosed = true;
-    this.#count--;
     this.#maybeFree(session);
   }
 

@@ -10,7 +10,6 @@ import {
   HEARTBEAT_INTERVAL_MS,
   HEARTBEAT_TIMEOUT_MS,
   type HybridLogicalClock,
-  IN_FLIGHT_MAX,
   KEY_BYTES_MAX,
   MAP_BYTES_MAX,
   PREDICATE_BYTES_MAX,
@@ -20,7 +19,6 @@ import {
   packStamp,
   QUERIES_MAX,
   QUERY_ROWS_MAX,
-  SUBSCRIPTIONS_MAX,
   VALUE_BYTES_MAX,
 } from '@tidewire/core';
 import { RecordLayout, writeStamp } from '@tidewire/core/threads';
@@ -33,18 +31,18 @@ import {
   type ServerFrame,
   ServerFrameSchema,
 } from '@tidewire/schemas';
+import { type GatewayLimits, NO_BOUND } from './gateway-limits.js';
 import type { Refusal } from './refusal.js';
 
 const CLOCK_TAG = 0x09;
 
-const LIMITS: MessageInitShape<typeof LimitsSchema> = {
+/** Those that no operator changes. */
+const FIXED_LIMITS: MessageInitShape<typeof LimitsSchema> = {
   frameBytesMax: FRAME_BYTES_MAX,
   frameOperationsMax: FRAME_OPERATIONS_MAX,
   mapBytesMax: MAP_BYTES_MAX,
   keyBytesMax: KEY_BYTES_MAX,
   valueBytesMax: VALUE_BYTES_MAX,
-  inFlightMax: IN_FLIGHT_MAX,
-  subscriptionsMax: SUBSCRIPTIONS_MAX,
   heartbeatIntervalMs: HEARTBEAT_INTERVAL_MS,
   heartbeatTimeoutMs: HEARTBEAT_TIMEOUT_MS,
   driftMsMax: DRIFT_MS_MAX,
@@ -64,9 +62,11 @@ export class ControlFrames {
   epoch = 0;
   store = 0n;
   readonly #version: string;
+  readonly #limits: MessageInitShape<typeof LimitsSchema>;
 
-  constructor(options: { clock: HybridLogicalClock; version: string }) {
+  constructor(options: { clock: HybridLogicalClock; version: string; limits: GatewayLimits }) {
     this.#clock = options.clock;
+    this.#limits = announced(options.limits);
     this.#version = options.version;
   }
 
@@ -87,7 +87,7 @@ export class ControlFrames {
         protocolVersion: PROTOCOL_VERSION,
         epoch: BigInt(this.epoch),
         serverVersion: this.#version,
-        limits: LIMITS,
+        limits: this.#limits,
         store: this.store,
         salt,
         validUntilMs: endOf(validUntilMs),
@@ -165,6 +165,20 @@ export class ControlFrames {
     const frame: ServerFrame = create(ServerFrameSchema, init);
     return toBinary(ServerFrameSchema, frame);
   }
+}
+
+function announced(limits: GatewayLimits): MessageInitShape<typeof LimitsSchema> {
+  const { operationsPerSecond, bytesPerSecond } = limits;
+  return {
+    ...FIXED_LIMITS,
+    inFlightMax: limits.inFlight,
+    subscriptionsMax: limits.subscriptions,
+    subscriptionsUnindexedMax: limits.subscriptionsUnindexed,
+    connectionsMax: limits.connections,
+    connectionsPerAddressMax: limits.connectionsPerAddress,
+    ...(operationsPerSecond !== NO_BOUND && { operationsPerSecondMax: operationsPerSecond }),
+    ...(bytesPerSecond !== NO_BOUND && { bytesPerSecondMax: bytesPerSecond }),
+  };
 }
 
 function endOf(validUntilMs: number): bigint {

@@ -7,11 +7,14 @@ import {
   PROTOCOL_VERSION,
   RESUME_TOKEN_BYTES,
 } from '@tidewire/core';
+
 import type { PartitionService } from '@tidewire/partition-worker/front';
-import type { AskDurable, Hello, Refresh } from '@tidewire/schemas';
+import type { AskDurable, ClientFrame, Hello, Refresh } from '@tidewire/schemas';
+
 import type { Authentication } from './access/authentication.js';
 import type { Claims } from './access/token-verifier.js';
 import type { ControlFrames } from './control-frames.js';
+import type { OperationRefusal } from './operation-refusal.js';
 import type { QueryDesk } from './query-desk.js';
 import { Refusal } from './refusal.js';
 import { resumptionOf, type ServerStart } from './resume.js';
@@ -19,6 +22,7 @@ import type { Session } from './session.js';
 import type { SubscriptionService } from './subscription-service.js';
 
 const SALT_BYTES = 16;
+const CONTROL_TOO_LONG = `A frame that is no operations has ${CONTROL_BYTES_MAX} bytes at most, Hello ${HELLO_BYTES_MAX}.`;
 const OTHER_AUTHORITY = 'The new token is of somebody else or permits other things; connect again.';
 
 /** Takes the frames off the hot path: everything but operations. */
@@ -32,6 +36,8 @@ export class ControlIntake {
   readonly #refuse: (session: Session, refusal: Refusal) => void;
   readonly #send: (session: Session, bytes: Uint8Array) => void;
   readonly #resume: (session: Session, token: Uint8Array) => boolean;
+  readonly #onGreeted: (session: Session) => void;
+  readonly #elapsedMs: () => number;
   #start: ServerStart | undefined;
 
   constructor(options: {
@@ -46,6 +52,9 @@ export class ControlIntake {
     /** Closes the session and says why. */
     refuse: (session: Session, refusal: Refusal) => void;
     send: (session: Session, bytes: Uint8Array) => void;
+    /** The session is no stranger any more. */
+    onGreeted: (session: Session) => void;
+    elapsedMs: () => number;
   }) {
     this.#authentication = options.authentication;
     this.#control = options.control;
@@ -56,6 +65,8 @@ export class ControlIntake {
     this.#resume = options.resume;
     this.#refuse = options.refuse;
     this.#send = options.send;
+    this.#onGreeted = options.onGreeted;
+    this.#elapsedMs = options.elapsedMs;
   }
 
   /** Until it is told what this start is, no Hello is taken. */
@@ -65,12 +76,16 @@ export class ControlIntake {
     this.#control.store = start.store;
   }
 
-  /** Takes a frame. Returns why its session is to be closed, if it is. */
-  take(session: Session, bytes: Uint8Array): Refusal | undefined {
+  /**
+   * Takes a frame. Returns why its session is to be closed, if it is. `over`: its connection sends too much,
+   * nothing that it asks for is done.
+   */
+  take(session: Session, bytes: Uint8Array, over?: OperationRefusal): Refusal | undefined {
     // Before it is decoded: that costs far more than its bytes where it is made of many small parts.
     if (bytes.length > (session.node === 0 ? HELLO_BYTES_MAX : CONTROL_BYTES_MAX))
-      return new Refusal(Code.TOO_LARGE);
+      return new Refusal(Code.TOO_LARGE, CONTROL_TOO_LONG);
     const body = this.#control.read(bytes);
+    if (session.rate !== undefined && this.#isOver(session, body, over)) return undefined;
     switch (body?.case) {
       case 'hello':
         return this.#onHello(session, body.value);
@@ -96,6 +111,22 @@ export class ControlIntake {
       default:
         return new Refusal(Code.INVALID);
     }
+  }
+
+  /** What asks for work counts as an operation; what ends or asks for none passes. */
+  #isOver(
+    session: Session,
+    body: ClientFrame['body'] | undefined,
+    over?: OperationRefusal,
+  ): boolean {
+    if (body?.case !== 'subscribe' && body?.case !== 'query') return false;
+    const fault = over ?? session.rate?.takeOperation(this.#elapsedMs());
+    if (fault === undefined) return false;
+    const refusal = new Refusal(fault.code, fault.sentence, fault.retryAfterMs);
+    if (body.case === 'query')
+      this.#send(session, this.#control.rowsRefused(body.value.requestId, refusal));
+    else this.#subscriptions.refuse(session, body.value, refusal);
+    return true;
   }
 
   #onHello(session: Session, hello: Hello): Refusal | undefined {
@@ -130,6 +161,7 @@ export class ControlIntake {
     const { resumeToken } = hello;
     const holdsPresence = resumeToken.length > 0 && this.#resume(session, resumeToken);
     session.node = hello.node;
+    this.#onGreeted(session);
     session.salt = this.#random(SALT_BYTES);
     session.resumption = resumptionOf(hello.cursor, start, this.#subscriptions.progressTold);
     this.#send(session, this.#control.welcome(session.salt, session.validUntilMs, holdsPresence));

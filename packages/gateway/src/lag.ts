@@ -21,6 +21,11 @@ export class LagDesk {
   onSlow: (session: Session) => void = () => {};
   onDrained: (session: Session) => void = () => {};
 
+  /** Those that are suspended now. */
+  laggards(): Iterable<Session> {
+    return this.#lagging;
+  }
+
   /** Sessions suspended now. */
   get lagging(): number {
     return this.#lagging.size;

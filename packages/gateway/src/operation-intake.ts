@@ -2,7 +2,6 @@ import {
   Code,
   GROUP_RECORDS_MAX,
   type HybridLogicalClock,
-  IN_FLIGHT_MAX,
   KEY_BYTES_MAX,
   MAP_BYTES_MAX,
   NODE_MAX,
@@ -22,10 +21,26 @@ import {
 import { AckLevel, OperationKind, ValueKind } from '@tidewire/schemas';
 import type { OperationAccess } from './access/operation-access.js';
 import type { AnswerBatch } from './answer-batch.js';
+
 import { recordNamesIn } from './control-frames.js';
+
+import {
+  CLOCK_AT_BOUND,
+  KEY_TOO_LONG,
+  MAP_TOO_LONG,
+  MAPS_TOO_MANY,
+  type OperationRefusal,
+  STOPPING,
+  tooManyInFlight,
+  UNREAD,
+  VALUE_TOO_LONG,
+  WORKER_BUSY,
+} from './operation-refusal.js';
+
 import type { Presence } from './presence.js';
 import type { Session } from './session.js';
 import { nameFault } from './subscribe-check.js';
+import type { Telemetry } from './telemetry.js';
 
 const NO_OTHERS: readonly RecordName[] = [];
 
@@ -41,6 +56,10 @@ export class OperationIntake {
   readonly #answers: AnswerBatch;
   readonly #access: OperationAccess;
   readonly #presence: Presence;
+  readonly #inFlightMax: number;
+  readonly #windowFull: OperationRefusal;
+  readonly #elapsedMs: () => number;
+  readonly #telemetry: Telemetry;
   readonly #time: OperationTime = { ms: 0, counter: 0, node: 0, nowMs: 0 };
   /** Numbers of the processors that clients may execute, by name. */
   processors: ReadonlyMap<string, number> = new Map();
@@ -60,6 +79,9 @@ export class OperationIntake {
     answers: AnswerBatch;
     access: OperationAccess;
     presence: Presence;
+    inFlightMax: number;
+    elapsedMs: () => number;
+    telemetry: Telemetry;
   }) {
     this.#reader = options.reader;
     this.#clock = options.clock;
@@ -68,22 +90,29 @@ export class OperationIntake {
     this.#answers = options.answers;
     this.#access = options.access;
     this.#presence = options.presence;
+    this.#inFlightMax = options.inFlightMax;
+    this.#windowFull = tooManyInFlight(options.inFlightMax);
+    this.#elapsedMs = options.elapsedMs;
+    this.#telemetry = options.telemetry;
   }
 
-  /** Takes all operations of the frame that the reader has opened. */
-  take(session: Session, bytes: Uint8Array, nowMs: number): void {
+  /** Takes all operations of the frame that the reader has opened; `over`: says why none is done. */
+  take(session: Session, bytes: Uint8Array, nowMs: number, over?: OperationRefusal): void {
     this.#time.nowMs = nowMs;
     this.#access.clear();
     const isFull = session.connection.bufferedBytes() > SESSION_SOFT_BYTES;
+    const none = isFull ? UNREAD : over;
     while (this.#reader.nextOperation() === OPERATION_READ) {
-      const code = isFull ? Code.OVERLOADED : this.#takeOne(session, bytes);
-      if (code !== ROUTED) this.#answers.say(session, this.#reader.requestId, code);
+      const fault = none ?? this.#takeOne(session, bytes);
+      if (fault !== ROUTED) this.#answers.say(session, this.#reader.requestId, fault);
     }
   }
 
-  #takeOne(session: Session, bytes: Uint8Array): Code {
-    if (this.isDraining) return Code.UNAVAILABLE;
-    if (session.inFlight >= IN_FLIGHT_MAX) return Code.OVERLOADED;
+  #takeOne(session: Session, bytes: Uint8Array): Code | OperationRefusal {
+    if (this.isDraining) return STOPPING;
+    if (session.inFlight >= this.#inFlightMax) return this.#windowFull;
+    const over = session.rate?.takeOperation(this.#elapsedMs());
+    if (over !== undefined) return over;
     const fault =
       this.#check(bytes) ||
       this.#permit(session, bytes) ||
@@ -100,19 +129,21 @@ export class OperationIntake {
       this.#access,
       this.#others,
     );
-    if (code === ROUTED) {
-      session.inFlight++;
-      this.outstanding++;
-      this.#presence.onRouted(session, this.#reader, bytes, this.#time);
-    }
-    return code;
+    if (code !== ROUTED) return explained(code);
+    session.inFlight++;
+    this.outstanding++;
+    this.#telemetry.counters.operations++;
+    if (this.#telemetry.hotKeys.isDue()) this.#meet(bytes);
+    this.#presence.onRouted(session, this.#reader, bytes, this.#time);
+    return ROUTED;
   }
 
-  #check(bytes: Uint8Array): Code {
+  #check(bytes: Uint8Array): Code | OperationRefusal {
     const reader = this.#reader;
     this.#others = NO_OTHERS;
-    if (reader.mapLength > MAP_BYTES_MAX || reader.keyLength > KEY_BYTES_MAX) return Code.TOO_LARGE;
-    if (reader.valueLength > VALUE_BYTES_MAX) return Code.TOO_LARGE;
+    if (reader.mapLength > MAP_BYTES_MAX) return MAP_TOO_LONG;
+    if (reader.keyLength > KEY_BYTES_MAX) return KEY_TOO_LONG;
+    if (reader.valueLength > VALUE_BYTES_MAX) return VALUE_TOO_LONG;
     if (reader.mapLength === 0 || reader.keyLength === 0) return Code.INVALID;
     if (reader.kind < OperationKind.PUT || reader.kind > OperationKind.EXECUTE) return Code.INVALID;
     if (!hasValue(reader.kind) && (reader.valueLength > 0 || reader.ttlMs > 0)) return Code.INVALID;
@@ -125,6 +156,15 @@ export class OperationIntake {
     if (!isCleanUtf8(bytes, reader.keyOffset, reader.keyLength)) return Code.INVALID;
     if (!isCleanUtf8(bytes, reader.mapOffset, reader.mapLength)) return Code.INVALID;
     return Code.UNSPECIFIED;
+  }
+
+  #meet(bytes: Uint8Array): void {
+    const { mapOffset, mapLength, keyOffset, keyLength } = this.#reader;
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.#telemetry.hotKeys.meet(
+      text.toString('utf8', mapOffset, mapOffset + mapLength),
+      text.toString('utf8', keyOffset, keyOffset + keyLength),
+    );
   }
 
   #permit(session: Session, bytes: Uint8Array): Code {
@@ -164,11 +204,11 @@ export class OperationIntake {
   }
 
   /** Stamps an operation that has no stamp; merges the stamp of one that has. */
-  #stamp(session: Session): Code {
+  #stamp(session: Session): Code | OperationRefusal {
     const { stampMs, stampCounter, node, kind, whileConnected } = this.#reader;
     const time = this.#time;
     if (stampMs === 0 && stampCounter === 0) {
-      if (kind !== OperationKind.GET && !this.#clock.tick()) return Code.OVERLOADED;
+      if (kind !== OperationKind.GET && !this.#clock.tick()) return CLOCK_AT_BOUND;
       time.ms = this.#clock.ms;
       time.counter = this.#clock.counter;
       time.node = whileConnected ? session.node : this.#node; // whose it is, is told by the node
@@ -176,7 +216,7 @@ export class OperationIntake {
     }
     const receipt = this.#clock.receive(stampMs, stampCounter);
     if (receipt === Receipt.DRIFT) return Code.CLOCK_DRIFT;
-    if (receipt === Receipt.BOUND) return Code.OVERLOADED;
+    if (receipt === Receipt.BOUND) return CLOCK_AT_BOUND;
     time.ms = stampMs;
     time.counter = stampCounter;
     time.node = node === 0 ? session.node : node;
@@ -186,4 +226,10 @@ export class OperationIntake {
 
 function hasValue(kind: number): boolean {
   return kind !== OperationKind.REMOVE && kind !== OperationKind.GET;
+}
+
+/** What routing says, with a reason where there is one. */
+function explained(code: Code): Code | OperationRefusal {
+  if (code === Code.OVERLOADED) return WORKER_BUSY;
+  return code === Code.TOO_LARGE ? MAPS_TOO_MANY : code;
 }

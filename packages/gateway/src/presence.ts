@@ -16,6 +16,7 @@ import {
   type WorkerRequests,
 } from '@tidewire/partition-worker/front';
 import { OperationKind } from '@tidewire/schemas';
+import { type OperationRefusal, PRESENCE_FULL, PRESENCE_TOO_MANY } from './operation-refusal.js';
 import type { Session } from './session.js';
 
 /** By map and key. */
@@ -59,7 +60,7 @@ export class Presence {
   }
 
   /** Whether the operation that `reader` stands at may be one; 0, or why it is refused. */
-  check(session: Session, reader: FrameReader, bytes: Uint8Array): Code {
+  check(session: Session, reader: FrameReader, bytes: Uint8Array): Code | OperationRefusal {
     if (!reader.whileConnected) return Code.UNSPECIFIED;
     if (reader.kind !== OperationKind.PUT || isUpdate(reader)) return Code.INVALID;
     if (reader.node !== 0 && reader.node !== session.node) return Code.INVALID;
@@ -67,7 +68,7 @@ export class Presence {
     if (known < PRESENCE_RECORDS_MAX && this.#count < PRESENCE_RECORDS_TOTAL_MAX)
       return Code.UNSPECIFIED;
     if (session.presence?.has(this.#nameIn(reader, bytes)) === true) return Code.UNSPECIFIED;
-    return known >= PRESENCE_RECORDS_MAX ? Code.TOO_LARGE : Code.OVERLOADED;
+    return known >= PRESENCE_RECORDS_MAX ? PRESENCE_TOO_MANY : PRESENCE_FULL;
   }
 
   /** The operation that `reader` stands at has been sent to its owner, stamped with `time`. */

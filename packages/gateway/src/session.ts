@@ -1,11 +1,16 @@
 import type { Authority } from './access/authority.js';
 import type { Rule } from './access/rule-register.js';
+
+import type { AddressCount } from './connection-limits.js';
+
 import type { EventGroups } from './event-groups.js';
+
 import type { FrameBuffer } from './frame-buffer.js';
 import type { PresencePuts } from './presence.js';
 import type { Published } from './progress.js';
 import type { Query } from './query.js';
 import type { Resumption } from './resume.js';
+import type { SessionRate } from './session-rate.js';
 import type { Subscription } from './subscription.js';
 import type { Connection } from './transport.js';
 
@@ -15,7 +20,13 @@ import type { Connection } from './transport.js';
  */
 export interface Session {
   readonly id: number;
+  /** Names it in the log: no other connection of this server has had it. */
+  readonly serial: number;
   readonly connection: Connection;
+  /** Whom it is counted with. */
+  readonly client: AddressCount;
+  /** Undefined: it may ask for as much as it likes. */
+  readonly rate: SessionRate | undefined;
   /** In elapsed time; a session that has not said Hello by then is closed. */
   readonly helloDeadlineMs: number;
   /** Node of Hello; 0 until it was welcomed: nothing but Hello is accepted. */

@@ -16,6 +16,7 @@ import { type Condition, conditionOf, NO_BYTES } from '@tidewire/partition-worke
 import { type Predicate, StartFrom, type Subscribe } from '@tidewire/schemas';
 import type { Permit, Rows } from './access/authority.js';
 import { type CatchUpPlan, SNAPSHOT_PLAN } from './catch-up-plan.js';
+import { KEY_TOO_LONG, MAP_TOO_LONG } from './operation-refusal.js';
 import { Refusal } from './refusal.js';
 import { type Resumption, resumeKey } from './resume.js';
 
@@ -83,7 +84,8 @@ export function conditionWithin(
 
 /** Why a map, or a key unless it is empty, cannot be one. */
 export function nameFault(map: Uint8Array, key: Uint8Array): Refusal | undefined {
-  if (map.length > MAP_BYTES_MAX || key.length > KEY_BYTES_MAX) return new Refusal(Code.TOO_LARGE);
+  if (map.length > MAP_BYTES_MAX) return new Refusal(Code.TOO_LARGE, MAP_TOO_LONG.sentence);
+  if (key.length > KEY_BYTES_MAX) return new Refusal(Code.TOO_LARGE, KEY_TOO_LONG.sentence);
   if (map.length === 0 || !isCleanUtf8(map, 0, map.length))
     return new Refusal(Code.INVALID, 'A map has a name of UTF-8 without NUL.');
   if (!isCleanUtf8(key, 0, key.length))

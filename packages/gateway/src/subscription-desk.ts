@@ -1,10 +1,4 @@
-import {
-  assert,
-  Code,
-  RATES_A_TOPIC_MAX,
-  SUBSCRIPTIONS_MAX,
-  SUBSCRIPTIONS_UNINDEXED_MAX,
-} from '@tidewire/core';
+import { assert, Code, RATES_A_TOPIC_MAX } from '@tidewire/core';
 import { TopicFault, type TopicRegister } from '@tidewire/partition-worker/front';
 import type { Subscribe, Unsubscribe } from '@tidewire/schemas';
 import type { Audit } from './access/audit.js';
@@ -13,12 +7,14 @@ import { planAfter, SNAPSHOT_PLAN } from './catch-up-plan.js';
 import type { Conflation } from './conflation.js';
 import type { ControlFrames } from './control-frames.js';
 import type { EventBus } from './event-bus.js';
+import type { GatewayLimits } from './gateway-limits.js';
 import type { LagDesk } from './lag.js';
 import type { ProgressDesk, Published } from './progress.js';
 import { Refusal } from './refusal.js';
 import type { Session } from './session.js';
 import { type Wanted, wantedOf, withinPermit } from './subscribe-check.js';
 import type { Subscription } from './subscription.js';
+import { SubscriptionTally } from './subscription-tally.js';
 import type { Topic } from './topic.js';
 
 /**
@@ -26,12 +22,14 @@ import type { Topic } from './topic.js';
  * that lags has left them all for a while.
  */
 export class SubscriptionDesk {
+  readonly tally: SubscriptionTally = new SubscriptionTally();
   readonly #topics: TopicRegister<Topic>;
   readonly #bus: EventBus;
   readonly #conflation: Conflation;
   readonly #catchUps: CatchUpDesk;
   readonly #progress: ProgressDesk;
   readonly #lag: LagDesk;
+  readonly #limits: GatewayLimits;
   readonly #control: ControlFrames;
   readonly #audit: Audit;
   readonly #send: (session: Session, bytes: Uint8Array) => void;
@@ -43,6 +41,7 @@ export class SubscriptionDesk {
     catchUps: CatchUpDesk;
     progress: ProgressDesk;
     lag: LagDesk;
+    limits: GatewayLimits;
     control: ControlFrames;
     audit: Audit;
     send: (session: Session, bytes: Uint8Array) => void;
@@ -53,6 +52,7 @@ export class SubscriptionDesk {
     this.#catchUps = options.catchUps;
     this.#progress = options.progress;
     this.#lag = options.lag;
+    this.#limits = options.limits;
     this.#control = options.control;
     this.#audit = options.audit;
     this.#send = options.send;
@@ -67,14 +67,14 @@ export class SubscriptionDesk {
     const wanted = this.#permitted(session, message);
     const fault = wanted instanceof Refusal ? wanted : this.#limitFault(session, message, wanted);
     if (fault !== undefined || wanted instanceof Refusal)
-      return this.#refuse(session, message.subscriptionId, fault as Refusal);
+      return this.refuse(session, message.subscriptionId, fault as Refusal);
     const topic = this.#topics.claim(wanted.map, { ...wanted, withOld: message.withOld });
     if (topic instanceof TopicFault)
-      return this.#refuse(session, message.subscriptionId, new Refusal(topic.code, topic.detail));
+      return this.refuse(session, message.subscriptionId, new Refusal(topic.code, topic.detail));
     const { subscriptionId: id, maxHz } = message;
     if (!this.#hasRate(topic, maxHz)) {
       const detail = `The topic is heard at ${RATES_A_TOPIC_MAX} other rates already.`;
-      return this.#refuse(session, id, new Refusal(Code.OVERLOADED, detail));
+      return this.refuse(session, id, new Refusal(Code.OVERLOADED, detail));
     }
     const subscription: Subscription = {
       id,
@@ -89,6 +89,7 @@ export class SubscriptionDesk {
       since: undefined,
     };
     session.subscriptions.set(id, subscription);
+    this.tally.count(topic.interest, 1);
     topic.subscriptions.add(subscription);
     this.#lag.watch(session);
     // From here on Progress would be ahead of what this subscription has been sent.
@@ -96,11 +97,17 @@ export class SubscriptionDesk {
     this.#maybeEnter(subscription);
   }
 
+  /** Says why a subscription is not begun, or ended. */
+  refuse(session: Session, subscriptionId: number, refusal: Refusal): void {
+    const { code, detail, retryAfterMs } = refusal;
+    this.#send(session, this.#control.error(code, { detail, subscriptionId, retryAfterMs }));
+  }
+
   unsubscribe(session: Session, { subscriptionId }: Unsubscribe): void {
     const subscription = session.subscriptions.get(subscriptionId);
     if (subscription === undefined) {
       const detail = 'There is no such subscription.';
-      return this.#refuse(session, subscriptionId, new Refusal(Code.INVALID, detail));
+      return this.refuse(session, subscriptionId, new Refusal(Code.INVALID, detail));
     }
     this.#end(subscription);
     this.#send(session, this.#control.unsubscribed(subscriptionId));
@@ -122,11 +129,6 @@ export class SubscriptionDesk {
     for (const subscription of [...topic.subscriptions]) this.#maybeEnter(subscription);
   }
 
-  #refuse(session: Session, subscriptionId: number, refusal: Refusal): void {
-    const { code, detail, retryAfterMs } = refusal;
-    this.#send(session, this.#control.error(code, { detail, subscriptionId, retryAfterMs }));
-  }
-
   /** What it asks for, as far as the session is permitted to. */
   #permitted(session: Session, message: Subscribe): Wanted | Refusal {
     const { authority, resumption } = session;
@@ -141,9 +143,11 @@ export class SubscriptionDesk {
     const { subscriptions } = session;
     if (subscriptions.has(message.subscriptionId))
       return new Refusal(Code.INVALID, 'The subscription id is in use.');
-    if (subscriptions.size >= SUBSCRIPTIONS_MAX) return new Refusal(Code.TOO_LARGE);
-    if (wanted.isLinear && linearCount(session) >= SUBSCRIPTIONS_UNINDEXED_MAX) {
-      const detail = `At most ${SUBSCRIPTIONS_UNINDEXED_MAX} predicates that no index serves.`;
+    const { subscriptions: max, subscriptionsUnindexed: unindexedMax } = this.#limits;
+    if (subscriptions.size >= max)
+      return new Refusal(Code.TOO_LARGE, `A connection has ${max} subscriptions at most.`);
+    if (wanted.isLinear && linearCount(session) >= unindexedMax) {
+      const detail = `A connection has ${unindexedMax} predicates at most that no index serves.`;
       return new Refusal(Code.TOO_LARGE, detail);
     }
     return undefined;
@@ -229,6 +233,7 @@ export class SubscriptionDesk {
     this.#catchUps.cancel(subscription);
     if (subscription.isJoined) this.#leave(subscription);
     session.subscriptions.delete(id);
+    this.tally.count(topic.interest, -1);
     topic.subscriptions.delete(subscription);
     if (conflated !== undefined) this.#conflation.release(conflated);
     if (topic.subscriptions.size === 0) this.#topics.retire(topic);

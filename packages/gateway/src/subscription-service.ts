@@ -12,12 +12,15 @@ import { CatchUpDesk } from './catch-up-desk.js';
 import { Conflation } from './conflation.js';
 import type { ControlFrames } from './control-frames.js';
 import { EventBus } from './event-bus.js';
+import type { GatewayLimits } from './gateway-limits.js';
 import { LagDesk } from './lag.js';
 import { ProgressDesk } from './progress.js';
 import { Pulse } from './pulse.js';
+import type { Refusal } from './refusal.js';
 import type { Session } from './session.js';
 import { StreamDesk } from './stream-desk.js';
 import { SubscriptionDesk } from './subscription-desk.js';
+import type { MapSubscriptions } from './subscription-tally.js';
 import { Topic } from './topic.js';
 import type { TurnTime } from './turn-time.js';
 
@@ -28,6 +31,7 @@ export interface SubscriptionServiceOptions {
   readonly rules: RuleRegister;
   readonly audit: Audit;
   readonly control: ControlFrames;
+  readonly limits: GatewayLimits;
   readonly clock: HybridLogicalClock;
   readonly time: TurnTime;
   /** A number for a stream, never used twice. */
@@ -40,6 +44,7 @@ export interface SubscriptionServiceOptions {
 
 /** Counts of what is there, and of what has been. */
 export interface SubscriptionCounts {
+  readonly subscriptions: number;
   readonly topics: number;
   /** Sessions that are being sent what they missed. */
   readonly catchingUp: number;
@@ -100,6 +105,7 @@ export class SubscriptionService {
 
   get counts(): SubscriptionCounts {
     return {
+      subscriptions: this.#desk.tally.total,
       topics: this.#topics.count + this.#conflation.feeds,
       catchingUp: this.#streams.sessions,
       lagging: this.#lag.lagging,
@@ -109,6 +115,16 @@ export class SubscriptionService {
     };
   }
 
+  /** By the map's id. */
+  subscriptionsOf(mapId: number): Readonly<MapSubscriptions> {
+    return this.#desk.tally.of(mapId);
+  }
+
+  /** Sessions that read too slowly now. */
+  laggards(): Iterable<Session> {
+    return this.#lag.laggards();
+  }
+
   /** Up to where Progress has told of each partition. */
   get progressTold(): Float64Array {
     return this.#progress.published.sequences;
@@ -116,6 +132,11 @@ export class SubscriptionService {
 
   subscribe(session: Session, message: Subscribe): void {
     this.#desk.subscribe(session, message);
+  }
+
+  /** Nothing of the message is done. */
+  refuse(session: Session, message: Subscribe, refusal: Refusal): void {
+    this.#desk.refuse(session, message.subscriptionId, refusal);
   }
 
   unsubscribe(session: Session, message: Unsubscribe): void {

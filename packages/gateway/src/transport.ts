@@ -9,9 +9,13 @@ export type Sent = (typeof Sent)[keyof typeof Sent];
 
 /** Bodies of the answers to upgrades that may not proceed. */
 export const NO_UPGRADE = 'This is no handshake of a WebSocket of version 13.\n';
-export const UPGRADE_REFUSED = 'The server takes no connection now; try again.\n';
 export const ORIGIN_REFUSED =
   'Pages of this origin may not connect here; the server is told which may by --allow-origin.\n';
+
+/** Value of the header Retry-After, in seconds. */
+export function retryAfterOf({ retryAfterMs }: UpgradeRefusal): string {
+  return String(Math.ceil(retryAfterMs / 1000));
+}
 
 export function portRefused(host: string, port: number): string {
   return `Port ${port} on ${host} is taken or not ours to use: choose others with --port and --host.`;
@@ -29,11 +33,19 @@ export interface Connection {
   close(code: number, reason: string): void;
 }
 
-/** What a transport tells; every handler runs on the gateway's thread. */
+/** Why an upgrade is answered 503, and when to try again. */
+export interface UpgradeRefusal {
+  readonly sentence: string;
+  readonly retryAfterMs: number;
+}
+
+/** What a transport tells; every handler runs on the gateway's thread. Addresses are of the peer. */
 export interface TransportHandlers<C> {
-  /** May this upgrade proceed? Else it is answered 503. */
-  onUpgrade(): boolean;
-  onOpen(connection: Connection): C;
+  /** A socket has been accepted; may it go on? Else it is closed without a word. */
+  onAccept(address: string): boolean;
+  /** Why this upgrade may not proceed; undefined: it may. */
+  onUpgrade(address: string): UpgradeRefusal | undefined;
+  onOpen(connection: Connection, address: string): C;
   /** `bytes` are valid only during the call. */
   onMessage(context: C, bytes: Uint8Array): void;
   /** A text message came; its content is of no interest. */
@@ -44,8 +56,8 @@ export interface TransportHandlers<C> {
    */
   onDropped(context: C): void;
   onClose(context: C): void;
-  /** Answers an HTTP GET. `isLocal`: the caller is on this machine. */
-  onHttp(path: string, isLocal: boolean): HttpAnswer;
+  /** Answers an HTTP GET. */
+  onHttp(path: string): HttpAnswer;
 }
 
 export interface HttpAnswer {

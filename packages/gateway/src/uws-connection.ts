@@ -5,6 +5,8 @@ import { type Connection, Sent } from './transport.js';
 
 export interface UserData<C> {
   context: C | undefined;
+  /** Of the peer, as text. */
+  readonly address: string;
 }
 
 const DROPPED = 2; // what uWebSockets' send returns beyond maxBackpressure

@@ -1,16 +1,15 @@
 import type uWS from 'uWebSockets.js';
-import { isLoopback } from './loopback.js';
 import { readTls } from './tls-files.js';
 import {
   type HttpAnswer,
   NO_UPGRADE,
   ORIGIN_REFUSED,
   portRefused,
+  retryAfterOf,
   type TlsFiles,
   type Transport,
   type TransportHandlers,
   type TransportOptions,
-  UPGRADE_REFUSED,
 } from './transport.js';
 import { type UserData, UwsConnection } from './uws-connection.js';
 
@@ -162,6 +161,7 @@ class UwsTransport<C> implements Transport {
       close: (socket) => this.#close(socket, own),
     });
     app.get('/*', (response, request) => this.#http(response, request));
+    app.filter((response, change) => this.#onSocket(response, Number(change)));
     return own;
   }
 
@@ -182,6 +182,11 @@ class UwsTransport<C> implements Transport {
     const [newest, ...older] = this.#apps;
     this.#apps = [newest, ...older.filter((app) => app !== own)];
     setImmediate(() => own.app.close()); // the last connection is just being closed
+  }
+
+  /** `change` is 1 for a socket that has come; no end of one is told with its address. */
+  #onSocket(response: uWS.HttpResponse, change: number): void {
+    if (change === 1 && !this.#handlers.onAccept(addressOf(response))) response.close();
   }
 
   #upgrade(
@@ -206,12 +211,17 @@ class UwsTransport<C> implements Transport {
       response.writeStatus('403 Forbidden').end(ORIGIN_REFUSED);
       return;
     }
-    if (!this.#handlers.onUpgrade()) {
-      response.writeStatus('503 Service Unavailable').end(UPGRADE_REFUSED);
+    const address = addressOf(response);
+    const refusal = this.#handlers.onUpgrade(address);
+    if (refusal !== undefined) {
+      response
+        .writeStatus('503 Service Unavailable')
+        .writeHeader('retry-after', retryAfterOf(refusal))
+        .end(`${refusal.sentence}\n`);
       return;
     }
     response.upgrade<UserData<C>>(
-      { context: undefined },
+      { context: undefined, address },
       request.getHeader('sec-websocket-key'),
       request.getHeader('sec-websocket-protocol'),
       request.getHeader('sec-websocket-extensions'),
@@ -223,7 +233,8 @@ class UwsTransport<C> implements Transport {
     own.connections++;
     const connection = new UwsConnection(socket, this.#options.bufferBytesMax);
     this.#connections.set(socket, connection);
-    socket.getUserData().context = this.#handlers.onOpen(connection);
+    const data = socket.getUserData();
+    data.context = this.#handlers.onOpen(connection, data.address);
   }
 
   /**
@@ -262,13 +273,16 @@ class UwsTransport<C> implements Transport {
       response.writeStatus('400 Bad Request').end(NO_UPGRADE); // its key is no key
       return;
     }
-    const address = new TextDecoder().decode(response.getRemoteAddressAsText());
-    const answer: HttpAnswer = this.#handlers.onHttp(request.getUrl(), isLoopback(address));
+    const answer: HttpAnswer = this.#handlers.onHttp(request.getUrl());
     response
       .writeStatus(answer.status)
       .writeHeader('content-type', 'application/json')
       .end(answer.body);
   }
+}
+
+function addressOf(response: uWS.HttpResponse): string {
+  return new TextDecoder().decode(response.getRemoteAddressAsText());
 }
 
 function tlsOptions({ key, certificate }: TlsFiles): uWS.AppOptions {

@@ -9,16 +9,16 @@ import {
 } from '@tidewire/core';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { binaryFrame } from './binary-frame.js';
-import { isLoopback } from './loopback.js';
 import { readTls, type TlsMaterial } from './tls-files.js';
 import {
   NO_UPGRADE,
   ORIGIN_REFUSED,
   portRefused,
+  retryAfterOf,
   type Transport,
   type TransportHandlers,
   type TransportOptions,
-  UPGRADE_REFUSED,
+  type UpgradeRefusal,
 } from './transport.js';
 import { SWEEPS, WsConnection, type WsTransportFace } from './ws-connection.js';
 
@@ -73,6 +73,9 @@ class WsTransport<C> implements Transport, WsTransportFace {
     };
     this.#server =
       tls === undefined ? createServer(httpOptions) : createTlsServer({ ...httpOptions, ...tls });
+    this.#server.on('connection', (socket) => {
+      if (!handlers.onAccept(addressOf(socket))) socket.destroy();
+    });
     this.#server.on('request', (request, response) => this.#http(request, response));
     this.#server.on('upgrade', (request, socket, head) =>
       this.#upgrade(request, socket as Socket, head),
@@ -154,18 +157,20 @@ class WsTransport<C> implements Transport, WsTransportFace {
       refuse(socket, '403 Forbidden', ORIGIN_REFUSED);
       return;
     }
-    if (!this.#handlers.onUpgrade()) {
-      refuse(socket, '503 Service Unavailable', UPGRADE_REFUSED);
+    const address = addressOf(socket);
+    const refusal = this.#handlers.onUpgrade(address);
+    if (refusal !== undefined) {
+      refuse(socket, '503 Service Unavailable', `${refusal.sentence}\n`, refusal);
       return;
     }
     this.#upgrader.handleUpgrade(request, socket, head, (webSocket) =>
-      this.#open(webSocket, socket),
+      this.#open(webSocket, socket, address),
     );
   }
 
-  #open(webSocket: WebSocket, socket: Socket): void {
+  #open(webSocket: WebSocket, socket: Socket, address: string): void {
     const connection = new WsConnection(webSocket, socket, this);
-    const context = this.#handlers.onOpen(connection);
+    const context = this.#handlers.onOpen(connection, address);
     this.#contexts.set(connection, context);
     webSocket.on('message', (data: Buffer, isBinary) => {
       if (!connection.isOpen) return;
@@ -197,18 +202,23 @@ class WsTransport<C> implements Transport, WsTransportFace {
       return;
     }
     const [path] = (request.url ?? '').split('?', 1);
-    const isLocal = isLoopback(request.socket.remoteAddress ?? '');
-    const { status, body } = this.#handlers.onHttp(path, isLocal);
+    const { status, body } = this.#handlers.onHttp(path);
     response
       .writeHead(Number.parseInt(status, 10), { 'content-type': 'application/json' })
       .end(body);
   }
 }
 
-function refuse(socket: Socket, status: string, body: string): void {
+/** Empty if it has ended already. */
+function addressOf(socket: Socket): string {
+  return socket.remoteAddress ?? '';
+}
+
+function refuse(socket: Socket, status: string, body: string, until?: UpgradeRefusal): void {
+  const wait = until === undefined ? '' : `retry-after: ${retryAfterOf(until)}\r\n`;
   socket.on('error', () => {}); // the caller may have left
   socket.once('finish', () => socket.destroy());
   socket.end(
-    `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    `HTTP/1.1 ${status}\r\nconnection: close\r\n${wait}content-length: ${body.length}\r\n\r\n${body}`,
   );
 }

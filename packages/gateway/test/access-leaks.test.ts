@@ -271,7 +271,7 @@ t.test(
     for (let i = 0; i < 30; i++) t.equal(bench.done(ann, deed).refusal, Code.FORBIDDEN);
     t.equal(bench.denials.length, 10);
     t.same(bench.denials[0], {
-      session: ann.session.id,
+      connection: ann.session.serial,
       subject: 'ann',
       map: MAP,
       right: 'write',

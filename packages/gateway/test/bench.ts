@@ -4,6 +4,7 @@ import { Worker } from '@tidewire/partition-worker';
 import type { Denial } from '#lib/access/audit.js';
 import type { AccessRules } from '#lib/access/authentication.js';
 import { Gateway } from '#lib/gateway.js';
+import { DEFAULT_LIMITS, type GatewayLimits } from '#lib/gateway-limits.js';
 import { TurnTime } from '#lib/turn-time.js';
 import { FakeClient, FakeTopics } from './fake-transport.js';
 
@@ -31,6 +32,7 @@ export class TestBench {
       bases?: ReadonlyMap<number, Float64Array>;
       access?: AccessRules | undefined;
       mapTtls?: ReadonlyMap<string, number>;
+      limits?: Partial<GatewayLimits>;
       processors?: ConstructorParameters<typeof Worker>[3];
     } = {},
   ) {
@@ -47,6 +49,7 @@ export class TestBench {
       node: 1,
       version: '0.0.0',
       mapTtls: options.mapTtls ?? new Map(),
+      limits: { ...DEFAULT_LIMITS, ...options.limits },
       random: (count) => new Uint8Array(count).fill(++this.#salts),
       publish: (topic, bytes) => this.topics.publish(topic, bytes),
       http: () => ({ status: '200 OK', body: '{}' }),
@@ -78,8 +81,8 @@ export class TestBench {
     return client;
   }
 
-  stranger(): FakeClient {
-    return new FakeClient(this.gateway, this.topics);
+  stranger(address?: string): FakeClient {
+    return new FakeClient(this.gateway, this.topics, address);
   }
 
   /** The next whole second: ticks, reports, and the Progress that follows. */

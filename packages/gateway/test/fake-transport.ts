@@ -26,11 +26,11 @@ export class FakeClient implements Connection {
   readonly #topics: FakeTopics;
   readonly #gateway: Gateway;
 
-  constructor(gateway: Gateway, topics: FakeTopics) {
+  constructor(gateway: Gateway, topics: FakeTopics, address = '127.0.0.1') {
     this.#gateway = gateway;
     this.#topics = topics;
     topics.clients.add(this);
-    this.session = gateway.onOpen(this);
+    this.session = gateway.onOpen(this, address);
   }
 
   send(bytes: Uint8Array): Sent {

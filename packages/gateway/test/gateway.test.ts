@@ -135,12 +135,12 @@ t.test(
   async (t) => {
     const bench = new TestBench();
     const client = bench.client();
-    t.ok(bench.gateway.onUpgrade());
+    t.equal(bench.gateway.onUpgrade('192.0.2.1'), undefined);
     client.say({ case: 'operations', value: { operations: [put(1, 'k', '1')] } });
     bench.gateway.drain();
     client.say({ case: 'operations', value: { operations: [put(2, 'k', '2')] } });
     bench.settle();
-    t.notOk(bench.gateway.onUpgrade());
+    t.match(bench.gateway.onUpgrade('192.0.2.1'), { retryAfterMs: Number });
     const byId = new Map(client.results.map((result) => [result.requestId, result]));
     t.match(byId.get(1), { outcome: Code.APPLIED });
     t.match(byId.get(2), { outcome: 0, refusal: Code.UNAVAILABLE });

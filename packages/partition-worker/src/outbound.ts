@@ -30,6 +30,7 @@ import {
   returnsWinner,
 } from './execute/operation.js';
 import type { RowRules } from './execute/row-rules.js';
+import type { Shortage } from './execute/shortage.js';
 import type { SubscriptionIndex } from './query/subscription-index.js';
 import { ABSENT, type RecordStore } from './store/record-store.js';
 
@@ -70,6 +71,7 @@ export class Outbound {
     record: NO_RECORD,
     withValue: false,
     detail: NO_BYTES,
+    retryAfterMs: 0,
   };
   #lanePosition = 0;
   #waits = NO_LANE;
@@ -169,6 +171,12 @@ export class Outbound {
     this.#result.detail = encoder.encode(sentence);
   }
 
+  /** The next answer is a refusal for the lack of this. */
+  explainShortage({ detail, retryAfterMs }: Shortage): void {
+    this.#result.detail = detail;
+    this.#result.retryAfterMs = retryAfterMs;
+  }
+
   /** Says why nothing was executed; of an update with the record, or ABSENT, that stands. */
   refuse(
     request: Int32Array,
@@ -264,5 +272,6 @@ export class Outbound {
     writeResult(this.ringBytes, offset, result, records, recordBytes);
     this.#waits = NO_LANE;
     result.detail = NO_BYTES;
+    result.retryAfterMs = 0;
   }
 }

@@ -1,6 +1,7 @@
 import { assert, PARTITIONS } from '@tidewire/core';
 import {
   CancelRequest,
+  CensusRequest,
   CreditRequest,
   Doorbell,
   InterestEnd,
@@ -19,6 +20,7 @@ import {
   WorkerControl,
   type WorkerMemory,
 } from '@tidewire/core/threads';
+import { Census } from './census.js';
 import { ChangeEvents } from './change-events.js';
 import { Executor } from './execute/executor.js';
 import type { NamedProcessor } from './execute/processor.js';
@@ -66,6 +68,7 @@ export class Worker {
   readonly #queue: PersistenceQueue;
   readonly #streams: Streams;
   readonly #progress: ProgressReport;
+  readonly #census: Census;
   readonly #time: TurnTime;
   readonly #doorbell: Doorbell;
   readonly #persistenceDoorbell: Doorbell;
@@ -148,6 +151,7 @@ export class Worker {
       collectedUpTo: (partition) => store.collected(partition).sequence,
     });
     this.#progress = new ProgressReport(store, partitions);
+    this.#census = new Census({ store, outbound, partitions });
     this.#executor.changes = (control[WorkerControl.CHANGES_HANDED] + this.#queue.dirtyCount()) | 0;
     this.#report();
   }
@@ -187,14 +191,14 @@ export class Worker {
   #hasWork(): boolean {
     if (this.isStopping || this.#recovery.hasWork() || this.#queue.hasWork()) return true;
     if (!this.#isIntroduced) return !this.#interestRing.isEmpty();
-    if (this.#streams.hasWork()) return true;
+    if (this.#streams.hasWork() || this.#census.hasWork()) return true;
     if (this.#sweeper.hasWork() || this.#collector.hasWork()) return true;
     return this.#outbound.hasRoom() && (this.#pending > 0 || !this.#requests.isEmpty());
   }
 
-  /** What the worker writes on its own account. */
+  /** What the worker does beside requests. */
   #keepHouse(): number {
-    return this.#sweeper.doWork() + this.#collector.doWork();
+    return this.#sweeper.doWork() + this.#collector.doWork() + this.#census.doWork();
   }
 
   #drainRequests(): number {
@@ -300,6 +304,9 @@ export class Worker {
         return;
       case RequestKind.FORGET_RULE:
         this.#rules.forget(words, at);
+        return;
+      case RequestKind.CENSUS:
+        this.#census.begin(words[at + CensusRequest.NUMBER]);
         return;
       case RequestKind.TICK:
         this.#onTick(words, at);

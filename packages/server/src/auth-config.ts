@@ -1,5 +1,6 @@
 import type { KeySource, TokenRules } from '@tidewire/gateway';
 import { ConfigError } from './config-error.js';
+import { isLoopbackHost } from './loopback-host.js';
 
 /** Settings of those who come in; the secret has no flag, as command lines can be read by others. */
 export const AUTH_SETTINGS = {
@@ -67,10 +68,6 @@ function checkNone(settings: AuthSettings, host: string): void {
   throw new ConfigError(
     `On ${host} anybody could come in: --auth jwt asks for tokens, --allow-no-auth lets them.`,
   );
-}
-
-function isLoopbackHost(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
 function keyPlaceOf(settings: AuthSettings, secret: string | undefined): KeyPlace {

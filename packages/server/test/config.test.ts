@@ -214,3 +214,21 @@ t.test('LIFE-41: a wrong lifetime of a map is refused with one sentence', async 
     t.throws(() => readConfig(['--config', file], NONE), { name: 'ConfigError' });
   }
 });
+
+t.test('LIMIT-23: limits come by flag, environment and file, limit by limit', async (t) => {
+  const file = join(t.testdir(), 'config.json');
+  await writeFile(file, JSON.stringify({ limits: { 'in-flight': 5, subscriptions: 6 } }));
+  const flags = ['--config', file, '--limit', 'in-flight=7', '--limit', 'bytes-per-second=8'];
+  t.match(readConfig(flags, NONE)?.limits, {
+    inFlight: 7,
+    subscriptions: 6,
+    bytesPerSecond: 8,
+    operationsPerSecond: 0,
+    connections: 65_536,
+  });
+  const environment = { TIDEWIRE_LIMIT: 'connections=9,strangers=10' };
+  t.match(readConfig([], environment)?.limits, { connections: 9, strangers: 10 });
+  for (const text of ['inflight=1', 'in-flight', 'in-flight=', 'in-flight=0', 'in-flight=1025'])
+    t.throws(() => readConfig(['--limit', text], NONE), ConfigError, text);
+  t.match(helpText(), /connections-per-address +connections of one address \(default 65536\)/);
+});

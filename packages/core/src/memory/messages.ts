@@ -17,6 +17,7 @@ export const RequestKind = {
   END_PRESENCE: 10,
   RULE: 11,
   FORGET_RULE: 12,
+  CENSUS: 13,
 } as const;
 
 /**
@@ -103,6 +104,9 @@ export const EXTENSION_IF_ABSENT = 1;
 export const EXTENSION_IF_STAMP = 2;
 /** A repeated operation of which nobody knows any more whether it has had its effect. */
 export const EXTENSION_UNCERTAIN = 4;
+
+/** CENSUS: count the records of every map. A later one replaces one that is under way. */
+export const CensusRequest = { NUMBER: 0, WORDS: 1 } as const;
 
 /**
  * SUBSCRIBE: changes of a map, of a key of it, or of the records for which a predicate holds,
@@ -246,6 +250,7 @@ export const OutboundKind = {
   SLICE: 4,
   ROWS: 5,
   PROGRESS: 6,
+  CENSUS: 7,
 } as const;
 
 /** RESULT: the one answer to the operation whose request ring record ended at REQUEST_POSITION. */
@@ -320,6 +325,15 @@ export const STREAM_LAST = 1;
 export const STREAM_TOO_LARGE = 2;
 /** ROWS, with STREAM_TOO_LARGE: only together with those of other queries; may be asked again. */
 export const STREAM_OVERLOADED = 4;
+
+/** CENSUS: what this worker holds of every map that has a record in it, tombstones left out. */
+export const CensusMessage = {
+  NUMBER: 0,
+  COUNT: 1,
+  /** Entries of 4 words: map id, records, bytes of their images low, high. */
+  ENTRIES: 2,
+  ENTRY_WORDS: 4,
+} as const;
 
 /** PROGRESS: every change up to these sequences that concerns any topic is before this record. */
 export const ProgressMessage = {

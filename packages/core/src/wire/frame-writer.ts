@@ -67,6 +67,8 @@ export interface ResultFields {
   withValue: boolean;
   /** A sentence in UTF-8; empty: none. */
   detail: Uint8Array;
+  /** When it may be tried again; 0: nothing is known. */
+  retryAfterMs: number;
 }
 
 /** Length of the Result as an entry of Results: tag, length and fields. */
@@ -94,7 +96,8 @@ export function writeResult(
   at = writeFixed32(target, at + 7, result.requestId);
   at = writeNumber(target, at, 0x28, result.partition);
   at = writeSpoken(target, at, result, words, wordBytes);
-  return writeBytes(target, at, 0x62, result.detail, 0, result.detail.length);
+  at = writeBytes(target, at, 0x62, result.detail, 0, result.detail.length);
+  return writeNumber(target, at, 0x68, result.retryAfterMs);
 }
 
 function writeSpoken(
@@ -123,6 +126,11 @@ export function patchRefusal(target: Uint8Array, offset: number, refusal: number
 /** Sets the level of the Result that `writeResult` put at `offset`. */
 export function patchLevel(target: Uint8Array, offset: number, level: number): void {
   target[entryBody(target, offset) + RESULT_LEVEL] = level;
+}
+
+/** The refusal of the Result that `writeResult` put at `offset`; 0: none. */
+export function refusalIn(target: Uint8Array, offset: number): number {
+  return target[entryBody(target, offset) + RESULT_REFUSAL];
 }
 
 /** The request id of the Result that `writeResult` put at `offset`. */
@@ -216,7 +224,7 @@ export function writeHead(
 function resultBodyBytes(result: ResultFields, words: Int32Array): number {
   const record = result.record;
   const own = RESULT_FIXED_BYTES + numberBytes(result.partition);
-  const bytes = own + blobBytes(result.detail.length);
+  const bytes = own + blobBytes(result.detail.length) + numberBytes(result.retryAfterMs);
   if (record === NO_RECORD) return bytes;
   const spoken = bytes + recordBytes(words, record);
   if (!result.withValue || RecordLayout.isTombstone(words, record)) return spoken;

@@ -4,7 +4,8 @@ import type { Right } from './policy.js';
 
 /** Something that a session was not permitted; no key and no value of it. */
 export interface Denial {
-  readonly session: number;
+  /** As in the log of connections. */
+  readonly connection: number;
   /** Claim `sub` of its token. */
   readonly subject: string;
   readonly map: string;
@@ -26,7 +27,7 @@ export class Audit {
     this.#tell = options.tell;
   }
 
-  onDenied({ id, subject }: Session, map: string, right: Right): void {
+  onDenied({ serial, subject }: Session, map: string, right: Right): void {
     const second = Math.floor(this.#elapsedMs() / 1000);
     if (second !== this.#second) this.#told = 0;
     this.#second = second;
@@ -35,7 +36,7 @@ export class Audit {
       return;
     }
     this.#told++;
-    this.#tell({ session: id, subject, map, right, untold: this.#untold });
+    this.#tell({ connection: serial, subject, map, right, untold: this.#untold });
     this.#untold = 0;
   }
 }

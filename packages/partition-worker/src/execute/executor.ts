@@ -21,6 +21,7 @@ import type { ProcessorRunner } from './processor-runner.js';
 import { otherCountOf } from './record-group.js';
 import type { RowRules } from './row-rules.js';
 import { SafeLane } from './safe-lane.js';
+import { LANE_FULL, MEMORY_FULL } from './shortage.js';
 import { UpdateExecutor } from './update-executor.js';
 
 /**
@@ -158,6 +159,7 @@ export class Executor {
     record: number,
   ): void {
     if (isSafe(request, at) && !this.#lane.hasRoom()) {
+      this.#outbound.explainShortage(LANE_FULL);
       this.#outbound.refuse(request, at, position, partition, Code.OVERLOADED);
       return;
     }
@@ -178,8 +180,9 @@ export class Executor {
       return;
     }
     const written = this.#store.put(record, request, at, partition, flags, position);
-    if (written === FULL) this.#outbound.refuse(request, at, position, partition, Code.OVERLOADED);
-    else this.#applied(request, at, position, written, record);
+    if (written !== FULL) return this.#applied(request, at, position, written, record);
+    this.#outbound.explainShortage(MEMORY_FULL);
+    this.#outbound.refuse(request, at, position, partition, Code.OVERLOADED);
   }
 
   /**

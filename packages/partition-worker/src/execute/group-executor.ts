@@ -9,6 +9,7 @@ import { flagsOf, isSafe, isVisible } from './operation.js';
 import type { Processed, ProcessorRunner } from './processor-runner.js';
 import { RecordGroup } from './record-group.js';
 import type { SafeLane } from './safe-lane.js';
+import { MEMORY_FULL } from './shortage.js';
 import { UpdateRequest, visible } from './update-request.js';
 
 interface GroupExecutorOptions {
@@ -61,6 +62,7 @@ export class GroupExecutor {
     }
     if (!this.#prepare(partition, processed.changes)) {
       store.abandonGroup();
+      this.#options.outbound.explainShortage(MEMORY_FULL);
       return Code.OVERLOADED;
     }
     if (store.group.count === 0) return Code.FOUND;

@@ -17,6 +17,7 @@ import { otherCountOf } from './record-group.js';
 import { extensionOf } from './request-fields.js';
 import type { RowRules } from './row-rules.js';
 import type { SafeLane } from './safe-lane.js';
+import { EFFECTS_FULL, LANE_FULL, MEMORY_FULL, type Shortage } from './shortage.js';
 import { isUncertain, meetsCondition, UpdateRequest } from './update-request.js';
 
 interface UpdateExecutorOptions {
@@ -122,7 +123,8 @@ export class UpdateExecutor {
     const others = otherCountOf(request, at);
     if (isUncertain(request, extensionOf(request, at))) return Code.UNCERTAIN;
     const hasRoom = !isSafe(request, at) || lane.hasRoom(1 + others);
-    if (effects.isFull || !hasRoom) return Code.OVERLOADED;
+    if (effects.isFull) return this.#lacks(EFFECTS_FULL);
+    if (!hasRoom) return this.#lacks(LANE_FULL);
     if (!rules.mayTouch(request, at, record)) return Code.FORBIDDEN;
     if (!meetsCondition(request, at, store.words, record)) return Code.PRECONDITION;
     if (others > 0) return groups.apply(request, at, position, partition);
@@ -131,10 +133,15 @@ export class UpdateExecutor {
     const { words } = this.#write;
     if (!rules.mayLeave(request, at, record, words, 0)) return Code.FORBIDDEN;
     const written = store.put(record, words, 0, partition, flagsOf(words, 0), position);
-    if (written === FULL) return Code.OVERLOADED;
+    if (written === FULL) return this.#lacks(MEMORY_FULL);
     this.remember(request, at, written);
     onApplied(request, at, position, written, record);
     return Code.UNSPECIFIED;
+  }
+
+  #lacks(shortage: Shortage): Code {
+    this.#options.outbound.explainShortage(shortage);
+    return Code.OVERLOADED;
   }
 
   /** The effect may have been replaced since by a `record` that is as durable, or more. */
@@ -148,9 +155,10 @@ export class UpdateExecutor {
   ): void {
     const { effects, outbound } = this.#options;
     const level = isSafe(request, at) ? Level.DATABASE : Level.MEMORY;
-    if (isSafe(request, at) && !this.#awaitAgain(request, at, partition, record, effect))
+    if (isSafe(request, at) && !this.#awaitAgain(request, at, partition, record, effect)) {
+      outbound.explainShortage(LANE_FULL);
       outbound.refuse(request, at, position, partition, Code.OVERLOADED);
-    else outbound.answerWith(effects.words, effect, request, at, position, partition, level);
+    } else outbound.answerWith(effects.words, effect, request, at, position, partition, level);
   }
 
   /** Lets the next answer wait until the effect is durable. False: there is no room for that. */

@@ -2,6 +2,7 @@ import {
   bytesToWords,
   CancelRequest,
   CatchUpRequest,
+  CensusRequest,
   CreditRequest,
   EndPresenceRequest,
   ForgetRuleRequest,
@@ -51,6 +52,16 @@ export function introducedRecord(start: number): ControlRecord {
     const at = owner.interests.claim(InterestKind.END, InterestEnd.WORDS);
     if (at === NO_ROOM) return false;
     owner.interests.words[at + InterestEnd.START] = start;
+    return true;
+  };
+}
+
+/** Every map's records are to be counted. */
+export function censusRecord(number: number): ControlRecord {
+  return (owner) => {
+    const at = owner.requests.claimControl(RequestKind.CENSUS, CensusRequest.WORDS);
+    if (at === NO_ROOM) return false;
+    owner.requests.words[at + CensusRequest.NUMBER] = number;
     return true;
   };
 }

@@ -24,6 +24,8 @@ export interface OutboundHandlers {
   onRows(words: Int32Array, wordBytes: Uint8Array, at: number): void;
   onProgress(worker: number, words: Int32Array, at: number): void;
   onSubscribed(worker: number, topic: number): void;
+  /** Never, unless a census was asked for. */
+  onCensus?(worker: number, words: Int32Array, at: number): void;
 }
 
 /** The other end of one worker's outbound ring, and the SAFE results that wait for it. */
@@ -86,6 +88,9 @@ export class OutboundReader {
         return 0;
       case OutboundKind.PROGRESS:
         this.#handlers.onProgress(this.#worker, words, index);
+        return 0;
+      case OutboundKind.CENSUS:
+        this.#handlers.onCensus?.(this.#worker, words, index);
         return 0;
       case OutboundKind.SUBSCRIBED:
         if (this.#isNew(words[index + SubscribedMessage.REQUEST_POSITION]))

@@ -1,4 +1,5 @@
 import { RING_BYTES, RING_CONTROL_DIVISOR } from '@tidewire/core';
+
 import {
   Doorbell,
   loadWatermark,
@@ -7,11 +8,14 @@ import {
   type WorkerMemory,
 } from '@tidewire/core/threads';
 
+import { RingShares } from './ring-shares.js';
+
 /** The gateway's end of the rings to one worker, which owns partitions. */
 export class Owner {
   readonly worker: number;
   readonly requests: RingProducer;
   readonly requestBytes: Uint8Array;
+  readonly shares: RingShares;
   readonly interests: RingProducer;
   readonly interestBytes: Uint8Array;
   /** Something was claimed that `publish` has not made visible. */
@@ -24,6 +28,7 @@ export class Owner {
   constructor(memory: WorkerMemory) {
     this.worker = memory.worker;
     this.requests = new RingProducer(memory.requestRing, RING_BYTES / 4 / RING_CONTROL_DIVISOR);
+    this.shares = new RingShares(this.requests);
     this.requestBytes = new Uint8Array(memory.requestRing);
     this.interests = new RingProducer(memory.interestRing);
     this.interestBytes = new Uint8Array(memory.interestRing);

@@ -122,10 +122,10 @@ export class PartitionService {
     const { isRuled } = rules;
     assert(!isRuled || others.length === 0, 'groups are of sessions without rules');
     if (isRuled && owner.isBehind) return Code.OVERLOADED; // it may not know the rules yet
-    const at = owner.requests.claim(
-      RequestKind.OPERATION,
-      Operation.KEY + keyWords + valueWords + extensionWords + (isRuled ? OperationRules.WORDS : 0),
-    );
+    const bodyWords =
+      Operation.KEY + keyWords + valueWords + extensionWords + (isRuled ? OperationRules.WORDS : 0);
+    if (!owner.shares.admits(caller.id, bodyWords)) return Code.OVERLOADED;
+    const at = owner.requests.claim(RequestKind.OPERATION, bodyWords);
     if (at === NO_ROOM) return Code.OVERLOADED;
     const { words } = owner.requests;
     words[at + Operation.SESSION] = caller.id;

@@ -17,6 +17,7 @@ export interface Flags {
   readonly requeue?: boolean;
   readonly 'database-url'?: string;
   readonly 'data-dir'?: string;
+  readonly admin?: string;
 }
 
 export interface Call {

@@ -11,6 +11,7 @@ import { info } from './info.js';
 import { Exit, FailedError, type Io, UsageError } from './io.js';
 import { list } from './list.js';
 import { load } from './load.js';
+import { maps } from './maps.js';
 import { put } from './put.js';
 import { remove } from './remove.js';
 import { watch } from './watch.js';
@@ -28,6 +29,7 @@ const COMMANDS: readonly Command[] = [
   load,
   info,
   deadLetters,
+  maps,
 ];
 
 const OPTIONS = {
@@ -47,6 +49,7 @@ const OPTIONS = {
   requeue: { type: 'boolean' },
   'database-url': { type: 'string' },
   'data-dir': { type: 'string' },
+  admin: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean' },
 } as const;
