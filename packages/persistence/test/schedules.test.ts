@@ -4,8 +4,14 @@ import { type Mutation, mutantOf } from './support/mutant.js';
 import { everySchedule, type Fault, type History } from './support/schedules.js';
 import { Arena, type Build, PRODUCT, Violation } from './support/world.js';
 
-const IS_LONG = process.env['TIDEWIRE_LONG_TESTS'] !== undefined;
-const FAULTS_MAX = IS_LONG ? 2 : 1;
+/** Records in a batch, and faults in a schedule, at most. */
+const DEPTHS: readonly (readonly [number, number])[] =
+  process.env['TIDEWIRE_LONG_TESTS'] === undefined
+    ? [[1000, 1]]
+    : [
+        [1, 1],
+        [1000, 2],
+      ];
 const arena = new Arena();
 const A = 'a';
 /** A key of A's partition. */
@@ -42,8 +48,8 @@ const FAULTS: readonly Fault[] = [
 
 for (const [name, writes] of Object.entries(HISTORIES))
   t.test(`WB-50: every order of events of a small history: ${name}`, async (t) => {
-    for (const batchRecords of IS_LONG ? [1, 1000] : [1000]) {
-      const history = { writes, faults: FAULTS, faultsMax: FAULTS_MAX, batchRecords };
+    for (const [batchRecords, faultsMax] of DEPTHS) {
+      const history = { writes, faults: FAULTS, faultsMax, batchRecords };
       const schedules = await everySchedule(arena, history);
       t.ok(schedules > 500, `${schedules} schedules, ${batchRecords} records in a batch`);
     }
