@@ -57,8 +57,8 @@ export class PersistenceEngine {
       gateway: new Doorbell(bells, GATEWAY_DOORBELL),
       context: {
         flush: (records: Parameters<Store['flush']>[0]) =>
-          flushOrBury(this.#store, records, ({ map, key }, reason) =>
-            this.#report({ kind: 'buried', map, key, reason }),
+          flushOrBury(this.#store, records, ({ map, key }, code) =>
+            this.#report({ kind: 'buried', map, key, code }),
           ),
         wake: () => this.#doorbell.ring(),
         random: options.random,

@@ -19,7 +19,8 @@ function stateOf(error: unknown): string {
 export function toStoreError(error: unknown): StoreError {
   if (error instanceof StoreError) return error;
   const message = error instanceof Error && error.message !== '' ? error.message : String(error);
-  if (REJECTED_CLASSES.has(stateOf(error).slice(0, 2)))
-    return new StoreError('REJECTED', `The database refuses a record: ${message}.`, error);
-  return new StoreError('UNAVAILABLE', `The database is not available: ${message}.`, error);
+  const state = stateOf(error);
+  if (REJECTED_CLASSES.has(state.slice(0, 2)))
+    return new StoreError('REJECTED', `The database refuses a record: ${message}.`, error, state);
+  return new StoreError('UNAVAILABLE', `The database is not available: ${message}.`, error, state);
 }

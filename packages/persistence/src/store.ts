@@ -62,10 +62,13 @@ export type StoreErrorKind =
 export class StoreError extends Error {
   override name = 'StoreError';
   readonly kind: StoreErrorKind;
+  /** The store's own code, as a SQLSTATE; empty: none. Unlike the message it never quotes a record. */
+  readonly code: string;
 
-  constructor(kind: StoreErrorKind, message: string, cause?: unknown) {
+  constructor(kind: StoreErrorKind, message: string, cause?: unknown, code: string = '') {
     super(message, cause === undefined ? undefined : { cause });
     this.kind = kind;
+    this.code = code;
   }
 }
 

@@ -57,7 +57,7 @@ type State =
  *     IDLE → PULLING → FLUSHING → IDLE, or after a failure → BACKOFF → IDLE
  *
  * Invariant: a watermark moves only by the END of the running pull under the running attempt, after
- * its records have been committed. A failure raises ATTEMPT, which makes the worker hand over again
+ * its records have been committed; and none falls. A failure raises ATTEMPT, which makes the worker hand over again
  * whatever is not flushed; an END of another pull or attempt completes nothing.
  */
 export class WorkerPull {
@@ -269,8 +269,10 @@ export class WorkerPull {
       assert(sequence >= loadWatermark(this.#control, index), 'a watermark never falls');
       storeWatermark(this.#control, index, sequence);
     }
-    this.#laneFlushed = end.laneHanded;
-    storeWord(this.#control, WorkerControl.LANE_FLUSHED, end.laneHanded);
+    if (((end.laneHanded - this.#laneFlushed) | 0) > 0) {
+      this.#laneFlushed = end.laneHanded;
+      storeWord(this.#control, WorkerControl.LANE_FLUSHED, end.laneHanded);
+    }
     this.#gateway.ring();
     this.#mustPull ||= end.more;
     this.#failures = 0;

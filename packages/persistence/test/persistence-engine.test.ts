@@ -249,8 +249,28 @@ t.test('WB-18: a record that the store refuses is buried, and holds nothing up',
     scene.store.buried.map(({ key }) => key),
     ['k3', 'k7'],
   );
-  t.same(scene.kinds, ['buried', 'buried']);
+  t.same(
+    scene.reports,
+    ['k3', 'k7'].map((key) => ({ kind: 'buried', map: 'users', key, code: '22012' })),
+    'and what the store says of it stays with the record',
+  );
   t.ok(scene.engine.isClean);
+});
+
+t.test('WB-57: how far SAFE writes are flushed never falls, across its wrap too', async (t) => {
+  for (const start of [5, 2 ** 31 - 2, -2]) {
+    const scene = new Scene();
+    storeWord(scene.worker.control, WorkerControl.LANE_TAIL, start);
+    await scene.flushAll();
+    for (let i = 0; i < 3; i++) scene.worker.change(record(`k${i}`), true);
+    await scene.flushAll();
+    t.equal(scene.worker.word(WorkerControl.LANE_FLUSHED), (start + 3) | 0);
+    scene.worker.change(record('late'), true);
+    scene.engine.doWork();
+    scene.worker.answer({ lane: (start + 1) | 0 });
+    await scene.flushAll();
+    t.equal(scene.worker.word(WorkerControl.LANE_FLUSHED), (start + 3) | 0, `from ${start}`);
+  }
 });
 
 t.test('WB-19: an idle engine is woken by the first change, a busy one by none', async (t) => {

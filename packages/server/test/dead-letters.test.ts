@@ -64,6 +64,16 @@ t.test(
   },
 );
 
+t.test('DEAD-6: the log names the SQLSTATE, and nothing that the database said', async (t) => {
+  const isOfIt = (line: string): boolean => line.includes('a record was put aside');
+  const lines = server.log.split('\n').filter(isOfIt);
+  t.match(
+    lines.map((line) => JSON.parse(line)),
+    [{ map: 'm', sqlstate: '22012' }],
+  );
+  t.notMatch(server.log, /division/);
+});
+
 t.test('DEAD-2: recovery loads it over the older row', async (t) => {
   await server.restart();
   t.equal(await readValue(POISON), '{"n":0}');

@@ -43,7 +43,9 @@ export class FakeStore implements Store {
 
   flush(records: readonly StoredRecord[]): Promise<void> {
     if (records.some(({ key }) => this.rejected.has(key)))
-      return Promise.reject(new StoreError('REJECTED', 'The record is refused.'));
+      return Promise.reject(
+        new StoreError('REJECTED', 'The record is refused.', undefined, '22012'),
+      );
     return new Promise((resolve, reject) => {
       this.calls.push({
         records,
