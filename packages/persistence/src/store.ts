@@ -49,6 +49,8 @@ export type StoreErrorKind =
   | 'UNAVAILABLE'
   /** The store refuses a record for itself: it never takes these records together. */
   | 'REJECTED'
+  /** The store fails inside: an outage, or these records meet what is damaged there. */
+  | 'DAMAGED'
   /** At `open`: another process holds the store. */
   | 'LOCKED'
   /** At `open`: what is there is not Tidewire's, or is damaged. */

@@ -27,8 +27,6 @@ const NONE: Backlog = { dirty: 0, lane: 0, sinceMs: Number.POSITIVE_INFINITY };
 
 /** What the pulls of all workers share. */
 interface PullContext {
-  /** Starts a flush; settles with what became of it. */
-  flush(records: StoredRecord[]): Promise<void>;
   /** Called when a flush has settled, from outside a turn. */
   wake(): void;
   random(): number;
@@ -67,6 +65,7 @@ export class WorkerPull {
   readonly #ring: RingConsumer;
   readonly #images: ImageReader;
   readonly #context: PullContext;
+  readonly #flushRecords: (records: StoredRecord[]) => Promise<void>;
   readonly #batch: Batch = new Batch();
   #state: State = { kind: 'IDLE' };
   #backlog: Backlog = NONE;
@@ -86,6 +85,8 @@ export class WorkerPull {
     maps: MapTable;
     gateway: Doorbell;
     context: PullContext;
+    /** Starts a flush; settles with what became of it. */
+    flush: (records: StoredRecord[]) => Promise<void>;
   }) {
     this.#control = new Int32Array(options.memory.control);
     this.#worker = new Doorbell(this.#control, WorkerControl.WORKER_DOORBELL);
@@ -93,6 +94,7 @@ export class WorkerPull {
     this.#ring = new RingConsumer(options.memory.batchRing);
     this.#images = new ImageReader(options.memory.batchRing, options.maps);
     this.#context = options.context;
+    this.#flushRecords = options.flush;
     this.#pull = loadWord(this.#control, WorkerControl.PULL_REQUESTED);
     this.#attempt = loadWord(this.#control, WorkerControl.ATTEMPT);
     this.#laneFlushed = loadWord(this.#control, WorkerControl.LANE_FLUSHED);
@@ -234,7 +236,7 @@ export class WorkerPull {
   #flush(end: End, changesHanded: number): void {
     const state: State = { kind: 'FLUSHING', end, changesHanded, outcome: undefined };
     this.#state = state;
-    this.#context.flush(this.#batch.take()).then(
+    this.#flushRecords(this.#batch.take()).then(
       () => {
         state.outcome = 'COMMITTED';
         this.#context.wake();

@@ -80,6 +80,16 @@ t.test('DEAD-2: recovery loads it over the older row', async (t) => {
   t.equal((await letters()).length, 1);
 });
 
+t.test('DEAD-7: a statement that holds the database ends it with a sentence', async (t) => {
+  const sql = await server.sql();
+  await sql.begin(async (transaction) => {
+    await transaction`SELECT 1 FROM tidewire.fence FOR SHARE`;
+    const again = await ran(['dead-letters', '--requeue', ...args]);
+    t.match(again, { exit: 1, out: '', error: /^tidewire: Statements of the server [^\n]*\n$/ });
+  });
+  t.equal((await letters()).length, 1);
+});
+
 t.test('DEAD-3: written again by hand it is refused as long as its cause stands', async (t) => {
   const again = await ran(['dead-letters', '--requeue', ...args]);
   t.match(again, { exit: 1, out: '', error: /"k17" of map "m" stays: .*division by zero\.\n$/ });
