@@ -209,6 +209,8 @@ export const RESTART_BACKOFF_MAX_MS = 1000;
 export const FLUSH_INTERVAL_MS = 100;
 export const FLUSH_RECORDS = 1000;
 export const BATCH_RECORDS_MAX = 8192;
+/** Times that a record alone meets something damaged in the database before it is put aside. */
+export const DAMAGED_ATTEMPTS_MAX = 5;
 export const BATCH_BYTES_MAX: number = 16 * 1024 * 1024;
 export const BACKOFF_MIN_MS = 50;
 export const BACKOFF_MAX_MS = 800;
