@@ -13,9 +13,9 @@ interface Counter {
 
 const COUNTERS_MAX = 128;
 /** One operation in so many is looked at, on average. */
-const STRIDE = 64;
+const STRIDE = 256;
 /** What was met before counts half as much after so many. */
-const HALVING: number = 16 * 1024;
+const HALVING = 4096;
 
 /**
  * The keys that are asked for most, lately: a sample of the operations in a space-saving sketch. A new key
@@ -73,7 +73,7 @@ export class HotKeys {
     }
   }
 
-  /** 1 to 127, so that no rhythm of the operations is met always or never. */
+  /** 1 to 511, so that no rhythm of the operations is met always or never. */
   #nextSkip(): number {
     this.#state = (Math.imul(this.#state, 1_103_515_245) + 12_345) | 0;
     return 1 + ((this.#state >>> 16) % (2 * STRIDE - 1));
