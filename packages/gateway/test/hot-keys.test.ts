@@ -1,6 +1,6 @@
 import t from 'tap';
-import { DURATION_BOUNDS, Durations } from '#lib/durations.js';
-import { HotKeys } from '#lib/hot-keys.js';
+import { HotKeys } from '#lib/operation/hot-keys.js';
+import { DURATION_BOUNDS, Durations } from '#lib/telemetry/durations.js';
 import { SEED, SeededRandom } from './seeded-random.js';
 
 t.test('ADMIN-7: the hottest keys are found, and none is shown as less than it is', async (t) => {

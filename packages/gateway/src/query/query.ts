@@ -4,10 +4,10 @@ import {
   type QueryFields,
   queryRecord,
 } from '@tidewire/partition-worker/front';
-import { keyOf } from './event-entry.js';
+import type { Session } from '../session/session.js';
+import type { Delivery, WorkerStream } from '../stream/stream-desk.js';
+import { keyOf } from '../subscription/event-entry.js';
 import type { RowMerge } from './row-merge.js';
-import type { Session } from './session.js';
-import type { Delivery, WorkerStream } from './stream-desk.js';
 
 /** A query under way. */
 export interface Query {

@@ -1,7 +1,7 @@
 import type { HybridLogicalClock } from '@tidewire/core';
+import { FramePool } from '../frame-buffer.js';
+import type { Session } from '../session/session.js';
 import { EventGroups } from './event-groups.js';
-import { FramePool } from './frame-buffer.js';
-import type { Session } from './session.js';
 
 /**
  * Events of feeds that one session alone hears, put together to one frame a session: most predicates

@@ -1,5 +1,5 @@
 import { LAG_LOOK_BYTES, SESSION_DRAINED_BYTES, SESSION_SOFT_BYTES } from '@tidewire/core';
-import type { Session } from './session.js';
+import type { Session } from '../session/session.js';
 
 const LOOKS_A_TURN = 4;
 const LAGGING_LOOKS_A_TURN = 256;

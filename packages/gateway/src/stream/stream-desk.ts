@@ -10,7 +10,7 @@ import {
   creditRecord,
   type WorkerRequests,
 } from '@tidewire/partition-worker/front';
-import type { Session } from './session.js';
+import type { Session } from '../session/session.js';
 
 const LOOKS_A_TURN = 256;
 

@@ -1,7 +1,7 @@
 import { ADDRESSES_MAX, assert, HANDSHAKE_MS_MAX, RETRY_AFTER_CROWD_MS } from '@tidewire/core';
-import { clientOf } from './client-address.js';
-import type { GatewayLimits } from './gateway-limits.js';
-import type { UpgradeRefusal } from './transport.js';
+import type { GatewayLimits } from '../gateway-limits.js';
+import { clientOf } from '../transport/client-address.js';
+import type { UpgradeRefusal } from '../transport/transport.js';
 
 type Counted = Pick<
   GatewayLimits,

@@ -2,9 +2,9 @@ import { Code, encodeField, fieldOf, PredicateError, QUERY_ROWS_MAX } from '@tid
 import { QUERY_COUNT_ONLY, QUERY_DESCENDING, QUERY_ORDERED } from '@tidewire/core/threads';
 import { NO_BYTES } from '@tidewire/partition-worker/front';
 import type { Field, Query } from '@tidewire/schemas';
-import type { Permit } from './access/authority.js';
-import { Refusal } from './refusal.js';
-import { conditionWithin, nameFault, readCondition } from './subscribe-check.js';
+import type { Permit } from '../access/authority.js';
+import { Refusal } from '../refusal.js';
+import { conditionWithin, nameFault, readCondition } from '../subscription/subscribe-check.js';
 
 /** What a sound Query asks for. */
 export interface Asked {

@@ -14,17 +14,17 @@ import {
 } from '@tidewire/core/threads';
 import type { QueryFields, WorkerRequests } from '@tidewire/partition-worker/front';
 import type { CancelQuery, Query as QueryMessage } from '@tidewire/schemas';
-import type { Audit } from './access/audit.js';
-import type { ControlFrames } from './control-frames.js';
-import { FrameBuffer } from './frame-buffer.js';
+import type { Audit } from '../access/audit.js';
+import type { ControlFrames } from '../control-frames.js';
+import { FrameBuffer } from '../frame-buffer.js';
+import { Refusal } from '../refusal.js';
+import type { Session } from '../session/session.js';
+import type { StreamDesk, WorkerStream } from '../stream/stream-desk.js';
+import { StreamFrame } from '../stream/stream-frame.js';
+import type { TurnTime } from '../turn-time.js';
 import { countOf, type Query, QueryDelivery, type QueryHandler, sortedRowsOf } from './query.js';
 import { type Asked, askedOf, askedWithin } from './query-check.js';
-import { Refusal } from './refusal.js';
 import { RowMerge } from './row-merge.js';
-import type { Session } from './session.js';
-import type { StreamDesk, WorkerStream } from './stream-desk.js';
-import { StreamFrame } from './stream-frame.js';
-import type { TurnTime } from './turn-time.js';
 
 /** What a worker may send before its rows are merged, at least. */
 const MERGE_CREDIT_BYTES_MIN = 4096;

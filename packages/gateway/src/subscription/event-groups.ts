@@ -5,7 +5,7 @@ import {
   writeEventGroupsHead,
   writeSingleGroupHead,
 } from '@tidewire/core/threads';
-import { FrameBuffer } from './frame-buffer.js';
+import { FrameBuffer } from '../frame-buffer.js';
 
 /**
  * Events of several topics being put together to one frame: a group for each run of one topic. What

@@ -1,11 +1,11 @@
 import type { MapTable, SharedMemory } from '@tidewire/core/threads';
 import type { PartitionService, WorkerRequests } from '@tidewire/partition-worker/front';
+import { HotKeys } from '../operation/hot-keys.js';
+import type { SubscriptionService } from '../subscription/subscription-service.js';
 import { CensusDesk } from './census-desk.js';
 import { Counters } from './counters.js';
-import { HotKeys } from './hot-keys.js';
 import { type MapReport, mapReportOf } from './map-report.js';
 import { StageTimes } from './stage-times.js';
-import type { SubscriptionService } from './subscription-service.js';
 
 /** What the gateway knows of how it fares, for whoever operates it. */
 export class Telemetry {

@@ -1,10 +1,10 @@
 import type { HybridLogicalClock } from '@tidewire/core';
 import { EventMessage, writeEventsHead } from '@tidewire/core/threads';
 import { HeardChanges, type TopicRegister } from '@tidewire/partition-worker/front';
+import { FrameBuffer, FramePool } from '../frame-buffer.js';
+import type { Session } from '../session/session.js';
 import type { Conflation } from './conflation.js';
 import type { Feed } from './feed.js';
-import { FrameBuffer, FramePool } from './frame-buffer.js';
-import type { Session } from './session.js';
 import { SingleEvents } from './single-events.js';
 import type { Topic } from './topic.js';
 

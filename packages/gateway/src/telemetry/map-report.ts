@@ -1,8 +1,8 @@
 import type { MapTable } from '@tidewire/core/threads';
+import type { HotKey, HotKeys } from '../operation/hot-keys.js';
+import type { Session } from '../session/session.js';
+import type { MapSubscriptions } from '../subscription/subscription-tally.js';
 import type { MapCounts } from './census-desk.js';
-import type { HotKey, HotKeys } from './hot-keys.js';
-import type { Session } from './session.js';
-import type { MapSubscriptions } from './subscription-tally.js';
 
 const HOTTEST = 20;
 const LAGGARDS = 20;

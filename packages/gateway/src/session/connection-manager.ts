@@ -1,10 +1,10 @@
 import { assert, HELLO_DEADLINE_MS } from '@tidewire/core';
 import { NO_BYTES } from '@tidewire/partition-worker/front';
+import { NO_CURSOR } from '../subscription/resume.js';
+import type { Connection } from '../transport/transport.js';
 import type { AddressCount } from './connection-limits.js';
-import { NO_CURSOR } from './resume.js';
 import type { Session } from './session.js';
 import type { SessionRate } from './session-rate.js';
-import type { Connection } from './transport.js';
 
 /** What a session is made of beside its connection. */
 export interface Admitted {

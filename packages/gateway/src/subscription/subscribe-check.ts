@@ -14,10 +14,10 @@ import {
 import { isCleanUtf8 } from '@tidewire/core/threads';
 import { type Condition, conditionOf, NO_BYTES } from '@tidewire/partition-worker/front';
 import { type Predicate, StartFrom, type Subscribe } from '@tidewire/schemas';
-import type { Permit, Rows } from './access/authority.js';
+import type { Permit, Rows } from '../access/authority.js';
+import { KEY_TOO_LONG, MAP_TOO_LONG } from '../operation/operation-refusal.js';
+import { Refusal } from '../refusal.js';
 import { type CatchUpPlan, SNAPSHOT_PLAN } from './catch-up-plan.js';
-import { KEY_TOO_LONG, MAP_TOO_LONG } from './operation-refusal.js';
-import { Refusal } from './refusal.js';
 import { type Resumption, resumeKey } from './resume.js';
 
 const SEQUENCE_MAX = 2n ** 48n - 1n;

@@ -1,4 +1,4 @@
-import type { Session } from './session.js';
+import type { Session } from '../session/session.js';
 
 /** Frames that sessions hear under one number: native pub/sub hands each to all who have joined. */
 export class Feed {

@@ -1,11 +1,11 @@
 import { CONFLATED_BYTES_MAX, CONFLATED_TOPIC_BYTES_MAX } from '@tidewire/core';
 import type { EventKind } from '@tidewire/schemas';
-import { Beat } from './beat.js';
+import { FrameBuffer } from '../frame-buffer.js';
+import { Beat } from '../session/beat.js';
+import type { Session } from '../session/session.js';
 import { keyOf, kindOffset } from './event-entry.js';
 import { Feed } from './feed.js';
-import { FrameBuffer } from './frame-buffer.js';
 import { mergedKind } from './merged-kind.js';
-import type { Session } from './session.js';
 import type { Topic } from './topic.js';
 
 /** The latest event of one key, as an entry of Events. */

@@ -1,8 +1,8 @@
 import { PARTITIONS } from '@tidewire/core';
 import { ProgressMessage, RecordLayout } from '@tidewire/core/threads';
-import type { ControlFrames } from './control-frames.js';
+import type { ControlFrames } from '../control-frames.js';
+import type { Session } from '../session/session.js';
 import type { Resumed } from './resume.js';
-import type { Session } from './session.js';
 
 /** The topic of Progress frames, which no worker knows. */
 const PROGRESS_TOPIC = 0;

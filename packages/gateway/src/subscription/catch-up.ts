@@ -10,9 +10,9 @@ import {
   type ControlRecord,
   catchUpRecord,
 } from '@tidewire/partition-worker/front';
+import type { Session } from '../session/session.js';
+import type { Delivery, WorkerStream } from '../stream/stream-desk.js';
 import { type CatchUpPlan, planBeyond, SNAPSHOT_PLAN } from './catch-up-plan.js';
-import type { Session } from './session.js';
-import type { Delivery, WorkerStream } from './stream-desk.js';
 import type { Subscription } from './subscription.js';
 
 /** What one subscription is being sent of what it missed: a stream of each of its workers. */

@@ -1,6 +1,6 @@
 import { Code, RATE_DEBT_SECONDS_MAX } from '@tidewire/core';
-import { type GatewayLimits, NO_BOUND } from './gateway-limits.js';
-import { OperationRefusal } from './operation-refusal.js';
+import { type GatewayLimits, NO_BOUND } from '../gateway-limits.js';
+import { OperationRefusal } from '../operation/operation-refusal.js';
 import { TokenBucket } from './token-bucket.js';
 
 type Rates = Pick<GatewayLimits, 'operationsPerSecond' | 'bytesPerSecond'>;

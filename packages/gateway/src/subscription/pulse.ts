@@ -1,11 +1,11 @@
 import { PROGRESS_INTERVAL_MS, TICK_INTERVAL_MS } from '@tidewire/core';
 import { TICK_REPORT } from '@tidewire/core/threads';
 import { tickRecord, type WorkerRequests } from '@tidewire/partition-worker/front';
-import { Beat } from './beat.js';
+import { Beat } from '../session/beat.js';
+import type { TurnTime } from '../turn-time.js';
 import type { Conflation } from './conflation.js';
 import type { EventBus } from './event-bus.js';
 import type { ProgressDesk } from './progress.js';
-import type { TurnTime } from './turn-time.js';
 
 /** What happens by the clock: ticks to workers, what was held back, and Progress behind it all. */
 export class Pulse {

@@ -1,18 +1,15 @@
-import type { Authority } from './access/authority.js';
-import type { Rule } from './access/rule-register.js';
-
+import type { Authority } from '../access/authority.js';
+import type { Rule } from '../access/rule-register.js';
+import type { FrameBuffer } from '../frame-buffer.js';
+import type { Query } from '../query/query.js';
+import type { EventGroups } from '../subscription/event-groups.js';
+import type { Published } from '../subscription/progress.js';
+import type { Resumption } from '../subscription/resume.js';
+import type { Subscription } from '../subscription/subscription.js';
+import type { Connection } from '../transport/transport.js';
 import type { AddressCount } from './connection-limits.js';
-
-import type { EventGroups } from './event-groups.js';
-
-import type { FrameBuffer } from './frame-buffer.js';
 import type { PresencePuts } from './presence.js';
-import type { Published } from './progress.js';
-import type { Query } from './query.js';
-import type { Resumption } from './resume.js';
 import type { SessionRate } from './session-rate.js';
-import type { Subscription } from './subscription.js';
-import type { Connection } from './transport.js';
 
 /**
  * The server's side of one connection. Its id names it in ring records: the slot in the session

@@ -14,15 +14,11 @@ import {
   writeResult,
   writeResultsHead,
 } from '@tidewire/core/threads';
-
-import type { Counters } from './counters.js';
-
-import { FrameBuffer, FramePool } from './frame-buffer.js';
-
+import { FrameBuffer, FramePool } from '../frame-buffer.js';
+import type { Session } from '../session/session.js';
+import type { Counters } from '../telemetry/counters.js';
+import { Sent } from '../transport/transport.js';
 import { ANSWER_UNREAD, OperationRefusal } from './operation-refusal.js';
-
-import type { Session } from './session.js';
-import { Sent } from './transport.js';
 
 /** A code, a detail and a time. */
 const SAY_BYTES_MAX: number = 64 + DETAIL_BYTES_MAX;

@@ -1,7 +1,7 @@
 import { type Interest, KnownTopic } from '@tidewire/partition-worker/front';
+import type { FrameBuffer } from '../frame-buffer.js';
 import type { ConflatedFeed } from './conflation.js';
 import { Feed } from './feed.js';
-import type { FrameBuffer } from './frame-buffer.js';
 import type { Subscription } from './subscription.js';
 
 /** What a change can concern, shared by all subscriptions of the same meaning. */

@@ -1,13 +1,13 @@
 import type { HybridLogicalClock } from '@tidewire/core';
 import { RecordLayout, SliceMessage, STREAM_LAST } from '@tidewire/core/threads';
+import type { Session } from '../session/session.js';
+import type { StreamDesk, WorkerStream } from '../stream/stream-desk.js';
+import { StreamFrame } from '../stream/stream-frame.js';
+import type { TurnTime } from '../turn-time.js';
 import { CatchUp, type CatchUpDelivery } from './catch-up.js';
 import type { CatchUpPlan } from './catch-up-plan.js';
 import type { EventBus } from './event-bus.js';
-import type { Session } from './session.js';
-import type { StreamDesk, WorkerStream } from './stream-desk.js';
-import { StreamFrame } from './stream-frame.js';
 import type { Subscription } from './subscription.js';
-import type { TurnTime } from './turn-time.js';
 
 /** Has workers send to single subscriptions what they missed, and passes it on undecoded. */
 export class CatchUpDesk {

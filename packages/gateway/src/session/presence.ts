@@ -16,7 +16,11 @@ import {
   type WorkerRequests,
 } from '@tidewire/partition-worker/front';
 import { OperationKind } from '@tidewire/schemas';
-import { type OperationRefusal, PRESENCE_FULL, PRESENCE_TOO_MANY } from './operation-refusal.js';
+import {
+  type OperationRefusal,
+  PRESENCE_FULL,
+  PRESENCE_TOO_MANY,
+} from '../operation/operation-refusal.js';
 import type { Session } from './session.js';
 
 /** By map and key. */

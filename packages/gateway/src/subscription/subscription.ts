@@ -1,8 +1,8 @@
+import type { Session } from '../session/session.js';
 import type { CatchUp } from './catch-up.js';
 import type { CatchUpPlan } from './catch-up-plan.js';
 import type { ConflatedFeed } from './conflation.js';
 import type { Published } from './progress.js';
-import type { Session } from './session.js';
 import type { Topic } from './topic.js';
 
 /**

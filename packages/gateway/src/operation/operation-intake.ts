@@ -19,11 +19,13 @@ import {
   ROUTED,
 } from '@tidewire/partition-worker/front';
 import { AckLevel, OperationKind, ValueKind } from '@tidewire/schemas';
-import type { OperationAccess } from './access/operation-access.js';
+import type { OperationAccess } from '../access/operation-access.js';
+import { recordNamesIn } from '../control-frames.js';
+import type { Presence } from '../session/presence.js';
+import type { Session } from '../session/session.js';
+import { nameFault } from '../subscription/subscribe-check.js';
+import type { Telemetry } from '../telemetry/telemetry.js';
 import type { AnswerBatch } from './answer-batch.js';
-
-import { recordNamesIn } from './control-frames.js';
-
 import {
   CLOCK_AT_BOUND,
   KEY_TOO_LONG,
@@ -36,11 +38,6 @@ import {
   VALUE_TOO_LONG,
   WORKER_BUSY,
 } from './operation-refusal.js';
-
-import type { Presence } from './presence.js';
-import type { Session } from './session.js';
-import { nameFault } from './subscribe-check.js';
-import type { Telemetry } from './telemetry.js';
 
 const NO_OTHERS: readonly RecordName[] = [];
 

@@ -6,23 +6,23 @@ import {
   type WorkerRequests,
 } from '@tidewire/partition-worker/front';
 import type { Subscribe, Unsubscribe } from '@tidewire/schemas';
-import type { Audit } from './access/audit.js';
-import type { RuleRegister } from './access/rule-register.js';
+import type { Audit } from '../access/audit.js';
+import type { RuleRegister } from '../access/rule-register.js';
+import type { ControlFrames } from '../control-frames.js';
+import type { GatewayLimits } from '../gateway-limits.js';
+import type { Refusal } from '../refusal.js';
+import type { Session } from '../session/session.js';
+import { StreamDesk } from '../stream/stream-desk.js';
+import type { TurnTime } from '../turn-time.js';
 import { CatchUpDesk } from './catch-up-desk.js';
 import { Conflation } from './conflation.js';
-import type { ControlFrames } from './control-frames.js';
 import { EventBus } from './event-bus.js';
-import type { GatewayLimits } from './gateway-limits.js';
 import { LagDesk } from './lag.js';
 import { ProgressDesk } from './progress.js';
 import { Pulse } from './pulse.js';
-import type { Refusal } from './refusal.js';
-import type { Session } from './session.js';
-import { StreamDesk } from './stream-desk.js';
 import { SubscriptionDesk } from './subscription-desk.js';
 import type { MapSubscriptions } from './subscription-tally.js';
 import { Topic } from './topic.js';
-import type { TurnTime } from './turn-time.js';
 
 export interface SubscriptionServiceOptions {
   readonly mapTable: MapTable;
