@@ -14,7 +14,7 @@ const GROWTH_BYTES_MAX = 32 * 1024 * 1024;
 const ASK_EVERY = 50;
 
 /** So that memory tells of what is kept, not of garbage that nobody had a reason to collect. */
-const HEAP_MIB = 48;
+const HEAP_MIB = 96;
 
 const env = { NODE_OPTIONS: `--max-old-space-size=${HEAP_MIB}` };
 const server = await RunningServer.start(t, { env });
