@@ -24,6 +24,7 @@ const PLAN: Omit<LoadPlan, 'port'> = {
   subscription: 'map',
   predicates: 0,
   seed: 1,
+  token: '',
 };
 
 const RUN: RunPlan = { ...runOf(OPERATIONS), drainMs: 1000 };

@@ -209,6 +209,8 @@ export const RESTART_BACKOFF_MAX_MS = 1000;
 export const FLUSH_INTERVAL_MS = 100;
 export const FLUSH_RECORDS = 1000;
 export const BATCH_RECORDS_MAX = 8192;
+/** Times that a record alone meets something damaged in the database before it is put aside. */
+export const DAMAGED_ATTEMPTS_MAX = 5;
 export const BATCH_BYTES_MAX: number = 16 * 1024 * 1024;
 export const BACKOFF_MIN_MS = 50;
 export const BACKOFF_MAX_MS = 800;
@@ -228,8 +230,10 @@ export const DATABASE_STATEMENT_MS = 30_000;
 export const DATABASE_CONNECTIONS = 2;
 /** Whoever holds the fence for longer while another process takes over is disconnected. */
 export const FENCE_HOLDER_MS = 10_000;
-/** Batches of as many records go to the database by COPY. */
+/** Batches of as many records, thought to be new, go to the database by COPY. */
 export const COPY_RECORDS_MIN = 512;
+/** And of so many known ones, by way of a temporary table: five round trips instead of one. */
+export const MERGE_RECORDS_MIN = 2048;
 /** The clock's bound is written this far ahead of the clock. */
 export const CLOCK_BOUND_AHEAD_MS = 3000;
 

@@ -1,6 +1,7 @@
 import {
   COPY_RECORDS_MIN,
   FENCE_HOLDER_MS,
+  MERGE_RECORDS_MIN,
   PARTITIONS,
   RECOVERY_GROUP_RECORDS,
 } from '@tidewire/core';
@@ -112,7 +113,8 @@ export class PostgresStore implements Store {
   /** Few records go in one statement, which is the quickest answer; many by COPY, the least work. */
   async flush(records: readonly StoredRecord[]): Promise<void> {
     if (records.length === 0) return;
-    if (records.length >= COPY_RECORDS_MIN && (await this.#copy(records))) return;
+    if (records.length >= COPY_RECORDS_MIN && (await this.#copyNew(records))) return;
+    if (records.length >= MERGE_RECORDS_MIN && (await this.#merge(records))) return;
     await this.#write(FLUSH, recordParameters(records));
   }
 
@@ -157,16 +159,19 @@ export class PostgresStore implements Store {
     return rows;
   }
 
-  /** False if the server does not take them so. */
-  async #copy(records: readonly StoredRecord[]): Promise<boolean> {
+  /** False if they are not thought to be new, or are not. */
+  async #copyNew(records: readonly StoredRecord[]): Promise<boolean> {
+    if (!this.#guess.areNew()) return false;
     const rows = encodeRows(records);
-    if (this.#guess.areNew()) {
-      if (await this.#transact((transaction) => transaction.copy('tidewire.record', rows))) {
-        this.#guess.onRight();
-        return true;
-      }
-      this.#guess.onWrong();
-    }
+    const areNew = await this.#transact((transaction) => transaction.copy('tidewire.record', rows));
+    if (areNew) this.#guess.onRight();
+    else this.#guess.onWrong();
+    return areNew;
+  }
+
+  /** False if the server does not take them so. */
+  async #merge(records: readonly StoredRecord[]): Promise<boolean> {
+    const rows = encodeRows(records);
     return await this.#transact((transaction) => mergeRows(transaction, rows));
   }
 

@@ -83,7 +83,7 @@ export class Recovery {
   async run(store: Store, onProgress: (records: number) => void): Promise<Recovered> {
     const { sequences, bases, collected } = await store.recover(async (records) => {
       this.#requireGoing();
-      for (const record of records) await this.#put(record);
+      for (const record of records) while (!this.#maybePut(record)) await this.#roomFor(record);
       for (const target of this.#targets) target.publish();
       onProgress(this.#records);
     });
@@ -98,12 +98,13 @@ export class Recovery {
     return { records: this.#records, ms: this.#ms, counter: this.#counter, bases };
   }
 
-  async #put(record: StoredRecord): Promise<void> {
+  /** False if the ring has no room. */
+  #maybePut(record: StoredRecord): boolean {
     const key = this.#keyOf(record);
-    const target = this.#targets[ownerOf(record.partition, this.#targets.length)];
+    const target = this.#targetOf(record);
     const words = imageWordsOf(record, key.keyLength);
-    let at = target.producer.claim(RecoveryKind.RECORD, words);
-    if (at === NO_ROOM) at = await this.#claim(target, RecoveryKind.RECORD, words);
+    const at = target.producer.claim(RecoveryKind.RECORD, words);
+    if (at === NO_ROOM) return false;
     writeImage(record, key, target, at);
     this.#raise(record.partition, record.sequence);
     this.#records++;
@@ -111,6 +112,18 @@ export class Recovery {
       this.#ms = record.ms;
       this.#counter = record.counter;
     }
+    return true;
+  }
+
+  async #roomFor(record: StoredRecord): Promise<void> {
+    const target = this.#targetOf(record);
+    const words = imageWordsOf(record, this.#keyOf(record).keyLength);
+    target.publish();
+    await this.#wait(() => target.hasRoom(words));
+  }
+
+  #targetOf({ partition }: StoredRecord): Target {
+    return this.#targets[ownerOf(partition, this.#targets.length)];
   }
 
   #keyOf(record: StoredRecord): ImageKey {

@@ -1,4 +1,4 @@
-import { COPY_RECORDS_MIN, EPOCHS_KEPT, PARTITIONS } from '@tidewire/core';
+import { EPOCHS_KEPT, MERGE_RECORDS_MIN, PARTITIONS } from '@tidewire/core';
 import type { Test } from 'tap';
 import type { Store, StoredRecord } from '#lib/store.js';
 import { KEYS, record, removal, sorted, text, VALUES } from './support/records.js';
@@ -7,8 +7,8 @@ import { rejects } from './support/rejects.js';
 /** Makes stores on one empty place, so that two of them meet there. */
 export type MakeStore = () => Store;
 
-/** So many records make a large flush: see COPY_RECORDS_MIN. */
-const LARGE = 2 * COPY_RECORDS_MIN;
+/** So many records make a large flush, new or known: see limits.ts. */
+const LARGE = MERGE_RECORDS_MIN;
 const FIRST = { takeOver: false };
 const TAKE_OVER = { takeOver: true };
 

@@ -55,7 +55,12 @@ export class TidewireDialect extends WebSocketReader implements Dialect {
   }
 
   protected override onUpgrade(): void {
-    const value = { protocolVersion: PROTOCOL_VERSION, node: this.#options.connection + 1 };
+    const { token } = this.#plan;
+    const value = {
+      protocolVersion: PROTOCOL_VERSION,
+      node: this.#options.connection + 1,
+      token,
+    };
     const hello = create(ClientFrameSchema, { body: { case: 'hello', value } });
     this.#link.write(maskedMessage(toBinary(ClientFrameSchema, hello)));
   }
