@@ -8,7 +8,8 @@ import { RunningServer } from './running-server.js';
 
 const POLL_MS = 10;
 const LOOKS_MAX = 500;
-const KEYS = 300;
+/** Of one `write`. */
+export const KEYS = 300;
 export const AWAY = 'the database is away; writes go on in memory';
 export const BACK = 'the database is back';
 

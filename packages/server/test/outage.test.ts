@@ -1,7 +1,7 @@
 import { Code, Level } from '@tidewire/schemas';
 import t from 'tap';
 import { put, remove, SAFE } from './operations.js';
-import { AWAY, BACK, isSaid, isWhole, linesOf, siteOf, write } from './outage-site.js';
+import { AWAY, BACK, isSaid, isWhole, KEYS, linesOf, siteOf, write } from './outage-site.js';
 import { MORTAL } from './running-server.js';
 
 t.jobs = 2;
@@ -152,6 +152,8 @@ t.test(
     const site = await siteOf(t);
     await write(site, 'before');
     const sql = site.database.sql();
+    for (let rows = 0; rows < KEYS; )
+      [{ rows }] = await sql`SELECT count(*)::int AS rows FROM tidewire.record`;
     await sql.unsafe(`${WAIT_BEFORE_COMMIT}; SELECT pg_advisory_lock(1)`);
     const safe = site.client.operate(put('m', 'k', '"safe"', SAFE));
     for (let waiting = 0; waiting === 0; )
