@@ -183,6 +183,8 @@ export const ARENA_BYTES_MIN: number = 16 * 1024 * 1024;
 // Updates that may be sent again.
 /** Effects that one worker remembers. */
 export const EFFECTS_MAX = 65_536;
+/** One session has one part in so many of them: it says which answers it has (`lowest_pending`), or waits. */
+export const EFFECTS_SESSION_DIVISOR = 8;
 /** Of an effect's value; a longer one is not repeated, only that it was applied. */
 export const EFFECT_VALUE_BYTES_MAX = 64;
 /** How long the effects of a closed session are remembered. */
