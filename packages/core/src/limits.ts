@@ -183,6 +183,8 @@ export const ARENA_BYTES_MIN: number = 16 * 1024 * 1024;
 // Updates that may be sent again.
 /** Effects that one worker remembers. */
 export const EFFECTS_MAX = 65_536;
+/** One session has one part in so many of them: it says which answers it has (`lowest_pending`), or waits. */
+export const EFFECTS_SESSION_DIVISOR = 8;
 /** Of an effect's value; a longer one is not repeated, only that it was applied. */
 export const EFFECT_VALUE_BYTES_MAX = 64;
 /** How long the effects of a closed session are remembered. */
@@ -209,6 +211,8 @@ export const RESTART_BACKOFF_MAX_MS = 1000;
 export const FLUSH_INTERVAL_MS = 100;
 export const FLUSH_RECORDS = 1000;
 export const BATCH_RECORDS_MAX = 8192;
+/** Times that a record alone meets something damaged in the database before it is put aside. */
+export const DAMAGED_ATTEMPTS_MAX = 5;
 export const BATCH_BYTES_MAX: number = 16 * 1024 * 1024;
 export const BACKOFF_MIN_MS = 50;
 export const BACKOFF_MAX_MS = 800;

@@ -14,12 +14,12 @@ import type { AskDurable, ClientFrame, Hello, Refresh } from '@tidewire/schemas'
 import type { Authentication } from './access/authentication.js';
 import type { Claims } from './access/token-verifier.js';
 import type { ControlFrames } from './control-frames.js';
-import type { OperationRefusal } from './operation-refusal.js';
-import type { QueryDesk } from './query-desk.js';
+import type { OperationRefusal } from './operation/operation-refusal.js';
+import type { QueryDesk } from './query/query-desk.js';
 import { Refusal } from './refusal.js';
-import { resumptionOf, type ServerStart } from './resume.js';
-import type { Session } from './session.js';
-import type { SubscriptionService } from './subscription-service.js';
+import type { Session } from './session/session.js';
+import { resumptionOf, type ServerStart } from './subscription/resume.js';
+import type { SubscriptionService } from './subscription/subscription-service.js';
 
 const SALT_BYTES = 16;
 const CONTROL_TOO_LONG = `A frame that is no operations has ${CONTROL_BYTES_MAX} bytes at most, Hello ${HELLO_BYTES_MAX}.`;

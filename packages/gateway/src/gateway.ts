@@ -28,33 +28,36 @@ import { Audit, type Denial } from './access/audit.js';
 import { type AccessRules, Authentication } from './access/authentication.js';
 import { OperationAccess, rightFor } from './access/operation-access.js';
 import { RuleRegister } from './access/rule-register.js';
-import { AnswerBatch } from './answer-batch.js';
-import { ConnectionLimits } from './connection-limits.js';
-import { ConnectionManager } from './connection-manager.js';
 import { ControlFrames } from './control-frames.js';
 import { ControlIntake } from './control-intake.js';
 import { DEFAULT_LIMITS, type GatewayLimits } from './gateway-limits.js';
-import type { MapReport } from './map-report.js';
-import { OperationIntake } from './operation-intake.js';
-import type { OperationRefusal } from './operation-refusal.js';
-import { Presence } from './presence.js';
-import { QueryDesk } from './query-desk.js';
+import { AnswerBatch } from './operation/answer-batch.js';
+import { OperationIntake } from './operation/operation-intake.js';
+import type { OperationRefusal } from './operation/operation-refusal.js';
+import { QueryDesk } from './query/query-desk.js';
 import { Refusal } from './refusal.js';
-import type { ServerStart } from './resume.js';
-import { ResumeTokens } from './resume-tokens.js';
-import type { Session } from './session.js';
-import { NO_LOG, type SessionLog } from './session-log.js';
-import { SessionRate } from './session-rate.js';
-import { StreamDesk } from './stream-desk.js';
-import { type SubscriptionCounts, SubscriptionService } from './subscription-service.js';
-import { Telemetry } from './telemetry.js';
+import { ConnectionLimits } from './session/connection-limits.js';
+import { ConnectionManager } from './session/connection-manager.js';
+import { Presence } from './session/presence.js';
+import { ResumeTokens } from './session/resume-tokens.js';
+import type { Session } from './session/session.js';
+import { NO_LOG, type SessionLog } from './session/session-log.js';
+import { SessionRate } from './session/session-rate.js';
+import { StreamDesk } from './stream/stream-desk.js';
+import type { ServerStart } from './subscription/resume.js';
+import {
+  type SubscriptionCounts,
+  SubscriptionService,
+} from './subscription/subscription-service.js';
+import type { MapReport } from './telemetry/map-report.js';
+import { Telemetry } from './telemetry/telemetry.js';
 import {
   type Connection,
   type HttpAnswer,
   Sent,
   type TransportHandlers,
   type UpgradeRefusal,
-} from './transport.js';
+} from './transport/transport.js';
 import type { TurnTime } from './turn-time.js';
 
 /** How often a connection is looked at that had not read what was sent to it. */

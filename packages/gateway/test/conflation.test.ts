@@ -3,9 +3,9 @@ import { CONFLATED_TOPIC_BYTES_MAX, Code, RATES_A_TOPIC_MAX } from '@tidewire/co
 import { interestIn } from '@tidewire/partition-worker/front';
 import { EventKind, EventsSchema, StartFrom } from '@tidewire/schemas';
 import t from 'tap';
-import { Conflation } from '#lib/conflation.js';
-import { mergedKind } from '#lib/merged-kind.js';
-import { Topic } from '#lib/topic.js';
+import { Conflation } from '#lib/subscription/conflation.js';
+import { mergedKind } from '#lib/subscription/merged-kind.js';
+import { Topic } from '#lib/subscription/topic.js';
 import { TestBench } from './bench.js';
 import { put, remove, write } from './operations.js';
 import { ReferenceClient } from './reference-client.js';

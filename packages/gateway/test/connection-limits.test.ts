@@ -1,7 +1,7 @@
 import { HANDSHAKE_MS_MAX } from '@tidewire/core';
 import t from 'tap';
-import { clientOf } from '#lib/client-address.js';
-import { ConnectionLimits } from '#lib/connection-limits.js';
+import { ConnectionLimits } from '#lib/session/connection-limits.js';
+import { clientOf } from '#lib/transport/client-address.js';
 
 const LIMITS = { connections: 10, connectionsPerAddress: 4, strangers: 5, strangersPerAddress: 3 };
 const A = '192.0.2.1';

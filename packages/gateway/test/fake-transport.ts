@@ -9,8 +9,8 @@ import {
   ServerFrameSchema,
 } from '@tidewire/schemas';
 import type { Gateway } from '#lib/gateway.js';
-import type { Session } from '#lib/session.js';
-import { type Connection, Sent } from '#lib/transport.js';
+import type { Session } from '#lib/session/session.js';
+import { type Connection, Sent } from '#lib/transport/transport.js';
 
 /** A client that talks to a gateway without a network; it remembers what it was sent. */
 export class FakeClient implements Connection {

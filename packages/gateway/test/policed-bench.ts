@@ -2,7 +2,7 @@ import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { ClientFrameSchema, type OperationSchema, type Result } from '@tidewire/schemas';
 import type { AccessRules } from '#lib/access/authentication.js';
 import { readPolicy } from '#lib/access/policy.js';
-import type { Sent } from '#lib/transport.js';
+import type { Sent } from '#lib/transport/transport.js';
 import { TestBench } from './bench.js';
 import { FakeClient } from './fake-transport.js';
 

@@ -9,7 +9,7 @@ import {
   type Rows,
 } from '@tidewire/schemas';
 import t from 'tap';
-import { RowMerge } from '#lib/row-merge.js';
+import { RowMerge } from '#lib/query/row-merge.js';
 import { TestBench } from './bench.js';
 import type { FakeClient } from './fake-transport.js';
 import { put, remove, write } from './operations.js';

@@ -3,7 +3,7 @@ import { Code, hashOf, PARTITIONS, partitionOf } from '@tidewire/core';
 import { CATCH_UP_RESUME, CATCH_UP_SNAPSHOT } from '@tidewire/core/threads';
 import { CursorSchema, SliceKind, StartFrom } from '@tidewire/schemas';
 import t from 'tap';
-import { resumeKey, resumptionOf } from '#lib/resume.js';
+import { resumeKey, resumptionOf } from '#lib/subscription/resume.js';
 import { STORE, TestBench } from './bench.js';
 import { put, remove, write } from './operations.js';
 import { ReferenceClient } from './reference-client.js';

@@ -1,7 +1,12 @@
 import { once } from 'node:events';
 import type { Test } from 'tap';
 import { type ClientOptions, WebSocket } from 'ws';
-import type { Connection, Transport, TransportHandlers, TransportOptions } from '#lib/transport.js';
+import type {
+  Connection,
+  Transport,
+  TransportHandlers,
+  TransportOptions,
+} from '#lib/transport/transport.js';
 
 export const BUFFER_BYTES_MAX: number = 1024 * 1024;
 export const FRAME_BYTES_MAX = 100_000;

@@ -2,8 +2,8 @@ import { CONTROL_BACKLOG_MAX, SESSION_STREAMS_MAX } from '@tidewire/core';
 import { allocateSharedMemory, MapTable } from '@tidewire/core/threads';
 import { PartitionService, WorkerRequests } from '@tidewire/partition-worker/front';
 import t from 'tap';
-import type { Session } from '#lib/session.js';
-import { type Delivery, StreamDesk } from '#lib/stream-desk.js';
+import type { Session } from '#lib/session/session.js';
+import { type Delivery, StreamDesk } from '#lib/stream/stream-desk.js';
 
 /** A desk, and a worker whose ring takes nothing while it is `blocked`. */
 class Bench {

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { TokenBucket } from '#lib/token-bucket.js';
+import { TokenBucket } from '#lib/session/token-bucket.js';
 import { SEED, SeededRandom } from './seeded-random.js';
 
 const PER_SECOND = 100;

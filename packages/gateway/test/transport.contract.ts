@@ -4,7 +4,7 @@ import { get as getTls } from 'node:https';
 import { text } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
-import { Sent, type TlsFiles } from '#lib/transport.js';
+import { Sent, type TlsFiles } from '#lib/transport/transport.js';
 import { Opcode, RawSocket } from './raw-socket.js';
 import { BUFFER_BYTES_MAX, type CreateTransport, FRAME_BYTES_MAX, Served } from './served.js';
 

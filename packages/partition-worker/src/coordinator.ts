@@ -117,6 +117,11 @@ export class Coordinator {
     this.#options.onWork();
   }
 
+  /** What comes from now on rejects; what is under way goes on. */
+  refuse(error: PoolError): void {
+    this.#end = error;
+  }
+
   /** Nothing is carried out any more: what has not been settled rejects, now and from now on. */
   close(error: PoolError): void {
     this.#end = error;

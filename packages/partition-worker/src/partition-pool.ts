@@ -244,9 +244,11 @@ export class PartitionPool {
    * with the changes that are in no store: undefined if nobody knows, 0 without a store.
    */
   async stop(): Promise<number | undefined> {
+    const stopped = new PoolError(Code.UNAVAILABLE, 'The pool has been stopped.');
+    this.#coordinator.refuse(stopped); // nothing may be acknowledged that the store no longer takes
     while (this.#coordinator.outstanding > 0) await delay(1);
     const left = this.#store === undefined ? 0 : await this.#store.stop();
-    await this.#end(new PoolError(Code.UNAVAILABLE, 'The pool has been stopped.'));
+    await this.#end(stopped);
     return left;
   }
 
@@ -259,6 +261,7 @@ export class PartitionPool {
     try {
       return (await this.#store?.start(this.#memory, onFailure)) ?? 0;
     } catch (error) {
+      await this.#store?.stop(); // it may have started a database, and a thread
       await this.#end(new PoolError(Code.UNAVAILABLE, (error as Error).message));
       throw error;
     } finally {

@@ -124,9 +124,23 @@ t.test('LIB-6: what is not sound is refused before it is sent', async (t) => {
 t.test('LIB-7: stop lets what is under way finish, and refuses what comes later', async (t) => {
   const pool = await PartitionPool.start({ workers: 1, memoryBytes: MEMORY });
   const writes = Array.from({ length: 100 }, (_, i) => pool.put('m', `k${i}`, i));
-  t.equal(await pool.stop(), 0);
+  const stopped = pool.stop();
+  const late = await refusal(pool.put('m', 'late', 1));
+  t.equal(late.code, Code.UNAVAILABLE, 'also while others are under way');
+  t.equal(await stopped, 0);
   t.equal((await Promise.all(writes)).length, 100);
   t.equal((await refusal(pool.get('m', 'k'))).code, Code.UNAVAILABLE);
+});
+
+t.test('LIB-11: a pool whose store does not start leaves nothing of it running', async (t) => {
+  let stops = 0;
+  const store = {
+    start: () => Promise.reject(new Error('the table is not ours')),
+    stop: async () => ++stops,
+  };
+  const failed = PartitionPool.start({ workers: 1, memoryBytes: MEMORY, store });
+  await t.rejects(failed, { message: 'the table is not ours' });
+  t.equal(stops, 1);
 });
 
 t.test('LIB-8: records of several maps with one key lie in one partition', async (t) => {

@@ -3,6 +3,12 @@ import { type DatabaseConnection, dialReader, type Lane } from './postgres-link.
 import { READ_LETTERS, REQUEUE_LETTER } from './postgres-statement.js';
 import { StoreError } from './store.js';
 
+/** How long a statement waits for those of the server, and how often before it is given up. */
+const LOCK_MS = 2000;
+const LOCK_ATTEMPTS = 5;
+
+const LOCK_NOT_AVAILABLE = '55P03';
+
 /** Letters read with one statement. */
 const PAGE_LETTERS = 100;
 
@@ -57,17 +63,35 @@ export class DeadLetters {
   }
 
   /**
-   * Writes a letter into the table, unless that has a newer record, and removes it. It waits for statements
-   * of the server that are under way. Rejects with StoreError: REJECTED if the table refuses it still,
-   * and the letter stays.
+   * Writes a letter into the table, unless that has a newer record, and removes it. It waits some seconds
+   * for statements of the server that are under way. Rejects with StoreError: REJECTED if the table
+   * refuses it still, UNAVAILABLE if the server let nobody in; the letter stays.
    */
   async requeue({ map, key }: Pick<DeadLetter, 'map' | 'key'>): Promise<Requeued> {
-    const [{ letters, written }] = await this.#ask<{ letters: number; written: number }>(
-      REQUEUE_LETTER,
-      [map, key],
-    );
+    await this.#ask(`SET lock_timeout = ${LOCK_MS}`, []);
+    const [{ letters, written }] = await this.#requeue(map, key, LOCK_ATTEMPTS);
     if (letters === 0) return 'GONE';
     return written === 0 ? 'SUPERSEDED' : 'WRITTEN';
+  }
+
+  /** Each attempt makes way for what has queued behind it. */
+  async #requeue(
+    map: string,
+    key: string,
+    attempts: number,
+  ): Promise<readonly { letters: number; written: number }[]> {
+    try {
+      return await this.#ask(REQUEUE_LETTER, [map, key]);
+    } catch (error) {
+      if (!(error instanceof StoreError) || error.code !== LOCK_NOT_AVAILABLE) throw error;
+      if (attempts > 1) return await this.#requeue(map, key, attempts - 1);
+      const waited = (LOCK_ATTEMPTS * LOCK_MS) / 1000;
+      throw new StoreError(
+        'UNAVAILABLE',
+        `Statements of the server have held the database for ${waited} s; try again later.`,
+        error,
+      );
+    }
   }
 
   async close(): Promise<void> {

@@ -29,7 +29,7 @@ import { type Store, type StoredRecord, StoreError } from './store.js';
 /** What recovery found. */
 export interface Recovered {
   readonly records: number;
-  /** The highest stamp of all records. */
+  /** The highest stamp of all records, collected tombstones included. */
   readonly ms: number;
   readonly counter: number;
   /** See PartitionFacts. */
@@ -108,11 +108,14 @@ export class Recovery {
     writeImage(record, key, target, at);
     this.#raise(record.partition, record.sequence);
     this.#records++;
-    if (record.ms > this.#ms || (record.ms === this.#ms && record.counter > this.#counter)) {
-      this.#ms = record.ms;
-      this.#counter = record.counter;
-    }
+    this.#meet(record);
     return true;
+  }
+
+  #meet({ ms, counter }: { readonly ms: number; readonly counter: number }): void {
+    if (ms < this.#ms || (ms === this.#ms && counter <= this.#counter)) return;
+    this.#ms = ms;
+    this.#counter = counter;
   }
 
   async #roomFor(record: StoredRecord): Promise<void> {
@@ -166,6 +169,7 @@ export class Recovery {
     target.words[at + RecoveryPartition.PARTITION] = partition;
     target.words[at + RecoveryPartition.SEQUENCE_LOW] = RecordLayout.lowWord(sequence);
     target.words[at + RecoveryPartition.SEQUENCE_HIGH] = RecordLayout.highWord(sequence);
+    this.#meet(collected); // a tombstone that is gone had a stamp, too
     const { ms, counter, node } = collected;
     target.words[at + RecoveryPartition.GC_SEQUENCE_LOW] = RecordLayout.lowWord(collected.sequence);
     target.words[at + RecoveryPartition.GC_SEQUENCE_HIGH] = RecordLayout.highWord(

@@ -27,8 +27,6 @@ const NONE: Backlog = { dirty: 0, lane: 0, sinceMs: Number.POSITIVE_INFINITY };
 
 /** What the pulls of all workers share. */
 interface PullContext {
-  /** Starts a flush; settles with what became of it. */
-  flush(records: StoredRecord[]): Promise<void>;
   /** Called when a flush has settled, from outside a turn. */
   wake(): void;
   random(): number;
@@ -57,7 +55,7 @@ type State =
  *     IDLE → PULLING → FLUSHING → IDLE, or after a failure → BACKOFF → IDLE
  *
  * Invariant: a watermark moves only by the END of the running pull under the running attempt, after
- * its records have been committed. A failure raises ATTEMPT, which makes the worker hand over again
+ * its records have been committed; and none falls. A failure raises ATTEMPT, which makes the worker hand over again
  * whatever is not flushed; an END of another pull or attempt completes nothing.
  */
 export class WorkerPull {
@@ -67,6 +65,7 @@ export class WorkerPull {
   readonly #ring: RingConsumer;
   readonly #images: ImageReader;
   readonly #context: PullContext;
+  readonly #flushRecords: (records: StoredRecord[]) => Promise<void>;
   readonly #batch: Batch = new Batch();
   #state: State = { kind: 'IDLE' };
   #backlog: Backlog = NONE;
@@ -86,6 +85,8 @@ export class WorkerPull {
     maps: MapTable;
     gateway: Doorbell;
     context: PullContext;
+    /** Starts a flush; settles with what became of it. */
+    flush: (records: StoredRecord[]) => Promise<void>;
   }) {
     this.#control = new Int32Array(options.memory.control);
     this.#worker = new Doorbell(this.#control, WorkerControl.WORKER_DOORBELL);
@@ -93,6 +94,7 @@ export class WorkerPull {
     this.#ring = new RingConsumer(options.memory.batchRing);
     this.#images = new ImageReader(options.memory.batchRing, options.maps);
     this.#context = options.context;
+    this.#flushRecords = options.flush;
     this.#pull = loadWord(this.#control, WorkerControl.PULL_REQUESTED);
     this.#attempt = loadWord(this.#control, WorkerControl.ATTEMPT);
     this.#laneFlushed = loadWord(this.#control, WorkerControl.LANE_FLUSHED);
@@ -234,7 +236,7 @@ export class WorkerPull {
   #flush(end: End, changesHanded: number): void {
     const state: State = { kind: 'FLUSHING', end, changesHanded, outcome: undefined };
     this.#state = state;
-    this.#context.flush(this.#batch.take()).then(
+    this.#flushRecords(this.#batch.take()).then(
       () => {
         state.outcome = 'COMMITTED';
         this.#context.wake();
@@ -269,8 +271,10 @@ export class WorkerPull {
       assert(sequence >= loadWatermark(this.#control, index), 'a watermark never falls');
       storeWatermark(this.#control, index, sequence);
     }
-    this.#laneFlushed = end.laneHanded;
-    storeWord(this.#control, WorkerControl.LANE_FLUSHED, end.laneHanded);
+    if (((end.laneHanded - this.#laneFlushed) | 0) > 0) {
+      this.#laneFlushed = end.laneHanded;
+      storeWord(this.#control, WorkerControl.LANE_FLUSHED, end.laneHanded);
+    }
     this.#gateway.ring();
     this.#mustPull ||= end.more;
     this.#failures = 0;

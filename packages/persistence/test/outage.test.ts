@@ -20,7 +20,6 @@ t.test(
     t.ok(report.bytesAfter <= 1.05 * report.bytesBefore, `${report.bytesAfter} bytes`);
     t.ok(report.failures > 3_600_000 / BACKOFF_MAX_MS / 2, `${report.failures} attempts failed`);
     t.ok(report.pauseMs <= BACKOFF_MAX_MS, `SAFE waited ${report.pauseMs} ms`);
-    t.ok(BACKOFF_MAX_MS < 1000);
     t.same(report.statuses, ['down', 'up']);
     t.equal(report.expected.size, KEYS + 1);
     t.same(await differencesOf(server.sql(connection), report.expected), []);

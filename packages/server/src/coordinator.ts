@@ -342,7 +342,7 @@ export class Coordinator {
         return;
       case 'buried':
         this.#status.buried++;
-        this.#log.error({ map: status.map, reason: status.reason }, 'a record was put aside');
+        this.#log.error({ map: status.map, sqlstate: status.code }, 'a record was put aside');
         return;
       case 'stopped':
         this.#unflushed = status.unflushed;

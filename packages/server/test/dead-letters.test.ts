@@ -64,9 +64,29 @@ t.test(
   },
 );
 
+t.test('DEAD-6: the log names the SQLSTATE, and nothing that the database said', async (t) => {
+  const isOfIt = (line: string): boolean => line.includes('a record was put aside');
+  const lines = server.log.split('\n').filter(isOfIt);
+  t.match(
+    lines.map((line) => JSON.parse(line)),
+    [{ map: 'm', sqlstate: '22012' }],
+  );
+  t.notMatch(server.log, /division/);
+});
+
 t.test('DEAD-2: recovery loads it over the older row', async (t) => {
   await server.restart();
   t.equal(await readValue(POISON), '{"n":0}');
+  t.equal((await letters()).length, 1);
+});
+
+t.test('DEAD-7: a statement that holds the database ends it with a sentence', async (t) => {
+  const sql = await server.sql();
+  await sql.begin(async (transaction) => {
+    await transaction`SELECT 1 FROM tidewire.fence FOR SHARE`;
+    const again = await ran(['dead-letters', '--requeue', ...args]);
+    t.match(again, { exit: 1, out: '', error: /^tidewire: Statements of the server [^\n]*\n$/ });
+  });
   t.equal((await letters()).length, 1);
 });
 

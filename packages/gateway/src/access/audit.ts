@@ -1,5 +1,5 @@
 import { DENIALS_A_SECOND_MAX } from '@tidewire/core';
-import type { Session } from '../session.js';
+import type { Session } from '../session/session.js';
 import type { Right } from './policy.js';
 
 /** Something that a session was not permitted; no key and no value of it. */

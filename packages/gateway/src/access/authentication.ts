@@ -1,6 +1,6 @@
 import { Code, VERIFICATIONS_MAX } from '@tidewire/core';
 import { Refusal } from '../refusal.js';
-import type { Session } from '../session.js';
+import type { Session } from '../session/session.js';
 import { type Authority, authorityOf } from './authority.js';
 import { type Policy, PolicyError } from './policy.js';
 import { type Claims, TokenError } from './token-verifier.js';

@@ -2,7 +2,7 @@ import { Code } from '@tidewire/core';
 import { type FrameReader, NO_RULE, RULE_NOTHING } from '@tidewire/core/threads';
 import type { OperationRuling, RecordName } from '@tidewire/partition-worker/front';
 import { OperationKind } from '@tidewire/schemas';
-import type { Session } from '../session.js';
+import type { Session } from '../session/session.js';
 import type { Audit } from './audit.js';
 import type { Authority, Rows } from './authority.js';
 import type { Right } from './policy.js';

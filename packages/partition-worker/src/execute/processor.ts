@@ -41,7 +41,8 @@ export interface GroupContext {
 
 /**
  * As a Processor, for several records of one partition, of whatever maps: decides what becomes of each,
- * in their order, or undefined: all stay as they are. All of it happens or nothing.
+ * in their order, or undefined: all stay as they are. All of it happens in memory or nothing;
+ * the database gets the records one by one, so a process that dies may leave a part of it there.
  */
 export type GroupProcessor = (
   records: readonly (ProcessedRecord | undefined)[],

@@ -123,7 +123,7 @@ export class UpdateExecutor {
     const others = otherCountOf(request, at);
     if (isUncertain(request, extensionOf(request, at))) return Code.UNCERTAIN;
     const hasRoom = !isSafe(request, at) || lane.hasRoom(1 + others);
-    if (effects.isFull) return this.#lacks(EFFECTS_FULL);
+    if (effects.isFullFor(request, extensionOf(request, at))) return this.#lacks(EFFECTS_FULL);
     if (!hasRoom) return this.#lacks(LANE_FULL);
     if (!rules.mayTouch(request, at, record)) return Code.FORBIDDEN;
     if (!meetsCondition(request, at, store.words, record)) return Code.PRECONDITION;
