@@ -81,7 +81,7 @@ const MUTATIONS: Readonly<Record<string, Mutation>> = {
             records.filter((record) => record.partition === partition).length }));
         const state = { kind: 'FLUSHING', end: { ...end, marks },`,
       ],
-      ['this.#context.flush(this.#batch.take())', 'this.#context.flush(records)'],
+      ['this.#flushRecords(this.#batch.take())', 'this.#flushRecords(records)'],
     ],
   },
   'a duplicate is answered at once': {
