@@ -62,7 +62,10 @@ const SETTINGS = {
     value: 'NAME=N',
     help: 'a limit from the list below, as in-flight=100; for more of them repeat it',
   },
-  'take-over': { value: undefined, help: 'end the server that holds the database of --database-url' },
+  'take-over': {
+    value: undefined,
+    help: 'end the server that holds the database of --database-url',
+  },
   config: {
     value: 'FILE',
     help: 'a JSON file with any of these settings, "maps": { "sessions": { "ttl": "30m" } } and "limits": { "in-flight": 100 }',
