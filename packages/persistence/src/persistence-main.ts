@@ -47,8 +47,9 @@ export default async function main(task: PersistenceTask): Promise<void> {
       isDown: task.epoch !== undefined,
     });
     await run(engine, doorbell, stop);
+    const { unflushed } = engine; // what changes now are ends of lifetimes: the next start finds them again
     await end(engine, stop);
-    report({ kind: 'stopped', unflushed: engine.unflushed });
+    report({ kind: 'stopped', unflushed });
   } catch (error) {
     if (error instanceof StoppedError) report({ kind: 'stopped', unflushed: 0 });
     else if (error instanceof StoreError)
