@@ -2,6 +2,7 @@ import { assert, Code, KEY_BYTES_MAX, VALUE_BYTES_MAX } from '@tidewire/core';
 import {
   copyWords,
   Doorbell,
+  emptyResult,
   GATEWAY_DOORBELL,
   HEADER_WORDS,
   NO_RECORD,
@@ -62,17 +63,7 @@ export class Outbound {
   readonly #rules: RowRules;
   readonly #records: Int32Array;
   readonly #recordBytes: Uint8Array;
-  readonly #result: ResultFields = {
-    requestId: 0,
-    outcome: 0,
-    refusal: 0,
-    level: 0,
-    partition: 0,
-    record: NO_RECORD,
-    withValue: false,
-    detail: NO_BYTES,
-    retryAfterMs: 0,
-  };
+  readonly #result: ResultFields = emptyResult();
   #lanePosition = 0;
   #waits = NO_LANE;
 

@@ -71,6 +71,21 @@ export interface ResultFields {
   retryAfterMs: number;
 }
 
+/** A result that says nothing yet; it is filled again and again. */
+export function emptyResult(): ResultFields {
+  return {
+    requestId: 0,
+    outcome: 0,
+    refusal: 0,
+    level: 0,
+    partition: 0,
+    record: NO_RECORD,
+    withValue: false,
+    detail: new Uint8Array(0),
+    retryAfterMs: 0,
+  };
+}
+
 /** Length of the Result as an entry of Results: tag, length and fields. */
 export function resultBytes(result: ResultFields, words: Int32Array): number {
   return entryBytes(resultBodyBytes(result, words));

@@ -7,7 +7,7 @@ import {
   SESSION_ANSWER_BYTES_MAX,
 } from '@tidewire/core';
 import {
-  NO_RECORD,
+  emptyResult,
   type ResultFields,
   refusalIn,
   requestIdOf,
@@ -33,17 +33,7 @@ export class AnswerBatch {
   readonly #counters: Counters;
   readonly #onDropped: (session: Session) => void;
   readonly #scratch: Uint8Array = new Uint8Array(SAY_BYTES_MAX);
-  readonly #result: ResultFields = {
-    requestId: 0,
-    outcome: 0,
-    refusal: 0,
-    level: 0,
-    partition: 0,
-    record: NO_RECORD,
-    withValue: false,
-    detail: NO_BYTES,
-    retryAfterMs: 0,
-  };
+  readonly #result: ResultFields = emptyResult();
 
   constructor(options: {
     clock: HybridLogicalClock;
