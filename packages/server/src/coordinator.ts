@@ -6,7 +6,6 @@ import { pathToFileURL } from 'node:url';
 import {
   Code,
   DRIFT_MS_MAX,
-  HEARTBEAT_TIMEOUT_MS,
   HybridLogicalClock,
   NODE_MAX,
   SESSION_HARD_BYTES,
@@ -221,11 +220,11 @@ export class Coordinator {
   }
 
   async #listen(): Promise<number> {
-    const { transport, tls, allowOrigin } = this.#config;
+    const { transport, tls, allowOrigin, limits } = this.#config;
     const options = {
       frameBytesMax: TRANSPORT_FRAME_BYTES_MAX,
       bufferBytesMax: SESSION_HARD_BYTES,
-      idleTimeoutMs: HEARTBEAT_TIMEOUT_MS,
+      idleTimeoutMs: 1000 * limits.heartbeatSeconds,
       allowsOrigin: originRule(allowOrigin),
       tls,
     };

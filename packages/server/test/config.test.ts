@@ -85,7 +85,11 @@ t.test('CONF-5: a wrong setting is refused with one sentence that names it', asy
     t.ok(error instanceof ConfigError, args.join(' '));
     t.match((error as Error).message, name);
     t.match((error as Error).message, /^[^\n]+\.$/);
-    t.notMatch((error as Error).message, /Invalid input|Too (small|big)/, 'no wording of a library');
+    t.notMatch(
+      (error as Error).message,
+      /Invalid input|Too (small|big)/,
+      'no wording of a library',
+    );
   }
 });
 
