@@ -133,6 +133,8 @@ export const CLIENT_LOG_BYTES_MAX: number = 64 * 1024 * 1024;
 export const CLIENT_ROWS_BYTES_MAX: number = 64 * 1024 * 1024;
 
 // Turns of the gateway.
+/** Operations taken from connections before what has been done is answered. */
+export const OPERATIONS_A_TURN = 256;
 /** Records taken from one outbound ring before the others get their turn. */
 export const OUTBOUND_RECORDS_A_TURN = 4096;
 /** Frames put together at one time, each in a buffer of FRAME_BUFFER_BYTES. */

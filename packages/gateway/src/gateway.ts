@@ -83,8 +83,10 @@ export interface GatewayOptions {
   readonly random: (count: number) => Uint8Array;
   readonly publish: (topic: number, bytes: Uint8Array) => void;
   readonly http: (path: string) => HttpAnswer;
-  /** A frame has been taken: a turn is due. */
+  /** A turn is due. */
   readonly onWork: () => void;
+  /** So many operations have come in a frame: a turn is due, if they are many at once. */
+  readonly onTaken: (operations: number) => void;
   readonly log?: SessionLog;
   /** A session was not permitted something. */
   readonly onDenied: (denial: Denial) => void;
@@ -100,6 +102,7 @@ export class Gateway implements TransportHandlers<Session> {
   readonly #time: TurnTime;
   readonly #http: GatewayOptions['http'];
   readonly #onWork: () => void;
+  readonly #onTaken: (operations: number) => void;
   readonly #log: SessionLog;
   readonly #reader: FrameReader = new FrameReader();
   readonly #mapTable: MapTable;
@@ -133,6 +136,7 @@ export class Gateway implements TransportHandlers<Session> {
     this.#time = options.time;
     this.#http = options.http;
     this.#onWork = options.onWork;
+    this.#onTaken = options.onTaken;
     this.#log = options.log ?? NO_LOG;
     const mapTable = new MapTable(memory.mapTable);
     this.#control = new ControlFrames({ ...options, limits });
@@ -356,6 +360,7 @@ export class Gateway implements TransportHandlers<Session> {
     if (this.telemetry.stages.isFrameDue())
       this.telemetry.stages.time(this.telemetry.stages.intake, () => this.#take(session, bytes));
     else this.#take(session, bytes);
+    this.#onTaken(this.#reader.operationCount);
   }
 
   onText(session: Session): void {
@@ -412,7 +417,6 @@ export class Gateway implements TransportHandlers<Session> {
     }
     if (this.#reader.body === ClientBody.OPERATIONS) this.#intake.take(session, bytes, nowMs, over);
     else this.#onControl(session, bytes, over);
-    this.#onWork();
   }
 
   #sendAll(): void {
