@@ -101,6 +101,8 @@ export const RETRY_AFTER_FULL_MS = 1000;
 export const RETRY_AFTER_CROWD_MS = 1000;
 /** A connection that sends on so many seconds beyond its rate, refused all the time, is closed. */
 export const RATE_DEBT_SECONDS_MAX = 5;
+/** So is one that is refused as many operations beyond its rate; at least so many of them are only refused. */
+export const RATE_DEBT_OPERATIONS_MIN: number = 8 * IN_FLIGHT_MAX;
 /** The last part in so many of a request ring is shared out between connections. */
 export const RING_SHARED_DIVISOR = 4;
 /** Details of results, in UTF-8. */

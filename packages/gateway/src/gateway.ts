@@ -401,7 +401,7 @@ export class Gateway implements TransportHandlers<Session> {
       return;
     }
     const over = session.rate?.takeFrame(bytes.length, this.#time.elapsedMs());
-    if (over !== undefined && this.#endsFlood(session, over)) return;
+    if (session.rate !== undefined && this.#endsFlood(session, session.rate)) return;
     const nowMs = this.#time.refresh();
     const fault = this.#reader.open(bytes);
     if (fault !== FrameFault.NONE) {
@@ -467,10 +467,10 @@ export class Gateway implements TransportHandlers<Session> {
   }
 
   /** Closes a session that was told to wait and sends on. */
-  #endsFlood(session: Session, { retryAfterMs }: OperationRefusal): boolean {
-    if (session.rate?.isFlooding(this.#time.elapsedMs()) !== true) return false;
-    this.#refuseSession(session, Code.OVERLOADED, FLOODS, retryAfterMs);
-    return true;
+  #endsFlood(session: Session, rate: SessionRate): boolean {
+    const waitMs = rate.floodMs(this.#time.elapsedMs());
+    if (waitMs > 0) this.#refuseSession(session, Code.OVERLOADED, FLOODS, waitMs);
+    return waitMs > 0;
   }
 
   /** What the earlier connection still sends is not taken: it may have been sent again. */
