@@ -18,6 +18,8 @@ export interface GatewayLimits {
   /** Connections without Hello, and sockets without a handshake. */
   readonly strangers: number;
   readonly strangersPerAddress: number;
+  /** Connections of an address closed for a fault of their own, lately, before it is turned away. NO_BOUND: any. */
+  readonly offencesPerAddress: number;
   // The others are of one connection.
   readonly inFlight: number;
   readonly subscriptions: number;
@@ -50,6 +52,7 @@ export const LIMIT_RANGES: Readonly<Record<keyof GatewayLimits, LimitRange>> = {
     ...upTo(CONNECTIONS_MAX, 'those of one address'),
     default: STRANGERS_AN_ADDRESS_MAX,
   },
+  offencesPerAddress: rate('connections of one address closed for their own fault in 15 seconds'),
   inFlight: upTo(IN_FLIGHT_MAX, 'unanswered operations of a connection'),
   subscriptions: upTo(SUBSCRIPTIONS_MAX, 'subscriptions of a connection'),
   subscriptionsUnindexed: upTo(SUBSCRIPTIONS_UNINDEXED_MAX, 'of them those that no index serves'),

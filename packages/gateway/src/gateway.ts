@@ -197,7 +197,7 @@ export class Gateway implements TransportHandlers<Session> {
       random: options.random,
       resume: (session, token) => this.#resume(session, token),
       onGreeted: ({ client }) => this.#admission.greet(client),
-      refuse: (session, { code, detail }) => this.#refuseSession(session, code, detail),
+      refuse: (session, refusal) => this.#refuseControl(session, refusal),
     });
     this.#presence = new Presence(parts);
     this.#intake = new OperationIntake({
@@ -364,8 +364,7 @@ export class Gateway implements TransportHandlers<Session> {
   }
 
   onText(session: Session): void {
-    if (!session.isClosing)
-      this.#refuseSession(session, Code.INVALID, 'A frame is a binary message.');
+    if (!session.isClosing) this.#expel(session, Code.INVALID, 'A frame is a binary message.');
   }
 
   onDropped(session: Session): void {
@@ -397,7 +396,7 @@ export class Gateway implements TransportHandlers<Session> {
 
   #take(session: Session, bytes: Uint8Array): void {
     if (bytes.length > FRAME_BYTES_MAX) {
-      this.#refuseSession(session, Code.TOO_LARGE, FRAME_TOO_LONG);
+      this.#expel(session, Code.TOO_LARGE, FRAME_TOO_LONG);
       return;
     }
     const over = session.rate?.takeFrame(bytes.length, this.#time.elapsedMs());
@@ -407,12 +406,12 @@ export class Gateway implements TransportHandlers<Session> {
     if (fault !== FrameFault.NONE) {
       const isLarge = fault === FrameFault.TOO_MANY_OPERATIONS;
       const code = isLarge ? Code.TOO_LARGE : Code.INVALID;
-      this.#refuseSession(session, code, FRAME_FAULT_SENTENCES[fault]);
+      this.#expel(session, code, FRAME_FAULT_SENTENCES[fault]);
       return;
     }
     if (session.node !== 0) this.#mergeClock(session);
     else if (this.#reader.body !== ClientBody.HELLO) {
-      this.#refuseSession(session, Code.UNAUTHENTICATED);
+      this.#expel(session, Code.UNAUTHENTICATED);
       return;
     }
     if (this.#reader.body === ClientBody.OPERATIONS) this.#intake.take(session, bytes, nowMs, over);
@@ -463,13 +462,18 @@ export class Gateway implements TransportHandlers<Session> {
 
   #onControl(session: Session, bytes: Uint8Array, over?: OperationRefusal): void {
     const refusal = this.#controlIntake.take(session, bytes, over);
-    if (refusal !== undefined) this.#refuseSession(session, refusal.code, refusal.detail);
+    if (refusal !== undefined) this.#refuseControl(session, refusal);
+  }
+
+  #refuseControl(session: Session, { code, detail, retryAfterMs }: Refusal): void {
+    if (retryAfterMs > 0) this.#refuseSession(session, code, detail);
+    else this.#expel(session, code, detail);
   }
 
   /** Closes a session that was told to wait and sends on. */
   #endsFlood(session: Session, rate: SessionRate): boolean {
     const waitMs = rate.floodMs(this.#time.elapsedMs());
-    if (waitMs > 0) this.#refuseSession(session, Code.OVERLOADED, FLOODS, waitMs);
+    if (waitMs > 0) this.#expel(session, Code.OVERLOADED, FLOODS, waitMs);
     return waitMs > 0;
   }
 
@@ -479,6 +483,12 @@ export class Gateway implements TransportHandlers<Session> {
     if (earlier !== undefined && !earlier.isClosing)
       this.#refuseSession(earlier, Code.UNAVAILABLE, 'A later connection continues this session.');
     return this.#presence.adopt(session, earlier);
+  }
+
+  /** As `#refuseSession`, for a fault of its own: whoever has many is not let in for a while. */
+  #expel(session: Session, code: Code, detail?: string, retryAfterMs?: number): void {
+    this.#admission.blame(session.client);
+    this.#refuseSession(session, code, detail, retryAfterMs);
   }
 
   /** `retryAfterMs`: the same client is welcome later, whatever the code says otherwise; 0: not so. */
