@@ -113,6 +113,8 @@ export const DETAIL_BYTES_MAX = 200;
 export const TOKEN_BYTES_MAX: number = 8 * 1024;
 /** Tokens that are being verified at one time. */
 export const VERIFICATIONS_MAX = 64;
+/** Of these, tokens that wait for a key set to be read again for a key that it lacks. */
+export const KEY_WAITERS_MAX: number = VERIFICATIONS_MAX / 4;
 /** Grants of a policy or of a token. */
 export const GRANTS_MAX = 1024;
 /** Maps whose permits are remembered of one session. */
