@@ -101,6 +101,8 @@ export const RETRY_AFTER_FULL_MS = 1000;
 export const RETRY_AFTER_CROWD_MS = 1000;
 /** A connection that sends on so many seconds beyond its rate, refused all the time, is closed. */
 export const RATE_DEBT_SECONDS_MAX = 5;
+/** So is one that is refused as many operations beyond its rate; at least so many of them are only refused. */
+export const RATE_DEBT_OPERATIONS_MIN: number = 8 * IN_FLIGHT_MAX;
 /** The last part in so many of a request ring is shared out between connections. */
 export const RING_SHARED_DIVISOR = 4;
 /** Details of results, in UTF-8. */
@@ -111,6 +113,8 @@ export const DETAIL_BYTES_MAX = 200;
 export const TOKEN_BYTES_MAX: number = 8 * 1024;
 /** Tokens that are being verified at one time. */
 export const VERIFICATIONS_MAX = 64;
+/** Of these, tokens that wait for a key set to be read again for a key that it lacks. */
+export const KEY_WAITERS_MAX: number = VERIFICATIONS_MAX / 4;
 /** Grants of a policy or of a token. */
 export const GRANTS_MAX = 1024;
 /** Maps whose permits are remembered of one session. */
@@ -133,6 +137,8 @@ export const CLIENT_LOG_BYTES_MAX: number = 64 * 1024 * 1024;
 export const CLIENT_ROWS_BYTES_MAX: number = 64 * 1024 * 1024;
 
 // Turns of the gateway.
+/** Operations taken from connections before what has been done is answered. */
+export const OPERATIONS_A_TURN = 256;
 /** Records taken from one outbound ring before the others get their turn. */
 export const OUTBOUND_RECORDS_A_TURN = 4096;
 /** Frames put together at one time, each in a buffer of FRAME_BUFFER_BYTES. */

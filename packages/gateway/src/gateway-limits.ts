@@ -20,6 +20,8 @@ export interface GatewayLimits {
   /** Connections without Hello, and sockets without a handshake. */
   readonly strangers: number;
   readonly strangersPerAddress: number;
+  /** Connections of an address closed for a fault of their own, lately, before it is turned away. NO_BOUND: any. */
+  readonly offencesPerAddress: number;
   // The others are of one connection.
   /** Without a sign of life, after which it is closed. */
   readonly heartbeatSeconds: number;
@@ -56,6 +58,7 @@ export const LIMIT_RANGES: Readonly<Record<keyof GatewayLimits, LimitRange>> = {
     ...upTo(CONNECTIONS_MAX, 'those of one address'),
     default: STRANGERS_AN_ADDRESS_MAX,
   },
+  offencesPerAddress: rate('connections of one address closed for their own fault in 15 seconds'),
   heartbeatSeconds: {
     min: 8,
     max: 900,

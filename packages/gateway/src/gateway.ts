@@ -83,8 +83,10 @@ export interface GatewayOptions {
   readonly random: (count: number) => Uint8Array;
   readonly publish: (topic: number, bytes: Uint8Array) => void;
   readonly http: (path: string) => HttpAnswer;
-  /** A frame has been taken: a turn is due. */
+  /** A turn is due. */
   readonly onWork: () => void;
+  /** So many operations have come in a frame: a turn is due, if they are many at once. */
+  readonly onTaken: (operations: number) => void;
   readonly log?: SessionLog;
   /** A session was not permitted something. */
   readonly onDenied: (denial: Denial) => void;
@@ -100,6 +102,7 @@ export class Gateway implements TransportHandlers<Session> {
   readonly #time: TurnTime;
   readonly #http: GatewayOptions['http'];
   readonly #onWork: () => void;
+  readonly #onTaken: (operations: number) => void;
   readonly #log: SessionLog;
   readonly #reader: FrameReader = new FrameReader();
   readonly #mapTable: MapTable;
@@ -133,6 +136,7 @@ export class Gateway implements TransportHandlers<Session> {
     this.#time = options.time;
     this.#http = options.http;
     this.#onWork = options.onWork;
+    this.#onTaken = options.onTaken;
     this.#log = options.log ?? NO_LOG;
     const mapTable = new MapTable(memory.mapTable);
     this.#control = new ControlFrames({ ...options, limits });
@@ -193,7 +197,7 @@ export class Gateway implements TransportHandlers<Session> {
       random: options.random,
       resume: (session, token) => this.#resume(session, token),
       onGreeted: ({ client }) => this.#admission.greet(client),
-      refuse: (session, { code, detail }) => this.#refuseSession(session, code, detail),
+      refuse: (session, refusal) => this.#refuseControl(session, refusal),
     });
     this.#presence = new Presence(parts);
     this.#intake = new OperationIntake({
@@ -356,11 +360,11 @@ export class Gateway implements TransportHandlers<Session> {
     if (this.telemetry.stages.isFrameDue())
       this.telemetry.stages.time(this.telemetry.stages.intake, () => this.#take(session, bytes));
     else this.#take(session, bytes);
+    this.#onTaken(this.#reader.operationCount);
   }
 
   onText(session: Session): void {
-    if (!session.isClosing)
-      this.#refuseSession(session, Code.INVALID, 'A frame is a binary message.');
+    if (!session.isClosing) this.#expel(session, Code.INVALID, 'A frame is a binary message.');
   }
 
   onDropped(session: Session): void {
@@ -392,27 +396,26 @@ export class Gateway implements TransportHandlers<Session> {
 
   #take(session: Session, bytes: Uint8Array): void {
     if (bytes.length > FRAME_BYTES_MAX) {
-      this.#refuseSession(session, Code.TOO_LARGE, FRAME_TOO_LONG);
+      this.#expel(session, Code.TOO_LARGE, FRAME_TOO_LONG);
       return;
     }
     const over = session.rate?.takeFrame(bytes.length, this.#time.elapsedMs());
-    if (over !== undefined && this.#endsFlood(session, over)) return;
+    if (session.rate !== undefined && this.#endsFlood(session, session.rate)) return;
     const nowMs = this.#time.refresh();
     const fault = this.#reader.open(bytes);
     if (fault !== FrameFault.NONE) {
       const isLarge = fault === FrameFault.TOO_MANY_OPERATIONS;
       const code = isLarge ? Code.TOO_LARGE : Code.INVALID;
-      this.#refuseSession(session, code, FRAME_FAULT_SENTENCES[fault]);
+      this.#expel(session, code, FRAME_FAULT_SENTENCES[fault]);
       return;
     }
     if (session.node !== 0) this.#mergeClock(session);
     else if (this.#reader.body !== ClientBody.HELLO) {
-      this.#refuseSession(session, Code.UNAUTHENTICATED);
+      this.#expel(session, Code.UNAUTHENTICATED);
       return;
     }
     if (this.#reader.body === ClientBody.OPERATIONS) this.#intake.take(session, bytes, nowMs, over);
     else this.#onControl(session, bytes, over);
-    this.#onWork();
   }
 
   #sendAll(): void {
@@ -459,14 +462,19 @@ export class Gateway implements TransportHandlers<Session> {
 
   #onControl(session: Session, bytes: Uint8Array, over?: OperationRefusal): void {
     const refusal = this.#controlIntake.take(session, bytes, over);
-    if (refusal !== undefined) this.#refuseSession(session, refusal.code, refusal.detail);
+    if (refusal !== undefined) this.#refuseControl(session, refusal);
+  }
+
+  #refuseControl(session: Session, { code, detail, retryAfterMs }: Refusal): void {
+    if (retryAfterMs > 0) this.#refuseSession(session, code, detail);
+    else this.#expel(session, code, detail);
   }
 
   /** Closes a session that was told to wait and sends on. */
-  #endsFlood(session: Session, { retryAfterMs }: OperationRefusal): boolean {
-    if (session.rate?.isFlooding(this.#time.elapsedMs()) !== true) return false;
-    this.#refuseSession(session, Code.OVERLOADED, FLOODS, retryAfterMs);
-    return true;
+  #endsFlood(session: Session, rate: SessionRate): boolean {
+    const waitMs = rate.floodMs(this.#time.elapsedMs());
+    if (waitMs > 0) this.#expel(session, Code.OVERLOADED, FLOODS, waitMs);
+    return waitMs > 0;
   }
 
   /** What the earlier connection still sends is not taken: it may have been sent again. */
@@ -475,6 +483,12 @@ export class Gateway implements TransportHandlers<Session> {
     if (earlier !== undefined && !earlier.isClosing)
       this.#refuseSession(earlier, Code.UNAVAILABLE, 'A later connection continues this session.');
     return this.#presence.adopt(session, earlier);
+  }
+
+  /** As `#refuseSession`, for a fault of its own: whoever has many is not let in for a while. */
+  #expel(session: Session, code: Code, detail?: string, retryAfterMs?: number): void {
+    this.#admission.blame(session.client);
+    this.#refuseSession(session, code, detail, retryAfterMs);
   }
 
   /** `retryAfterMs`: the same client is welcome later, whatever the code says otherwise; 0: not so. */

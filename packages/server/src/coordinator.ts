@@ -131,6 +131,7 @@ export class Coordinator {
       publish: (topic, bytes) => this.#transport?.publish(topic, bytes),
       http: (path) => this.#status.answer(path),
       onWork: () => this.#loop.wake(),
+      onTaken: (operations) => this.#loop.onTaken(operations),
       log: sessionLogOf(this.#log),
       onDenied: (denial) => this.#log.warn(denial, 'not permitted'),
     });

@@ -9,7 +9,7 @@ import {
   SESSION_SOFT_BYTES,
   TTL_MS_MAX,
 } from '@tidewire/core';
-import { type FrameReader, isCleanUtf8, OPERATION_READ } from '@tidewire/core/threads';
+import { type FrameReader, isCleanUtf8 } from '@tidewire/core/threads';
 import {
   areUpdateFieldsSound,
   type OperationTime,
@@ -97,21 +97,39 @@ export class OperationIntake {
 
   /** Takes all operations of the frame that the reader has opened; `over`: says why none is done. */
   take(session: Session, bytes: Uint8Array, nowMs: number, over?: OperationRefusal): void {
+    const reader = this.#reader;
+    const elapsedMs = session.rate === undefined ? 0 : this.#elapsedMs();
     this.#time.nowMs = nowMs;
     this.#access.clear();
-    const isFull = session.connection.bufferedBytes() > SESSION_SOFT_BYTES;
-    const none = isFull ? UNREAD : over;
-    while (this.#reader.nextOperation() === OPERATION_READ) {
-      const fault = none ?? this.#takeOne(session, bytes);
-      if (fault !== ROUTED) this.#answers.say(session, this.#reader.requestId, fault);
+    const ofAll = this.#refusalOfAll(session, over);
+    for (let i = 0; i < reader.operationCount; i++) {
+      const refusal = ofAll ?? this.#refusal(session, elapsedMs);
+      if (refusal !== undefined) return this.#refuseFrom(session, i, refusal, elapsedMs);
+      reader.nextOperation();
+      const fault = this.#takeOne(session, bytes);
+      if (fault !== ROUTED) this.#answers.say(session, reader.requestId, fault);
     }
   }
 
-  #takeOne(session: Session, bytes: Uint8Array): Code | OperationRefusal {
-    if (this.isDraining) return STOPPING;
+  /** Why nothing of the frame is done. */
+  #refusalOfAll(session: Session, over?: OperationRefusal): OperationRefusal | undefined {
+    if (session.connection.bufferedBytes() > SESSION_SOFT_BYTES) return UNREAD;
+    return over ?? (this.isDraining ? STOPPING : undefined);
+  }
+
+  /** Why the next operation is not done, nor those behind it in the frame: none of them is looked at. */
+  #refusal(session: Session, elapsedMs: number): OperationRefusal | undefined {
     if (session.inFlight >= this.#limits.inFlight) return this.#windowFull;
-    const over = session.rate?.takeOperation(this.#elapsedMs());
-    if (over !== undefined) return over;
+    return session.rate?.takeOperation(elapsedMs);
+  }
+
+  #refuseFrom(session: Session, first: number, refusal: OperationRefusal, elapsedMs: number): void {
+    const { requestIds, operationCount } = this.#reader;
+    session.rate?.onRefused(operationCount - first, elapsedMs);
+    for (let i = first; i < operationCount; i++) this.#answers.say(session, requestIds[i], refusal);
+  }
+
+  #takeOne(session: Session, bytes: Uint8Array): Code | OperationRefusal {
     const fault =
       this.#check(bytes) ||
       this.#permit(session, bytes) ||
