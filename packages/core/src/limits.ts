@@ -7,6 +7,9 @@ export const PROTOCOL_VERSION = 1;
 
 // What a client may send.
 export const FRAME_BYTES_MAX: number = 64 * 1024;
+/** Of a frame that is no operations, and of Hello, which carries a token and a cursor. */
+export const CONTROL_BYTES_MAX: number = 10 * 1024;
+export const HELLO_BYTES_MAX: number = 32 * 1024;
 /** A frame beyond FRAME_BYTES_MAX is refused by name, one beyond this ends its connection at once. */
 export const TRANSPORT_FRAME_BYTES_MAX: number = 256 * 1024;
 export const FRAME_OPERATIONS_MAX = 1024;
@@ -30,6 +33,10 @@ export const PATH_STEPS_MAX = 16;
 export const LIKE_BYTES_MAX = 1024;
 /** Predicates of one map with different meaning. */
 export const PREDICATES_A_MAP_MAX = 100_000;
+/** Of all predicates together, in canonical form. */
+export const PREDICATE_BYTES_TOTAL_MAX: number = 64 * 1024 * 1024;
+/** Rates at which one topic is heard. */
+export const RATES_A_TOPIC_MAX = 16;
 /** Of one connection, those that no index serves: each is tried at every change of its map. */
 export const SUBSCRIPTIONS_UNINDEXED_MAX = 16;
 export const QUERIES_MAX = 16;

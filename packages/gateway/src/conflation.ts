@@ -127,6 +127,8 @@ export class Conflation {
   #hold(feed: ConflatedFeed, entry: Uint8Array): void {
     if (feed.heldBytes + entry.length > CONFLATED_TOPIC_BYTES_MAX) this.#publishFeed(feed);
     if (this.#heldBytes + entry.length > CONFLATED_BYTES_MAX) this.publishAll();
+    // Publishing may have suspended whoever heard it: what is held then would outlive newer states.
+    if (!feed.isHeard) return;
     const key = new TextDecoder().decode(keyOf(entry, 0));
     const at = kindOffset(entry, 0);
     const known = feed.held.get(key);

@@ -1,6 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import {
+  assert,
   CODE_SENTENCES,
   type Code,
   DRIFT_MS_MAX,
@@ -22,6 +23,7 @@ import {
   SUBSCRIPTIONS_MAX,
   VALUE_BYTES_MAX,
 } from '@tidewire/core';
+import { RecordLayout, writeStamp } from '@tidewire/core/threads';
 import {
   type ClientFrame,
   ClientFrameSchema,
@@ -30,6 +32,8 @@ import {
   ServerFrameSchema,
 } from '@tidewire/schemas';
 import type { Refusal } from './refusal.js';
+
+const CLOCK_TAG = 0x09;
 
 const LIMITS: MessageInitShape<typeof LimitsSchema> = {
   frameBytesMax: FRAME_BYTES_MAX,
@@ -108,6 +112,14 @@ export class ControlFrames {
       sequence: BigInt(sequences[partition]),
     }));
     return this.#frame({ case: 'progress', value: { epoch: BigInt(this.epoch), delivered } });
+  }
+
+  /** The same frame as of now; it is changed where it lies. */
+  refreshed(frame: Uint8Array): Uint8Array {
+    assert(frame[0] === CLOCK_TAG, 'a frame begins with its clock');
+    const { ms, counter } = this.#clock;
+    writeStamp(frame, 1, RecordLayout.lowWord(ms), RecordLayout.highWord(ms), counter);
+    return frame;
   }
 
   /** The last of a query's answer. */

@@ -1,4 +1,11 @@
-import { Code, NODE_MAX, PROTOCOL_VERSION, RESUME_TOKEN_BYTES } from '@tidewire/core';
+import {
+  CONTROL_BYTES_MAX,
+  Code,
+  HELLO_BYTES_MAX,
+  NODE_MAX,
+  PROTOCOL_VERSION,
+  RESUME_TOKEN_BYTES,
+} from '@tidewire/core';
 import type { Hello } from '@tidewire/schemas';
 import type { ControlFrames } from './control-frames.js';
 import type { QueryDesk } from './query-desk.js';
@@ -45,6 +52,9 @@ export class ControlIntake {
 
   /** Takes a frame. Returns why its session is to be closed, if it is. */
   take(session: Session, bytes: Uint8Array): Refusal | undefined {
+    // Before it is decoded: that costs far more than its bytes where it is made of many small parts.
+    if (bytes.length > (session.node === 0 ? HELLO_BYTES_MAX : CONTROL_BYTES_MAX))
+      return new Refusal(Code.TOO_LARGE);
     const body = this.#control.read(bytes);
     switch (body?.case) {
       case 'hello':

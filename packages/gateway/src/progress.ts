@@ -1,6 +1,7 @@
 import { PARTITIONS } from '@tidewire/core';
 import { ProgressMessage, RecordLayout } from '@tidewire/core/threads';
 import type { ControlFrames } from './control-frames.js';
+import type { Resumed } from './resume.js';
 import type { Session } from './session.js';
 
 /** The topic of Progress frames, which no worker knows. */
@@ -26,6 +27,8 @@ export class ProgressDesk {
   /** As workers have reported. */
   readonly #delivered: Float64Array = new Float64Array(PARTITIONS);
   #published: Published = { round: 0, sequences: new Float64Array(PARTITIONS) };
+  /** The Progress of those who have been told nothing: many come at one time. */
+  #whole: { readonly round: number; readonly frame: Uint8Array } | undefined;
   /** Sessions to be admitted once something can be told. */
   readonly #early: Set<Session> = new Set();
 
@@ -98,21 +101,35 @@ export class ProgressDesk {
   }
 
   #tell(session: Session): void {
-    const { sequences } = this.#published;
-    const partitions = untold(session, sequences);
+    const frame = this.#frameFor(session);
     session.isOnProgress = true;
     session.connection.join(PROGRESS_TOPIC);
-    this.#send(session, this.#control.progress(partitions, sequences));
+    this.#send(session, frame);
+  }
+
+  #frameFor({ told, resumption }: Session): Uint8Array {
+    const { sequences } = this.#published;
+    if (told !== undefined)
+      return this.#control.progress(differing(sequences, told.sequences), sequences);
+    if (resumption.refusal !== undefined) return this.#wholeFrame();
+    return this.#control.progress(untold(resumption, sequences), sequences);
+  }
+
+  #wholeFrame(): Uint8Array {
+    const { round, sequences } = this.#published;
+    if (this.#whole?.round === round) return this.#control.refreshed(this.#whole.frame);
+    const frame = this.#control.progress(standing(sequences), sequences);
+    this.#whole = { round, frame };
+    return frame;
   }
 }
 
-/** Partitions that stand elsewhere than the session's cursor. */
-function untold(session: Session, sequences: Float64Array): number[] {
-  if (session.told !== undefined) return differing(sequences, session.told.sequences);
-  const { resumption } = session;
-  if (resumption.refusal !== undefined) return standing(sequences);
+/**
+ * Partitions that stand elsewhere than the cursor of Hello; if that is of another epoch, all that
+ * stand at all: where the number is the same by chance it does not mean the same.
+ */
+function untold(resumption: Resumed, sequences: Float64Array): number[] {
   const moved = differing(sequences, resumption.delivered);
-  // Where the number is the same by chance it is told all the same: it is of another epoch.
   return resumption.isForeign ? [...new Set([...moved, ...standing(sequences)])] : moved;
 }
 

@@ -14,19 +14,19 @@ export interface ServerStart {
   readonly bases: ReadonlyMap<number, Float64Array>;
 }
 
-/** What becomes of subscriptions that resume from the cursor of Hello. */
-export type Resumption =
-  /** None can; the sentence says why. */
-  | { readonly refusal: string }
-  | {
-      readonly refusal: undefined;
-      readonly plan: CatchUpPlan;
-      /** What the client was told last; of another epoch if `isForeign`. */
-      readonly delivered: Float64Array;
-      readonly isForeign: boolean;
-      /** Up to here a sequence means today what it meant then. */
-      readonly base: Base;
-    };
+/** What a cursor is worth that has been honoured. */
+export interface Resumed {
+  readonly refusal: undefined;
+  readonly plan: CatchUpPlan;
+  /** What the client was told last; of another epoch if `isForeign`. */
+  readonly delivered: Float64Array;
+  readonly isForeign: boolean;
+  /** Up to here a sequence means today what it meant then. */
+  readonly base: Base;
+}
+
+/** What becomes of subscriptions that resume from the cursor of Hello; a refusal says why none can. */
+export type Resumption = Resumed | { readonly refusal: string };
 
 type Base = (partition: number) => number;
 
@@ -55,11 +55,7 @@ export function resumptionOf(cursor: Cursor | undefined, start: ServerStart): Re
 }
 
 /** Of a key whose state the client holds at sequence `known`; 0: it holds none. */
-export function resumeKey(
-  resumption: Resumption & { readonly refusal: undefined },
-  partition: number,
-  known: number,
-): CatchUpPlan {
+export function resumeKey(resumption: Resumed, partition: number, known: number): CatchUpPlan {
   return known <= resumption.base(partition) ? keyPlanAfter(known) : SNAPSHOT_PLAN;
 }
 

@@ -2,6 +2,7 @@ import {
   assert,
   Code,
   PREDICATES_A_MAP_MAX,
+  RATES_A_TOPIC_MAX,
   SUBSCRIPTIONS_MAX,
   SUBSCRIPTIONS_UNINDEXED_MAX,
 } from '@tidewire/core';
@@ -78,6 +79,10 @@ export class SubscriptionDesk {
     const topic = this.#topicOf(wanted, message.withOld);
     if (topic instanceof Refusal) return this.#refuse(session, message.subscriptionId, topic);
     const { subscriptionId: id, maxHz } = message;
+    if (!this.#hasRate(topic, maxHz)) {
+      const detail = `The topic is heard at ${RATES_A_TOPIC_MAX} other rates already.`;
+      return this.#refuse(session, id, new Refusal(Code.OVERLOADED, detail));
+    }
     const subscription: Subscription = {
       id,
       session,
@@ -148,9 +153,16 @@ export class SubscriptionDesk {
     if (this.#requests.isFull || this.#topics.isFull) return new Refusal(Code.OVERLOADED);
     if (predicate.length > 0 && this.#topics.predicatesOf(knownId) >= PREDICATES_A_MAP_MAX)
       return new Refusal(Code.OVERLOADED, 'The map has as many predicates as it may have.');
+    if (!this.#topics.hasRoomFor(predicate.length))
+      return new Refusal(Code.OVERLOADED, 'There is no room for more predicates.');
     const mapId = knownId === NO_MAP ? this.#mapTable.register(map, 0, map.length) : knownId;
     if (mapId === MAPS_FULL) return new Refusal(Code.TOO_LARGE);
     return this.#topics.add(interestIn(mapId, { key, predicate, withOld }));
+  }
+
+  /** Every rate costs at every event. A topic that is new has none. */
+  #hasRate({ conflated }: Topic, maxHz: number): boolean {
+    return maxHz === 0 || conflated.has(maxHz) || conflated.size < RATES_A_TOPIC_MAX;
   }
 
   /** Joins, once the topic is live and the session reads. */

@@ -1,7 +1,11 @@
-import { CONFLATED_TOPIC_BYTES_MAX } from '@tidewire/core';
-import { EventKind, StartFrom } from '@tidewire/schemas';
+import { create, toBinary } from '@bufbuild/protobuf';
+import { CONFLATED_TOPIC_BYTES_MAX, Code, RATES_A_TOPIC_MAX } from '@tidewire/core';
+import { interestIn } from '@tidewire/partition-worker/front';
+import { EventKind, EventsSchema, StartFrom } from '@tidewire/schemas';
 import t from 'tap';
+import { Conflation } from '#lib/conflation.js';
 import { mergedKind } from '#lib/merged-kind.js';
+import { Topic } from '#lib/topic.js';
 import { TestBench } from './bench.js';
 import { put, remove, write } from './operations.js';
 import { ReferenceClient } from './reference-client.js';
@@ -134,4 +138,37 @@ t.test('SUB-46: a catch-up and what is held back make one history', async (t) =>
   second.connect(bench);
   bench.settle();
   for (const client of [first, second]) t.same(valuesOf(client, 1), { b: '2', c: '1' });
+});
+
+t.test('SUB-51: what would be held while nobody hears any more is not held', async (t) => {
+  const session = new TestBench().client(1).session;
+  const topic = new Topic(1, interestIn(1, {}), [0]);
+  const conflation: Conflation = new Conflation({
+    nextId: () => 2,
+    // The only hearer is suspended by what is published, as one that reads too slowly is.
+    publish: () => conflation.leave(feed, session),
+  });
+  const feed = conflation.claim(topic, 1);
+  feed.join(session);
+  const value = new Uint8Array(30_000);
+  for (let i = 0; feed.isHeard && i < 100; i++) {
+    const events = [{ kind: PUT, partition: 1, sequence: BigInt(i + 1), key: `k${i}`, value }];
+    const entry = toBinary(EventsSchema, create(EventsSchema, { events }));
+    conflation.hold(topic, entry, 0, entry.length);
+  }
+  t.notOk(feed.isHeard, 'so much was held that some had to go out early');
+  t.same([feed.held.size, feed.heldBytes], [0, 0]);
+});
+
+t.test('SUB-52: one topic is heard at so many rates, and no more', async (t) => {
+  const bench = new TestBench();
+  const client = bench.client(1);
+  for (let rate = 1; rate <= RATES_A_TOPIC_MAX + 1; rate++)
+    client.say({ case: 'subscribe', value: { subscriptionId: rate, map: 'users', maxHz: rate } });
+  bench.settle();
+  t.equal(client.frames.filter(({ body }) => body.case === 'subscribed').length, RATES_A_TOPIC_MAX);
+  t.match(client.last('error'), { code: Code.OVERLOADED, subscriptionId: RATES_A_TOPIC_MAX + 1 });
+  client.say({ case: 'subscribe', value: { subscriptionId: 99, map: 'users', maxHz: 1 } });
+  bench.settle();
+  t.equal(client.last('subscribed')?.subscriptionId, 99, 'a rate that is heard is free');
 });

@@ -1,6 +1,8 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import {
   Code,
+  closeCodeOf,
+  HELLO_BYTES_MAX,
   MAX_HZ_MAX,
   PREDICATE_NODES_MAX,
   SUBSCRIPTIONS_MAX,
@@ -225,4 +227,16 @@ t.test('SUB-28: sessions that have closed leave nothing behind', async (t) => {
   const counts = { topics: 0, catchingUp: 0, lagging: 0 };
   t.match(bench.gateway.subscriptionCounts, counts);
   t.match(bench.gateway, { querying: 0, connections: 1, outstanding: 0 });
+});
+
+t.test('SUB-53: a control frame beyond its limit is refused before it is decoded', async (t) => {
+  const bench = new TestBench();
+  const client = bench.client(1);
+  const where: Where = all(...Array.from({ length: 8000 }, () => ({})));
+  client.say({ case: 'subscribe', value: { subscriptionId: 1, map: 'users', where } });
+  t.equal(client.closedWith, closeCodeOf(Code.TOO_LARGE));
+  const stranger = bench.stranger();
+  const token = 'x'.repeat(HELLO_BYTES_MAX);
+  stranger.say({ case: 'hello', value: { protocolVersion: 1, node: 7, token } });
+  t.equal(stranger.closedWith, closeCodeOf(Code.TOO_LARGE));
 });

@@ -112,7 +112,8 @@ t.test('UPDATE-24: fields that do not fit the kind of operation are INVALID', as
     { ifStamp: 5n },
     { ifStamp: 5n, ifNode: 3, ifAbsent: true },
     { kind: OperationKind.GET, value: undefined, ifAbsent: true },
-    { kind: 9 },
+    { kind: 10 },
+    { processor: 'p' },
   ];
   for (const [index, more] of wrong.entries()) {
     increment(client, index + 1, more);

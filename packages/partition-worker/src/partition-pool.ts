@@ -78,8 +78,7 @@ export class PartitionPool {
       clock,
       processors.map(({ name }) => name),
     );
-    const storedMs = (await options.store?.start(pool.#memory)) ?? 0;
-    clock.ms = Math.max(clock.ms, storedMs);
+    clock.ms = Math.max(clock.ms, await pool.#recover());
     pool.#coordinator.open();
     return pool;
   }
@@ -250,6 +249,22 @@ export class PartitionPool {
     return left;
   }
 
+  /** Resolves with the milliseconds that the clock must be above. */
+  async #recover(): Promise<number> {
+    let isStarting = true;
+    const onFailure = (reason: string): void => {
+      if (!isStarting) this.#fail(`The store cannot go on: ${reason}`);
+    };
+    try {
+      return (await this.#store?.start(this.#memory, onFailure)) ?? 0;
+    } catch (error) {
+      await this.#end(new PoolError(Code.UNAVAILABLE, (error as Error).message));
+      throw error;
+    } finally {
+      isStarting = false;
+    }
+  }
+
   async #end(error: PoolError): Promise<void> {
     this.#coordinator.close(error);
     clearInterval(this.#hangTimer);
@@ -269,7 +284,11 @@ export class PartitionPool {
     this.#onDown?.(down);
     if (!down.isGivenUp) return;
     const reason = down.cause instanceof Error ? down.cause.message : String(down.cause);
-    const error = new PoolError(Code.UNAVAILABLE, `Worker ${down.worker} keeps dying: ${reason}`);
+    this.#fail(`Worker ${down.worker} keeps dying: ${reason}`);
+  }
+
+  #fail(reason: string): void {
+    const error = new PoolError(Code.UNAVAILABLE, reason);
     this.#coordinator.close(error);
     this.#onFatal(error);
   }

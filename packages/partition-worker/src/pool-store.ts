@@ -7,9 +7,9 @@ import type { SharedMemory } from '@tidewire/core/threads';
 export interface PoolStore {
   /**
    * Fills the workers, which run, with what is stored, and writes behind from then on. Resolves with
-   * the milliseconds that the clock must be above.
+   * the milliseconds that the clock must be above. `onFailure`: it cannot go on.
    */
-  start(memory: SharedMemory): Promise<number>;
+  start(memory: SharedMemory, onFailure: (reason: string) => void): Promise<number>;
   /** Writes what is not stored yet, and ends. Resolves with the changes left; undefined: unknown. */
   stop(): Promise<number | undefined>;
 }

@@ -16,6 +16,9 @@ import { type Deaths, judge, NO_DEATHS, type Verdict } from './restart-policy.js
 /** How long a worker may take to end its turn after it was told to stop. */
 const STOP_TIMEOUT_MS = 5000;
 
+/** Threads that have loaded all code and wait for a death: starting one takes far longer. */
+const SPARES = 1;
+
 /** What the owner of a pool hears of a death. */
 export interface WorkerDown {
   readonly worker: number;
@@ -69,8 +72,8 @@ export class WorkerThreads {
     const workers = options.memory.workers.length;
     this.#pool = new Piscina({
       filename: new URL('./worker-main.js', import.meta.url).href,
-      minThreads: workers,
-      maxThreads: workers,
+      minThreads: workers + SPARES,
+      maxThreads: workers + SPARES,
       concurrentTasksPerWorker: 1,
       idleTimeout: Number.POSITIVE_INFINITY,
       atomics: 'disabled',

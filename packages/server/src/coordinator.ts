@@ -27,11 +27,15 @@ import {
   TurnTime,
 } from '@tidewire/gateway';
 import { loadProcessors, type WorkerDown, WorkerThreads } from '@tidewire/partition-worker';
-import { ClockBound, type DatabaseConnection, type PersistenceStatus } from '@tidewire/persistence';
+import {
+  ClockBound,
+  type DatabaseConnection,
+  type PersistenceStatus,
+  PersistenceThread,
+} from '@tidewire/persistence';
 import type { Config } from './config.js';
 import { EmbeddedDatabase } from './embedded-database.js';
 import type { Log } from './log.js';
-import { PersistenceThread } from './persistence-thread.js';
 import { Status } from './status.js';
 
 const DEADLINES_INTERVAL_MS = 100;

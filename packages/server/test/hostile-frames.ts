@@ -1,4 +1,4 @@
-import { OperationKind } from '@tidewire/schemas';
+import { OperationKind, StartFrom } from '@tidewire/schemas';
 import { put } from './operations.js';
 import { type Body, encodeFrame } from './raw-client.js';
 import type { SeededRandom } from './seeded-random.js';
@@ -36,6 +36,11 @@ export function hostileFrame(random: SeededRandom): HostileFrame {
   return random.pick(KINDS)(random);
 }
 
+const field = { steps: [{ step: { case: 'name' as const, value: 'a' } }] };
+const literal = { literal: { case: 'number' as const, value: 1 } };
+const where = { test: { case: 'ge' as const, value: { field, literal } } };
+const catchUp = { where, withOld: true, maxHz: 10, start: StartFrom.SNAPSHOT };
+
 function honest(random: SeededRandom): Uint8Array {
   const bodies: readonly Body[] = [
     { case: 'operations', value: { operations: [put('m', `k${random.below(50)}`, '{"a":1}')] } },
@@ -44,7 +49,10 @@ function honest(random: SeededRandom): Uint8Array {
       value: { operations: Array.from({ length: 20 }, (_, i) => put('m', `k${i}`, '"x"')) },
     },
     { case: 'subscribe', value: { subscriptionId: 1 + random.below(9), map: 'm', key: 'k1' } },
+    { case: 'subscribe', value: { subscriptionId: 1 + random.below(9), map: 'm', ...catchUp } },
     { case: 'unsubscribe', value: { subscriptionId: 1 + random.below(9) } },
+    { case: 'query', value: { requestId: random.below(9), map: 'm', where, limit: 3 } },
+    { case: 'cancelQuery', value: { requestId: random.below(9) } },
     { case: 'hello', value: { protocolVersion: 1, node: 3, resumeToken: random.bytes(16) } },
   ];
   return encodeFrame(random.pick(bodies), BigInt(1 + random.below(1000)));
@@ -74,10 +82,10 @@ function randomBytes(random: SeededRandom): HostileFrame {
   return { bytes: random.bytes(random.below(200)), expected: 'any' };
 }
 
-/** Field 7 and up, skipped as Protobuf wants it; then there is no body. */
+/** Field 9 and up, skipped as Protobuf wants it; then there is no body. */
 function unknownBody(random: SeededRandom): HostileFrame {
   const body = random.bytes(random.below(100));
-  const tag = ((7 + random.below(8)) << 3) | 2;
+  const tag = ((9 + random.below(7)) << 3) | 2;
   return { bytes: Uint8Array.of(tag, body.length, ...body), expected: 'closed' };
 }
 
@@ -116,7 +124,7 @@ function invalidUtf8(random: SeededRandom): HostileFrame {
 
 function unknownKind(random: SeededRandom): HostileFrame {
   const wrong = [
-    { kind: 4 + random.below(1000) },
+    { kind: 9 + random.below(1000) },
     { kind: 0 },
     { valueKind: 3 + random.below(1000) },
     { ackLevel: 3 + random.below(1000) },

@@ -19,6 +19,7 @@ import { steadyTail } from './p15-steady-tail.js';
 import { overload } from './p16-overload.js';
 import { stalledSubscribers } from './p17-stalled-subscribers.js';
 import { idleConnections } from './p18-idle-connections.js';
+import { killedWorker } from './p19-killed-worker.js';
 import { resumption } from './p20-resumption.js';
 import { gets } from './p21-gets.js';
 import { safeWrites } from './p22-safe-writes.js';
@@ -28,9 +29,7 @@ import { soak } from './soak.js';
 import { COMPARISONS } from './versus.js';
 import { YCSB } from './ycsb.js';
 
-type Limits = Pick<Scenario, 'bar' | 'goal' | 'better' | 'unit'>;
-
-/** All figures of the goals, in their order, then what runs only by name; what cannot be measured yet says what it needs. */
+/** All figures of the goals, in their order, then what runs only by name. */
 export const SCENARIOS: readonly Scenario[] = [
   fastWrites,
   fastWritesBare,
@@ -51,12 +50,7 @@ export const SCENARIOS: readonly Scenario[] = [
   overload,
   stalledSubscribers,
   idleConnections,
-  later(
-    'P19',
-    'time until a killed worker answers and delivers again',
-    atMost(500, 50, 'ms'),
-    'supervision metrics, not built yet',
-  ),
+  killedWorker,
   resumption,
   gets,
   safeWrites,
@@ -67,11 +61,3 @@ export const SCENARIOS: readonly Scenario[] = [
   restart,
   ...COMPARISONS,
 ];
-
-function atMost(bar: number, goal: number, unit: string): Limits {
-  return { bar, goal, unit, better: 'lower' };
-}
-
-function later(id: string, title: string, limits: Limits, needs: string): Scenario {
-  return { id, title, ...limits, open: needs };
-}

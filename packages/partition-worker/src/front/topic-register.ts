@@ -1,4 +1,4 @@
-import { TOPICS_MAX } from '@tidewire/core';
+import { PREDICATE_BYTES_TOTAL_MAX, TOPICS_MAX } from '@tidewire/core';
 import {
   introducedRecord,
   introduceRecord,
@@ -8,6 +8,9 @@ import {
 import { type Interest, interestName } from './interest.js';
 import type { KnownTopic } from './known-topic.js';
 import type { WorkerRequests } from './worker-requests.js';
+
+/** Numbers travel as words. */
+const ID_MAX = 0x7fff_ffff;
 
 /** A worker's start that has not been told every interest yet. */
 interface Introduction<T> {
@@ -30,6 +33,7 @@ export class TopicRegister<T extends KnownTopic> {
   /** Topics with a predicate, by map. */
   readonly #predicates: Map<number, number> = new Map();
   #introductions: Introduction<T>[] = [];
+  #predicateBytes = 0;
   #lastId = 0;
 
   constructor(options: {
@@ -63,9 +67,16 @@ export class TopicRegister<T extends KnownTopic> {
     return this.#predicates.get(mapId) ?? 0;
   }
 
-  /** A number for a feed that no worker knows. */
+  /** Whether one more predicate of so many bytes finds room beside all others. */
+  hasRoomFor(predicateBytes: number): boolean {
+    return this.#predicateBytes + predicateBytes <= PREDICATE_BYTES_TOTAL_MAX;
+  }
+
+  /** A number for a topic, or a feed that no worker knows: positive in 32 bits, not in use. */
   nextId(): number {
-    return ++this.#lastId;
+    do this.#lastId = this.#lastId === ID_MAX ? 1 : this.#lastId + 1;
+    while (this.#topics.has(this.#lastId));
+    return this.#lastId;
   }
 
   /** REQUIRES: `find` knows none. Its workers are told. */
@@ -119,6 +130,7 @@ export class TopicRegister<T extends KnownTopic> {
 
   #countPredicate({ mapId, predicate }: Interest, change: number): void {
     if (predicate.length === 0) return;
+    this.#predicateBytes += change * predicate.length;
     const count = this.predicatesOf(mapId) + change;
     if (count === 0) this.#predicates.delete(mapId);
     else this.#predicates.set(mapId, count);

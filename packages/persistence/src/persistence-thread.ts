@@ -6,12 +6,12 @@ import {
   RESTARTS_FRUITLESS_MAX,
 } from '@tidewire/core';
 import { loadWord, type SharedMemory, WorkerControl } from '@tidewire/core/threads';
-import {
-  type DatabaseConnection,
-  PERSISTENCE_MAIN,
-  type PersistenceStatus,
-} from '@tidewire/persistence';
 import { Piscina } from 'piscina';
+import type { DatabaseConnection } from './postgres-link.js';
+import type { PersistenceStatus } from './status.js';
+
+/** The thread's entry file. */
+const PERSISTENCE_MAIN: string = new URL('./persistence-main.js', import.meta.url).href;
 
 /** Beyond the deadline of the last flushes: the thread's own end. */
 const CLOSE_TIMEOUT_MS = 5000;
