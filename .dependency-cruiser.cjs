@@ -81,7 +81,7 @@ module.exports = {
     ...[
       'uWebSockets.js:packages/gateway/src/uws-(transport|connection)',
       'ws:packages/(gateway/src/ws-(transport|connection)|client/src/node)',
-      'postgres:packages/persistence/src/postgres-store',
+      'postgres:packages/persistence/src/postgres-link',
       'piscina:packages/(partition-worker/src/worker-threads|persistence/src/persistence-thread)',
     ].map((pair) => {
       const [library, file] = pair.split(':');

@@ -81,7 +81,7 @@ export class Recovery {
 }
 
 /** The table holds more than the memory limit admits. */
-export class MemoryLimitError extends Error {
+class MemoryLimitError extends Error {
   override name = 'MemoryLimitError';
 
   constructor() {

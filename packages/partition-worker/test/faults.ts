@@ -45,15 +45,16 @@ function bringAbout(fault: Fault, stores: number): void {
   }
 }
 
+type Store = (words: Int32Array, index: number, value: number) => number;
+const store = Atomics.store as Store;
+
 /** The thread's stores that others see: of a record, of an answer, of a ring's positions. */
 function throwAtStore(stores: number): void {
-  const store = Atomics.store as (words: Int32Array, index: number, value: number) => number;
   let left = stores;
-  Object.assign(Atomics, {
-    store: (words: Int32Array, index: number, value: number): number => {
-      if (left-- > 0) return store(words, index, value);
-      Object.assign(Atomics, { store }); // the thread may be used again
-      throw new Error('a store that was to fail');
-    },
-  });
+  const failing: Store = (words, index, value) => {
+    if (left-- > 0) return store(words, index, value);
+    Object.assign(Atomics, { store }); // once; the thread may be used again
+    throw new Error('a store that was to fail');
+  };
+  Object.assign(Atomics, { store: failing });
 }

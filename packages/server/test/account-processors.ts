@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+
 /** Processors of a server under test. */
 
 export function withdraw(record: { value: unknown } | undefined, amount: unknown): unknown {
@@ -14,4 +16,19 @@ export function exitAt(record: { value: unknown } | undefined, value: unknown): 
 
 export function loop(): never {
   for (;;);
+}
+
+/** Ends its worker at the first run, and counts at the second; `file` says which it is. */
+export function exitOnce(record: { value: unknown } | undefined, file: unknown): unknown {
+  if (isFirst(String(file))) process.exit(3);
+  return { put: Number(record?.value ?? 0) + 1 };
+}
+
+function isFirst(file: string): boolean {
+  try {
+    writeFileSync(file, '', { flag: 'wx' });
+    return true;
+  } catch {
+    return false;
+  }
 }

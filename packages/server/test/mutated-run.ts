@@ -28,10 +28,11 @@ export async function sendMutated(
   const attack = async (): Promise<void> => {
     const attacker = new Attacker(port);
     while (sent < frames) {
-      if (++sent % ASK_EVERY === 0) await honest.ask();
-      onProgress(sent);
+      const number = ++sent;
+      onProgress(number);
+      if (number % ASK_EVERY === 0) await honest.ask();
       const bytes = mutatedFrame(random);
-      if (sent % RAW_EVERY === 0) {
+      if (number % RAW_EVERY === 0) {
         await attacker.sendRaw(mutate(messageOf(bytes), random));
         counts.raw++;
       } else counts[await attacker.send({ bytes, expected: 'any' })]++;
