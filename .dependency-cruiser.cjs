@@ -79,9 +79,11 @@ module.exports = {
       'other packages are imported by their faces',
     ),
     ...[
-      'uWebSockets.js:packages/gateway/src/uws-(transport|connection)',
-      'ws:packages/(gateway/src/ws-(transport|connection)|client/src/node)',
+      'uWebSockets.js:packages/gateway/src/transport/uws-(transport|connection)',
+      'ws:packages/(gateway/src/transport/ws-(transport|connection)|client/src/node)',
       'postgres:packages/persistence/src/postgres-link',
+      'pino:packages/server/src/log',
+      'prom-client:packages/server/src/metrics',
       'piscina:packages/(partition-worker/src/worker-threads|persistence/src/persistence-thread)',
     ].map((pair) => {
       const [library, file] = pair.split(':');

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmod, mkdtemp, readFile, readlink, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -59,10 +60,10 @@ export class TidewireServer {
    * server's process runs first, to look at it or to slow it down.
    */
   static async start(flags: readonly string[] = [], preload?: URL): Promise<TidewireServer> {
-    const port = await freePort();
+    const [port, adminPort] = [await freePort(), await freePort()];
     const folder = await mkdtemp(join(tmpdir(), 'tidewire-perf-'));
     await chmod(folder, 0o711); // the database's account must pass through
-    const launch = { folder, flags, preload };
+    const launch = { folder, flags, preload, adminPort };
     const child = spawnServer(port, launch);
     try {
       await waitForLine(child, READY, START_MS);
@@ -78,6 +79,23 @@ export class TidewireServer {
   async respawn(): Promise<void> {
     const code = await stopChild(this.#child, STOP_MS);
     if (code !== 0) throw new Error(`the server ended with ${code}`);
+    this.#spawnAgain();
+  }
+
+  /**
+   * As `respawn`, but ends it by kill -9: what the database does not have is lost. If that was held, it
+   * goes on once the server is gone.
+   */
+  async respawnKilled(): Promise<void> {
+    const databases = descendantsOf(this.pid);
+    const ended = once(this.#child, 'exit');
+    this.#child.kill('SIGKILL');
+    await ended;
+    for (const pid of databases) signal(pid, 'SIGCONT');
+    this.#spawnAgain();
+  }
+
+  #spawnAgain(): void {
     this.#child = spawnServer(this.port, this.#launch);
     this.#child.stdout?.resume();
     this.#child.stderr?.resume();
@@ -95,7 +113,7 @@ export class TidewireServer {
   }
 
   async info(): Promise<ServerInfo> {
-    const response = await fetch(`http://127.0.0.1:${this.port}/info`);
+    const response = await fetch(`http://127.0.0.1:${this.#launch.adminPort}/info`);
     return (await response.json()) as ServerInfo;
   }
 
@@ -166,15 +184,18 @@ interface Launch {
   readonly folder: string;
   readonly flags: readonly string[];
   readonly preload: URL | undefined;
+  readonly adminPort: number;
 }
 
-function spawnServer(port: number, { folder, flags, preload }: Launch): ChildProcess {
+function spawnServer(port: number, { folder, flags, preload, adminPort }: Launch): ChildProcess {
   const first = preload === undefined ? [] : ['--import', preload.href];
   const words = [
     ...first,
     ENTRY,
     '--port',
     String(port),
+    '--admin-port',
+    String(adminPort),
     '--data-dir',
     join(folder, 'data'),
     ...flags,

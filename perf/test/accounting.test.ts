@@ -24,6 +24,7 @@ const PLAN: Omit<LoadPlan, 'port'> = {
   subscription: 'map',
   predicates: 0,
   seed: 1,
+  token: '',
 };
 
 const RUN: RunPlan = { ...runOf(OPERATIONS), drainMs: 1000 };
@@ -47,6 +48,16 @@ t.test('PERF-9: an honest server has no faults, every operation and event counte
   t.match(report.account, { sent: OPERATIONS, acked: OPERATIONS, refused: 0 });
   t.equal(report.events.received, 2 * OPERATIONS);
   t.equal(server.operations.length, OPERATIONS);
+});
+
+t.test('FAN-10: events in groups are counted one by one, and a lost one is seen', async (t) => {
+  const plan = { operationsPerFrame: 16, connections: 2 };
+  const whole = await load(t, { plan, misbehaviour: { groupsEvents: true } });
+  t.same(whole.faults, []);
+  t.equal(whole.report.events.received, 2 * OPERATIONS);
+  const less = await load(t, { plan, misbehaviour: { groupsEvents: true, loseEventEvery: 100 } });
+  t.equal(less.faults.length, 1);
+  t.equal(less.report.events.received, 2 * (OPERATIONS - OPERATIONS / 100));
 });
 
 t.test('PERF-10: sixteen operations a frame and gets add up too', async (t) => {

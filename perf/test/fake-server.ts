@@ -4,6 +4,7 @@ import { hashOf, partitionOf } from '@tidewire/core';
 import {
   ClientFrameSchema,
   Code,
+  type Event,
   EventSchema,
   type Operation,
   OperationKind,
@@ -20,6 +21,8 @@ export interface Misbehaviour {
   refuseEvery?: number;
   /** Drops the event of every so-manieth write. */
   loseEventEvery?: number;
+  /** Says each event in a group of its own, and these in one frame. */
+  groupsEvents?: boolean;
   /** Burns so many microseconds an operation. */
   burnMicros?: number;
 }
@@ -84,8 +87,14 @@ export class FakeServer {
       const { key, value } = operation;
       return [create(EventSchema, { kind: 1, partition, sequence, key, value })];
     });
-    const frame = { case: 'events' as const, value: { topic: 1, events } };
-    if (events.length > 0) this.#app.publish('events', frameOf(frame), true);
+    if (events.length > 0) this.#app.publish('events', frameOf(this.#bodyOf(events)), true);
+  }
+
+  #bodyOf(events: Event[]): Body {
+    if (this.#misbehaviour.groupsEvents !== true)
+      return { case: 'events', value: { topic: 1, events } };
+    const groups = events.map((event) => ({ topic: 1, events: [event] }));
+    return { case: 'eventGroups', value: { groups } };
   }
 
   #answersTo(operation: Operation): ReturnType<typeof resultOf>[] {
@@ -100,7 +109,7 @@ export class FakeServer {
     return this.#isNth(this.#seen, 'twiceEvery') ? [result, result] : [result];
   }
 
-  #isNth(ordinal: number, kind: keyof Misbehaviour): boolean {
+  #isNth(ordinal: number, kind: Exclude<keyof Misbehaviour, 'groupsEvents'>): boolean {
     const every = this.#misbehaviour[kind] ?? 0;
     return every > 0 && ordinal % every === 0;
   }

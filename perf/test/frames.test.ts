@@ -31,6 +31,7 @@ const PLAN: LoadPlan = {
   subscription: 'map',
   predicates: 0,
   seed: 1,
+  token: '',
 };
 
 function encode(plan: LoadPlan, request: number, start: number): ClientFrame {

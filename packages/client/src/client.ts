@@ -12,14 +12,19 @@ import { QuerySender } from './query-sender.js';
 import { ServerClock } from './server-clock.js';
 import type { Stamp } from './stamp.js';
 import { Subscriber } from './subscriber.js';
+import type { TokenSource } from './token-source.js';
 import { TypedMap } from './typed-map.js';
+import { WriteLog } from './write-log.js';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const OPERATION_TIMEOUT_MS = 30_000;
 
 export interface ClientOptions {
-  /** Credential, if the server asks for one. */
-  readonly token?: string;
+  /**
+   * JSON Web Token, if the server asks for one, or what gets it: called for each connection, and in
+   * time before a token ends, so that the connection stays.
+   */
+  readonly token?: TokenSource;
   /** How long one attempt to connect may take until the server's Welcome. Default 10 s. */
   readonly connectTimeoutMs?: number;
   /** How long an operation may stay unanswered, lost connections included. Default 30 s. */
@@ -52,6 +57,7 @@ export class Client {
   readonly #cursor = new Cursor();
   readonly #environment: Environment;
   readonly #sender: OperationSender;
+  readonly #log: WriteLog;
   readonly #presence: Presence;
   readonly #querySender: QuerySender;
   readonly #subscriber: Subscriber;
@@ -66,7 +72,7 @@ export class Client {
     const cursor = this.#cursor;
     const connection = new Connection({
       url: checkedUrl(url),
-      token: options.token ?? '',
+      tokenSource: options.token ?? '',
       resumeToken: environment.randomToken(),
       connectTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
       environment,
@@ -78,6 +84,7 @@ export class Client {
     this.#clock = clock;
     this.#connection = connection;
     this.#sender = new OperationSender({ connection, clock, environment, timeoutMs });
+    this.#log = new WriteLog({ sender: this.#sender, connection, clock, environment });
     this.#presence = new Presence({
       sender: this.#sender,
       clock,
@@ -95,6 +102,7 @@ export class Client {
         onReady: () => {
           this.#subscriber.onReady();
           this.#presence.onReady(this.#connection.server.holdsPresence);
+          this.#log.onReady();
           this.#sender.onReady();
           this.#querySender.onReady();
           resolve();
@@ -102,11 +110,13 @@ export class Client {
         onBody: (body) => this.#onBody(body),
         onLost: () => {
           this.#subscriber.onLost();
+          this.#log.onLost();
           this.#sender.onLost();
           this.#querySender.onLost();
         },
         onEnd: (error) => {
           this.#subscriber.onEnd(error);
+          this.#log.onEnd();
           this.#sender.onEnd(error);
           this.#querySender.onEnd(error);
           reject(error);
@@ -122,6 +132,7 @@ export class Client {
       connection: this.#connection,
       clock: this.#clock,
       sender: this.#sender,
+      log: this.#log,
       presence: this.#presence,
       querySender: this.#querySender,
       subscriber: this.#subscriber,
@@ -147,6 +158,19 @@ export class Client {
     return this.#clock.tick();
   }
 
+  /**
+   * Reads nothing more from the server until `resume`, answers neither: for whoever cannot take events as
+   * fast as they come. Meanwhile the server counts this client as one that lags. Where the platform's
+   * WebSocket cannot pause, as in browsers, it has no effect.
+   */
+  pause(): void {
+    this.#connection.pause();
+  }
+
+  resume(): void {
+    this.#connection.resume();
+  }
+
   /** Ends the client. Unanswered operations reject: UNCERTAIN a write that was sent. */
   close(): void {
     this.#connection.close();
@@ -160,11 +184,15 @@ export class Client {
       case 'events':
         this.#subscriber.onEvents(body.value);
         break;
+      case 'eventGroups':
+        for (const group of body.value.groups) this.#subscriber.onEvents(group);
+        break;
       case 'catchUp':
         this.#subscriber.onCatchUp(body.value);
         break;
       case 'progress':
-        this.#subscriber.onProgress(body.value);
+        if (body.value.durable.length > 0) this.#log.onDurable(body.value.durable);
+        else this.#subscriber.onProgress(body.value);
         break;
       case 'subscribed':
         this.#subscriber.onSubscribed(body.value);
@@ -178,6 +206,7 @@ export class Client {
       case 'rows':
         this.#querySender.onRows(body.value);
         break;
+      case 'refreshed': // by the link
       case 'unsubscribed': // nothing waits for it
       case 'pong':
       case 'welcome':

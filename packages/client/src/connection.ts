@@ -3,6 +3,7 @@ import { BACKOFF_MAX_MS, backoffMs } from './backoff.js';
 import { TidewireError } from './error.js';
 import { Link, type LinkOptions, type ServerInfo } from './link.js';
 import type { ServerBody } from './protocol.js';
+import { fetchToken, type TokenCallback } from './token-source.js';
 
 /** `connecting` only before the first Welcome; `closed` is for good. */
 export type ConnectionState = 'connecting' | 'connected' | 'reconnecting' | 'closed';
@@ -19,18 +20,21 @@ export interface ConnectionHandlers {
   onState(state: ConnectionState, error: TidewireError | undefined): void;
 }
 
+export type ConnectionOptions = Omit<LinkOptions, 'token'>;
+
 /** Keeps a link up: a lost one is replaced after a pause, until `close` or a final refusal. */
 export class Connection {
-  readonly #options: LinkOptions;
+  readonly #options: ConnectionOptions;
   #handlers: ConnectionHandlers | undefined;
   #state: ConnectionState = 'connecting';
   #link: Link | undefined;
   #server: ServerInfo | undefined;
   #attempt = 0;
+  #isPaused = false;
   #readyAtMs = 0;
   #cancelRetry: () => void = () => {};
 
-  constructor(options: LinkOptions) {
+  constructor(options: ConnectionOptions) {
     this.#options = options;
   }
 
@@ -57,6 +61,17 @@ export class Connection {
     this.#link?.send(frame);
   }
 
+  /** Reads no further, on later links neither, until `resume`. */
+  pause(): void {
+    this.#isPaused = true;
+    if (this.isReady) this.#link?.pause();
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#link?.resume();
+  }
+
   /** Gives up the present link as if it had been lost. */
   fail(error: TidewireError): void {
     this.#link?.fail(error);
@@ -69,7 +84,25 @@ export class Connection {
   }
 
   #openLink(): void {
-    this.#link = new Link(this.#options, {
+    const { tokenSource } = this.#options;
+    if (typeof tokenSource === 'string') this.#openWith(tokenSource);
+    else void this.#openFetching(tokenSource);
+  }
+
+  async #openFetching(source: TokenCallback): Promise<void> {
+    const { environment, connectTimeoutMs: timeoutMs } = this.#options;
+    try {
+      const token = await fetchToken(source, { environment, timeoutMs });
+      if (this.#state !== 'closed') this.#openWith(token);
+    } catch (error) {
+      if (!(error instanceof TidewireError)) throw error;
+      this.#onDown(error, false);
+    }
+  }
+
+  #openWith(token: string): void {
+    const options = { ...this.#options, token };
+    this.#link = new Link(options, {
       onReady: (server) => this.#onReady(server),
       onBody: (body) => this.#handlers?.onBody(body),
       onDown: (error, isFinal) => this.#onDown(error, isFinal),
@@ -81,6 +114,7 @@ export class Connection {
     this.#readyAtMs = this.#options.environment.monotonicMs();
     this.#enter('connected', undefined);
     this.#handlers?.onReady();
+    if (this.#isPaused) this.#link?.pause();
   }
 
   #onDown(error: TidewireError, isFinal: boolean): void {

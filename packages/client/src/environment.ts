@@ -1,6 +1,6 @@
 import { RESUME_TOKEN_BYTES } from '@tidewire/core';
 
-/** The part of a WebSocket that this library uses; browsers' own and `ws` both have it. */
+/** The part of a WebSocket that this library uses; browsers' own and `ws` both have it, but for pauses. */
 export interface Socket {
   binaryType: string;
   onopen: ((event: never) => void) | null;
@@ -9,6 +9,9 @@ export interface Socket {
   onclose: ((event: never) => void) | null;
   send(data: Uint8Array<ArrayBuffer>): void;
   close(code?: number, reason?: string): void;
+  /** Reads no further until `resume`; browsers cannot. */
+  pause?(): void;
+  resume?(): void;
 }
 
 export type SocketConstructor = new (url: string) => Socket;

@@ -17,7 +17,7 @@ interface Held {
   /** With the node: names the write. */
   readonly stamp: bigint;
   readonly node: number;
-  /** The SNAPSHOT that had it last. */
+  /** The SNAPSHOT or RENEWAL that had it last. */
   readonly round: number;
 }
 
@@ -26,9 +26,9 @@ interface Partition {
   readonly standing: Map<string, Held>;
   /** Keys that it knows to be gone, with the sequence of that. */
   readonly gone: Map<string, number>;
-  /** Number of the last SNAPSHOT. */
+  /** Number of the last SNAPSHOT or RENEWAL. */
   round: number;
-  /** Between the first and the last slice of a SNAPSHOT: what earlier rounds told is void. */
+  /** Between the first and the last slice of one: what earlier rounds told is void. */
   isReplacing: boolean;
 }
 
@@ -41,6 +41,8 @@ interface Partition {
  */
 export class HeldRecords {
   readonly #partitions = new Map<number, Partition>();
+  /** Up to here everything of a partition has been delivered; 0 if nothing is said of it. */
+  readonly #delivered = new Map<number, number>();
   readonly #startsEmpty: boolean;
 
   /**
@@ -80,20 +82,23 @@ export class HeldRecords {
    */
   takeSlice(slice: Slice, salt: Uint8Array): Change[] {
     const partition = this.#partition(slice.partition);
-    if (slice.kind === SliceKind.SNAPSHOT) enterSnapshot(partition, slice);
+    const isRenewal = slice.kind === SliceKind.RENEWAL;
+    const replaces = isRenewal || slice.kind === SliceKind.SNAPSHOT;
+    if (replaces) enterReplacement(partition, slice);
     else if (slice.kind !== SliceKind.CHANGES) throw badFrame(`has a slice of kind ${slice.kind}`);
     const changes: Change[] = [];
     for (const event of slice.events) {
       const change = this.takeEvent(event);
-      if (change) changes.push(change);
+      if (change && !(isRenewal && this.#isOld(change))) changes.push(change);
     }
     if (slice.forgotten.length > 0) changes.push(...forget(partition, slice, salt));
-    if (slice.kind === SliceKind.SNAPSHOT && slice.ends) changes.push(...sweep(partition, slice));
+    if (replaces && slice.ends) changes.push(...sweep(partition, slice));
     return changes;
   }
 
   /** Nothing up to `sequence` comes again: what is gone since then need not be remembered. */
   prune(partitionNumber: number, sequence: number): void {
+    if (!this.#startsEmpty) this.#delivered.set(partitionNumber, sequence);
     const gone = this.#partitions.get(partitionNumber)?.gone;
     if (gone === undefined) return;
     for (const [key, goneAt] of gone) if (goneAt <= sequence) gone.delete(key);
@@ -108,6 +113,12 @@ export class HeldRecords {
     if (held?.sequence === sequence && held.stamp === stamp && held.node === node) return undefined;
     const isUpdate = held !== undefined || this.#isUnknownUpdate(event);
     return { kind: isUpdate ? 'update' : 'enter', partition, key, event };
+  }
+
+  /** A RENEWAL shows records, too, of which the handler never was to hear: it began later than they. */
+  #isOld({ kind, partition, event }: Change): boolean {
+    if (this.#startsEmpty || kind !== 'enter' || event === undefined) return false;
+    return Number(event.sequence) <= (this.#delivered.get(partition) ?? 0);
   }
 
   #isUnknownUpdate(event: Event): boolean {
@@ -139,17 +150,17 @@ function knownSequence({ standing, gone, round, isReplacing }: Partition, key: s
   return isReplacing && held.round !== round ? -1 : held.sequence;
 }
 
-function enterSnapshot(partition: Partition, slice: Slice): void {
+function enterReplacement(partition: Partition, slice: Slice): void {
   if (slice.begins) {
     partition.round++;
     partition.isReplacing = true;
     partition.gone.clear();
   } else if (!partition.isReplacing) {
-    throw badFrame(`continues a snapshot of partition ${slice.partition} that has not begun`);
+    throw badFrame(`continues a replacement of partition ${slice.partition} that has not begun`);
   }
 }
 
-/** The SNAPSHOT is whole: what it did not have is gone. */
+/** The SNAPSHOT or RENEWAL is whole: what it did not have is gone. */
 function sweep(partition: Partition, slice: Slice): Change[] {
   const changes: Change[] = [];
   for (const [key, { round }] of partition.standing) {

@@ -32,6 +32,7 @@ export type {
   SubscribeOptions,
   Subscription,
 } from './subscription.js';
+export type { TokenSource } from './token-source.js';
 export type { PutOptions, TypedMap, WriteOptions } from './typed-map.js';
-export type { AppendOptions, UpdateOptions } from './update.js';
+export type { AppendOptions, ExecuteOptions, RecordPlace, UpdateOptions } from './update.js';
 export type { Outcome, ReachedLevel, WriteResult } from './write-result.js';

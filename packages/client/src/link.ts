@@ -9,9 +9,12 @@ import {
   decodeServerFrame,
   encodeHello,
   encodePing,
+  encodeRefresh,
   type ServerBody,
 } from './protocol.js';
 import type { ServerClock } from './server-clock.js';
+import { TokenRefresh } from './token-refresh.js';
+import type { TokenSource } from './token-source.js';
 
 /** What a server says of itself in its Welcome. */
 export interface ServerInfo {
@@ -37,7 +40,9 @@ export interface LinkHandlers {
 
 export interface LinkOptions {
   readonly url: string;
+  /** Shown in Hello, and where the next ones come from. */
   readonly token: string;
+  readonly tokenSource: TokenSource;
   /** By which the server knows this client again. */
   readonly resumeToken: Uint8Array;
   readonly connectTimeoutMs: number;
@@ -48,7 +53,7 @@ export interface LinkOptions {
 
 const SALT_BYTES = 16;
 
-/** The same credential would be refused again. */
+/** The same identity would be refused again, unless the server says when to try. */
 const FINAL: ReadonlySet<Code> = new Set([Code.UNAUTHENTICATED, Code.FORBIDDEN]);
 
 /** One WebSocket from opening to its end: greeting, heartbeats, decoding. Never reopened. */
@@ -56,12 +61,14 @@ export class Link {
   readonly #options: LinkOptions;
   readonly #handlers: LinkHandlers;
   readonly #socket: Socket;
+  readonly #refresh: TokenRefresh;
   #state: 'opening' | 'greeting' | 'ready' | 'down' = 'opening';
   #cancelTimer: () => void;
   #limits: ServerInfo['limits'] | undefined;
   #sentAtMs = 0;
   #receivedAtMs = 0;
   #pingedAtMs = 0;
+  #isPaused = false;
   /** What the socket told of its trouble before it closed. */
   #trouble = '';
 
@@ -73,6 +80,12 @@ export class Link {
       () => this.fail(new TidewireError(Code.UNAVAILABLE, `No answer from ${url} in time.`)),
       connectTimeoutMs,
     );
+    this.#refresh = new TokenRefresh({
+      source: options.tokenSource,
+      environment,
+      timeoutMs: connectTimeoutMs,
+      send: (token) => this.send(encodeRefresh(options.clock.packed, token)),
+    });
     this.#socket = new environment.WebSocket(url);
     this.#socket.binaryType = 'arraybuffer';
     this.#socket.onopen = () => this.#onOpen();
@@ -88,6 +101,20 @@ export class Link {
     this.#socket.send(frame);
   }
 
+  /** Reads no further, where the socket can do that. REQUIRES: the server has welcomed this client. */
+  pause(): void {
+    if (this.#socket.pause === undefined) return;
+    this.#isPaused = true;
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#receivedAtMs = this.#options.environment.monotonicMs(); // it was not the server that was silent
+    this.#socket.resume?.();
+  }
+
   close(): void {
     this.#shut(1000, 'closed by the client');
   }
@@ -95,7 +122,7 @@ export class Link {
   /** Gives the connection up and says so. */
   fail(error: TidewireError): void {
     if (this.#state === 'down') return;
-    const isFinal = FINAL.has(error.code) || this.#isMisunderstood(error);
+    const isFinal = this.#isUnwelcome(error) || this.#isMisunderstood(error);
     this.#shut(closeCodeOf(error.code), error.name);
     this.#handlers.onDown(error, isFinal);
   }
@@ -125,7 +152,8 @@ export class Link {
     }
     if (body.case === 'welcome') throw badFrame('is a second Welcome');
     this.#options.clock.observe(clock);
-    this.#handlers.onBody(body);
+    if (body.case === 'refreshed') this.#refresh.onValidUntil(body.value.validUntilMs, clock);
+    else this.#handlers.onBody(body);
   }
 
   #onWelcome(clock: bigint, body: ServerBody): void {
@@ -150,6 +178,7 @@ export class Link {
     this.#state = 'ready';
     this.#cancelTimer();
     this.#beat();
+    this.#refresh.onValidUntil(body.value.validUntilMs, clock);
     this.#handlers.onReady({ version, epoch, store, salt, limits, holdsPresence });
   }
 
@@ -159,7 +188,7 @@ export class Link {
     const limits = this.#limits as ServerInfo['limits'];
     const seen = {
       sentAtMs: this.#sentAtMs,
-      receivedAtMs: this.#receivedAtMs,
+      receivedAtMs: this.#isPaused ? nowMs : this.#receivedAtMs,
       pingedAtMs: this.#pingedAtMs,
     };
     const intervals = {
@@ -188,6 +217,13 @@ export class Link {
     );
   }
 
+  /** A token that has ended is another matter where the next connection shows a new one. */
+  #isUnwelcome({ code, retryAfterMs }: TidewireError): boolean {
+    if (retryAfterMs > 0) return false;
+    const hasEnded = code === Code.UNAUTHENTICATED && this.#state === 'ready';
+    return FINAL.has(code) && !(hasEnded && typeof this.#options.tokenSource === 'function');
+  }
+
   /** The two do not even agree on the greeting. */
   #isMisunderstood(error: TidewireError): boolean {
     return this.#state === 'greeting' && error.code === Code.INVALID;
@@ -203,6 +239,7 @@ export class Link {
     if (this.#state === 'down') return;
     this.#state = 'down';
     this.#cancelTimer();
+    this.#refresh.cancel();
     this.#socket.onmessage = null;
     this.#socket.close(code, reason);
   }
@@ -219,6 +256,6 @@ function limitsOf(welcome: Welcome): ServerInfo['limits'] {
   if (limits === undefined) throw badFrame('announces no limits');
   const { $typeName: _, $unknown: __, ...announced } = limits;
   for (const [name, limit] of Object.entries(announced))
-    if (limit < 1) throw badFrame(`announces no ${name}`);
+    if (limit !== undefined && limit < 1) throw badFrame(`announces no ${name}`);
   return announced;
 }

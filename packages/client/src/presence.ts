@@ -7,7 +7,14 @@ interface Held {
   readonly draft: OperationDraft;
   /** The server has answered that it stands; else its put is still under way. */
   isStanding: boolean;
+  /**
+   * A connection on which nothing was kept has come while its put was under way: a DUPLICATE then means
+   * a record of the last connection, or of a server before this one, that comes to its end.
+   */
+  isDoubtful: boolean;
 }
+
+const UNDER_WAY = { isStanding: false, isDoubtful: false };
 
 /**
  * Keeps what this client has put for as long as it is connected: a new connection that the server does not
@@ -38,7 +45,7 @@ export class Presence {
       this.forget(draft);
       return send();
     }
-    const held = { draft: { ...draft, value: draft.value.slice() }, isStanding: false };
+    const held = { draft: { ...draft, value: draft.value.slice() }, ...UNDER_WAY };
     this.#held.set(nameOf(draft), held);
     return this.#settle(held, send());
   }
@@ -51,28 +58,37 @@ export class Presence {
   /** A connection stands. `isKept`: so does everything that was put over the last one. */
   onReady(isKept: boolean): void {
     if (isKept) return;
-    for (const held of this.#held.values()) if (held.isStanding) this.#putAgain(held);
+    for (const held of this.#held.values()) {
+      if (held.isStanding) this.#putAgain(held);
+      else held.isDoubtful = true;
+    }
   }
 
   #putAgain(held: Held): void {
-    held.isStanding = false;
+    Object.assign(held, UNDER_WAY);
     const draft = { ...held.draft, stamp: this.#clock.tick() };
     this.#settle(held, this.#sender.submit(draft, writeResultOf)).catch(this.#reportError);
   }
 
   async #settle(held: Held, sent: Promise<WriteResult>): Promise<WriteResult> {
-    try {
-      const result = await sent;
-      held.isStanding = result.outcome !== 'SUPERSEDED';
-      return result;
-    } finally {
-      if (!held.isStanding) this.#drop(held);
-    }
+    const result = await sent.catch((error: unknown) => {
+      this.#drop(held);
+      throw error;
+    });
+    held.isStanding = result.outcome !== 'SUPERSEDED';
+    if (!held.isStanding) this.#drop(held);
+    else if (held.isDoubtful && result.outcome === 'DUPLICATE' && this.#isLatest(held))
+      this.#putAgain(held);
+    return result;
+  }
+
+  /** Else the key has been written in another way since. */
+  #isLatest(held: Held): boolean {
+    return this.#held.get(nameOf(held.draft)) === held;
   }
 
   #drop(held: Held): void {
-    const name = nameOf(held.draft);
-    if (this.#held.get(name) === held) this.#held.delete(name);
+    if (this.#isLatest(held)) this.#held.delete(nameOf(held.draft));
   }
 }
 

@@ -15,6 +15,7 @@ import {
   type ClientFrame,
   ClientFrameSchema,
   OperationKind,
+  RecordNamesSchema,
   type ServerFrame,
   ServerFrameSchema,
   StartFrom,
@@ -23,7 +24,7 @@ import {
 import type { CursorFields } from './cursor.js';
 import { TidewireError } from './error.js';
 import type { Stamp } from './stamp.js';
-import type { Guard, UpdateKind } from './update.js';
+import type { Guard, RecordPlace, UpdateKind } from './update.js';
 
 /** The wire: our frames to bytes and the server's bytes to frames. The only user of protobuf-es. */
 
@@ -45,6 +46,8 @@ export interface OperationFields {
   readonly guard?: Guard | undefined;
   /** `execute`: name of the processor. */
   readonly processor?: string;
+  /** `execute`: records that the processor is given beside this one. */
+  readonly others?: readonly RecordPlace[] | undefined;
 }
 
 /** An operation as it is sent. */
@@ -176,6 +179,17 @@ export function encodeUnsubscribe(clock: bigint, subscriptionId: number): Uint8A
   return encode(clock, { case: 'unsubscribe', value: { subscriptionId } });
 }
 
+export function encodeRefresh(clock: bigint, token: string): Uint8Array<ArrayBuffer> {
+  return encode(clock, { case: 'refresh', value: { token } });
+}
+
+export function encodeAskDurable(
+  clock: bigint,
+  partitions: readonly number[],
+): Uint8Array<ArrayBuffer> {
+  return encode(clock, { case: 'askDurable', value: { partitions: [...partitions] } });
+}
+
 export function encodePing(clock: bigint): Uint8Array<ArrayBuffer> {
   return encode(clock, { case: 'ping', value: {} });
 }
@@ -219,6 +233,7 @@ function sequenceMessages(sequences: ReadonlyMap<number, number>) {
 
 function operationMessage(fields: SentOperation) {
   const { guard } = fields;
+  const records = fields.others?.map(({ map, key }) => ({ map, key })) ?? [];
   return {
     requestId: fields.requestId,
     kind: KINDS[fields.kind],
@@ -236,6 +251,7 @@ function operationMessage(fields: SentOperation) {
     ifNode: guard?.ifStamp?.node ?? 0,
     keep: guard?.keep ?? 0,
     processor: fields.processor ?? '',
+    others: toBinary(RecordNamesSchema, create(RecordNamesSchema, { records })),
     firstEpoch: isUpdate(fields) ? fields.firstEpoch : 0n,
   };
 }

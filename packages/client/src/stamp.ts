@@ -23,3 +23,8 @@ export function checkedStamp(stamp: Stamp): Stamp {
 function isWholeUpTo(number: number, max: number): boolean {
   return Number.isInteger(number) && number >= 0 && number <= max;
 }
+
+/** Below 0 if `left` is the earlier one. */
+export function compareStamps(left: Stamp, right: Stamp): number {
+  return left.ms - right.ms || left.counter - right.counter || left.node - right.node;
+}

@@ -16,7 +16,7 @@ import type { Presence } from './presence.js';
 import type { QueryFields } from './protocol.js';
 import { type FetchOptions, queryFieldsOf } from './query.js';
 import type { QuerySender } from './query-sender.js';
-import { entryOf, updatedEntryOf, writeResultOf } from './result.js';
+import { entryOf, updatedEntryOf } from './result.js';
 import { RowCollection, RowQueue } from './row-sinks.js';
 import type { ServerClock } from './server-clock.js';
 import { checkedStamp, type Stamp } from './stamp.js';
@@ -31,10 +31,13 @@ import type {
 import {
   type AppendOptions,
   argumentBytes,
+  type ExecuteOptions,
   guardOf,
+  type RecordPlace,
   type UpdateKind,
   type UpdateOptions,
 } from './update.js';
+import type { WriteLog } from './write-log.js';
 import type { WriteResult } from './write-result.js';
 
 export interface WriteOptions {
@@ -63,13 +66,17 @@ interface MapParts {
   readonly connection: Connection;
   readonly clock: ServerClock;
   readonly sender: OperationSender;
+  readonly log: WriteLog;
   readonly presence: Presence;
   readonly querySender: QuerySender;
   readonly subscriber: Subscriber;
 }
 
 /** The part of an operation that its kind makes. */
-type Write = Pick<OperationDraft, 'kind' | 'key' | 'value' | 'storedAs' | 'processor'>;
+type Write = Pick<OperationDraft, 'kind' | 'key' | 'value' | 'storedAs' | 'processor' | 'others'>;
+
+/** What a name takes on the wire beside its bytes. */
+const NAME_OVERHEAD_BYTES = 12;
 
 const NO_BYTES: Uint8Array = new Uint8Array(0);
 
@@ -160,13 +167,12 @@ export class TypedMap<T> {
     key: string,
     processor: string,
     argument?: unknown,
-    options: UpdateOptions = {},
+    options: ExecuteOptions = {},
   ): Promise<Entry<T> | undefined> {
     const value = argument === undefined ? NO_BYTES : argumentBytes(argument);
-    return this.#submitUpdate(
-      { kind: 'execute', key, value, storedAs: 'json', processor },
-      options,
-    );
+    const { others } = options;
+    const write = { kind: 'execute', key, value, storedAs: 'json', processor, others } as const;
+    return this.#submitUpdate(write, options);
   }
 
   /** The record under `key`, or undefined. */
@@ -262,7 +268,7 @@ export class TypedMap<T> {
   }
 
   #write(write: Write, options: PutOptions): Promise<WriteResult> {
-    const { sender, presence, clock } = this.#parts;
+    const { log, presence, clock } = this.#parts;
     const own = options.stamp === undefined ? clock.tick() : checkedStamp(options.stamp);
     const draft = { ...this.#draft(write, options), stamp: own };
     if (draft.whileConnected && (draft.guard !== undefined || own.node !== clock.node))
@@ -270,7 +276,7 @@ export class TypedMap<T> {
         Code.INVALID,
         'whileConnected stands with no condition or foreign node.',
       );
-    return presence.submit(draft, () => sender.submit(draft, writeResultOf));
+    return presence.submit(draft, () => log.submit(draft));
   }
 
   /** Without a stamp: the server gives it one above the record's. */
@@ -297,7 +303,7 @@ export class TypedMap<T> {
   }
 
   #draft(write: Write, options: PutOptions & AppendOptions): OperationDraft {
-    const target = this.#target(write.key);
+    const target = this.#target(write.key, write.others);
     checkValue(write.value, this.#parts.connection.server.limits.valueBytesMax);
     if (options.ifStamp !== undefined) checkedStamp(options.ifStamp);
     return {
@@ -311,10 +317,16 @@ export class TypedMap<T> {
     };
   }
 
-  #target(key: string): Pick<OperationDraft, 'map' | 'key' | 'nameBytes'> {
+  #target(
+    key: string,
+    others: readonly RecordPlace[] = [],
+  ): Pick<OperationDraft, 'map' | 'key' | 'nameBytes'> {
     const { limits } = this.#parts.connection.server;
-    const mapBytes = nameBytes('map', this.name, limits.mapBytesMax);
-    return { map: this.name, key, nameBytes: mapBytes + nameBytes('key', key, limits.keyBytesMax) };
+    const bytesOf = ({ map, key }: RecordPlace): number =>
+      nameBytes('map', map, limits.mapBytesMax) + nameBytes('key', key, limits.keyBytesMax);
+    const own = bytesOf({ map: this.name, key });
+    const bytes = others.reduce((sum, other) => sum + bytesOf(other) + NAME_OVERHEAD_BYTES, own);
+    return { map: this.name, key, nameBytes: bytes };
   }
 }
 

@@ -30,6 +30,20 @@ export interface AppendOptions extends UpdateOptions {
   readonly keep?: number;
 }
 
+/** Where a record is. */
+export interface RecordPlace {
+  readonly map: string;
+  readonly key: string;
+}
+
+export interface ExecuteOptions extends UpdateOptions {
+  /**
+   * Records, of whatever maps and of the same partition (the same key, say), that the processor is given
+   * beside this one. All of them change at once or none.
+   */
+  readonly others?: readonly RecordPlace[];
+}
+
 const KEEP_MAX = 0xffffffff;
 
 /** The JSON of an update's argument. */

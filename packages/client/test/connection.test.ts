@@ -86,6 +86,16 @@ test('CLIENT-24: a refused identity ends the client for good', async (t) => {
   t.equal(environment.timerCount, 0);
 });
 
+test('CLIENT-24: who only came too late with his greeting tries again', async (t) => {
+  const { client, environment } = await connected();
+  const late = { code: Code.UNAUTHENTICATED, retryAfterMs: 50 };
+  environment.socket.push({ case: 'error', value: late });
+  t.equal(client.state, 'reconnecting');
+  environment.pass(1000);
+  environment.socket.welcome();
+  t.equal(client.state, 'connected');
+});
+
 test('CLIENT-30: a clock that the server finds drifted is set by a new greeting', async (t) => {
   const { client, environment } = await connected();
   environment.socket.push({ case: 'error', value: { code: Code.CLOCK_DRIFT } });
@@ -190,4 +200,21 @@ test('CLIENT-29: a throwing state handler is reported and disturbs nothing', asy
   reconnect(environment);
   t.equal(client.state, 'connected');
   t.same(environment.reported, [trouble, trouble, trouble]);
+});
+
+test('CLIENT-32: a client that is paused reads nothing, is not silent, and stays paused', async (t) => {
+  const { client, environment } = await connected();
+  client.pause();
+  t.ok(environment.socket.isPaused);
+  for (let part = 0; part < 10; part++) environment.pass(10_000);
+  t.equal(environment.sockets.length, 1, 'it is not the server that is silent');
+  t.ok(environment.socket.bodies('ping').length >= 5, 'the server hears of it');
+  reconnect(environment);
+  t.ok(environment.socket.isPaused, 'the next connection too');
+  client.resume();
+  t.notOk(environment.socket.isPaused);
+  environment.pass(20_000);
+  t.equal(environment.sockets.length, 2);
+  environment.pass(20_500);
+  t.equal(environment.sockets.length, 3, 'now it is');
 });

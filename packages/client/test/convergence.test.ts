@@ -204,7 +204,7 @@ test('CLIENT-119: whatever happens between, every view ends as the server’s', 
     const each = new Run(seed);
     const problems = await each.play();
     for (const view of each.views.values()) gaps += view.gaps;
-    if (problems.length > 0) t.same(problems, [], `TIDEWIRE_SEED=${seed}`);
+    if (problems.length > 0) t.same(problems, [], `SEED=${seed}`);
   }
   t.ok(gaps > RUNS, `${gaps} gaps were told in ${RUNS} runs from seed ${SEED}`);
 });

@@ -46,6 +46,9 @@ export class FakeSocket implements Socket {
   onclose: ((event: never) => void) | null = null;
   readonly frames: ClientFrame[] = [];
   closedWith: number | undefined;
+  isPaused = false;
+  /** Operations that a test has answered, for its own use. */
+  answered = 0;
   serverMs = 5_000_000;
 
   constructor(url: string) {
@@ -58,6 +61,14 @@ export class FakeSocket implements Socket {
 
   close(code?: number): void {
     this.closedWith = code ?? 1005;
+  }
+
+  pause(): void {
+    this.isPaused = true;
+  }
+
+  resume(): void {
+    this.isPaused = false;
   }
 
   /** All operations received so far, frame by frame. */
@@ -81,7 +92,9 @@ export class FakeSocket implements Socket {
 
   welcome(
     limits: MessageInitShape<typeof LimitsSchema> = {},
-    more: Partial<Pick<Welcome, 'epoch' | 'store' | 'salt' | 'holdsPresence'>> = {},
+    more: Partial<
+      Pick<Welcome, 'epoch' | 'store' | 'salt' | 'validUntilMs' | 'holdsPresence'>
+    > = {},
   ): void {
     this.open();
     this.push({

@@ -50,6 +50,11 @@ export function snapshot(events: Event[], more: SliceInit = {}): SliceInit {
   return { ...changes(events), kind: SliceKind.SNAPSHOT, ...more };
 }
 
+/** As a snapshot, where nothing was lost. */
+export function renewal(events: Event[], more: SliceInit = {}): SliceInit {
+  return { ...snapshot(events, more), kind: SliceKind.RENEWAL };
+}
+
 export function hashOf(key: string, salt: Uint8Array = SALT): bigint {
   const { low, high } = sipHash(utf8(key), salt);
   return (BigInt(high) << 32n) | BigInt(low);

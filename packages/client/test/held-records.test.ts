@@ -3,7 +3,7 @@ import { EventKind, type SliceKind, SliceSchema } from '@tidewire/schemas';
 import { test } from 'tap';
 import { type Change, HeldRecords } from '#lib/held-records.js';
 import { SALT } from './fake-socket.js';
-import { changes, gone, hashOf, put, type SliceInit, snapshot } from './frames.js';
+import { changes, gone, hashOf, put, renewal, type SliceInit, snapshot } from './frames.js';
 
 /** Takes slices and events for one subscription and says what was told, shortly. */
 class Told {
@@ -64,6 +64,26 @@ test('CLIENT-102: a SNAPSHOT replaces its partition, whatever the sequences', (t
   t.equal(told.event(put('back', 40)), undefined, 'sequences compare again');
   t.equal(told.event(put('lost', 50)), 'enter lost 50');
   t.equal(told.event(put('far', 5, { partition: 3 })), undefined, 'others are not concerned');
+  t.end();
+});
+
+test('CLIENT-124: a RENEWAL replaces its partition, and old records are no news to who began later', (t) => {
+  const filled = new Told(true);
+  filled.slice(snapshot([put('same', 40), put('lost', 41)]));
+  t.same(filled.slice(renewal([put('same', 40), put('new', 42)])), ['enter new 42', 'leave lost']);
+  t.equal(filled.event(put('lost', 43)), 'enter lost 43');
+  const late = new Told(false);
+  late.event(put('heard', 51));
+  late.held.prune(85, 55);
+  const slices = [put('old', 30), put('heard', 51), put('missed', 56)];
+  t.same(late.slice(renewal(slices)), ['enter missed 56']);
+  t.equal(late.event(put('old', 57)), 'update old 57', 'it is held since');
+  t.same(late.slice(snapshot([put('other', 31)])), [
+    'enter other 31',
+    'leave heard',
+    'leave old',
+    'leave missed',
+  ]);
   t.end();
 });
 

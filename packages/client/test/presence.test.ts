@@ -1,5 +1,5 @@
 import { Code } from '@tidewire/core';
-import { OperationKind } from '@tidewire/schemas';
+import { type Operation, OperationKind } from '@tidewire/schemas';
 import { test } from 'tap';
 import { applied, connected, reconnect, rejectionOf } from './connected.js';
 import { settled } from './fake-environment.js';
@@ -101,4 +101,41 @@ test('LIFE-43: a refusal of the repeated put is reported', async (t) => {
   await settled();
   await settled();
   t.match(environment.reported, [{ code: Code.OVERLOADED }]);
+});
+
+/** A put whose answer was lost with its connection, and which the next connection answers DUPLICATE. */
+async function putTwice(
+  welcome: Parameters<typeof reconnect>[1],
+): Promise<Awaited<ReturnType<typeof connected>> & { put: Operation }> {
+  const scene = await connected();
+  const call = scene.client.map('m').put('a', 1, here);
+  await settled();
+  const [put] = scene.environment.socket.operations;
+  reconnect(scene.environment, welcome);
+  const [same] = scene.environment.socket.operations;
+  scene.environment.socket.answer(applied(same, { outcome: Code.DUPLICATE }));
+  await call;
+  await settled();
+  return { ...scene, put };
+}
+
+test('LIFE-46: a DUPLICATE on a connection on which nothing was kept is put again', async (t) => {
+  for (const welcome of [{}, { epoch: 8n }]) {
+    const { environment, put } = await putTwice(welcome);
+    const [same, again, ...more] = environment.socket.operations;
+    t.equal(same.stamp, put.stamp);
+    t.match(again, { map: 'm', key: 'a', whileConnected: true, value: put.value });
+    t.ok(again.stamp > put.stamp);
+    t.same(more, []);
+    environment.socket.answer(applied(again));
+    await settled();
+    reconnect(environment);
+    await settled();
+    t.match(environment.socket.operations, [{ key: 'a' }], 'it is still held');
+  }
+});
+
+test('LIFE-46: one on a connection that was taken for the last one is not', async (t) => {
+  const { environment } = await putTwice({ holdsPresence: true });
+  t.equal(environment.socket.operations.length, 1);
 });

@@ -13,6 +13,7 @@ import {
   live,
   progress,
   put,
+  renewal,
   snapshot,
   utf8,
 } from './frames.js';
@@ -234,6 +235,17 @@ test('CLIENT-112: a resumption answered with a SNAPSHOT is told as a gap, once e
   }
   catchUp(environment, 1, [snapshot([])]);
   t.match(heard, [/^gap/, 'remove a', 'ready'], 'and on the same connection, after a lag');
+});
+
+test('CLIENT-124: a resumption answered with a RENEWAL is no gap', async (t) => {
+  const { environment, heard } = await subscribed('from snapshot');
+  catchUp(environment, 1, [snapshot([put('a', 1), put('b', 2)])]);
+  progress(environment, { 85: 2 });
+  heard.splice(0);
+  reconnect(environment);
+  live(environment, 1, 6);
+  catchUp(environment, 1, [renewal([put('b', 2), put('c', 4)])]);
+  t.same(heard, ['put c {"n":4}', 'remove a', 'ready']);
 });
 
 test('CLIENT-112: the state of a key is no gap, unless it is older than what was known', async (t) => {

@@ -1,5 +1,5 @@
 /** The seed of a random test: fixed, unless the environment names another. */
-export const SEED: number = Number(process.env['TIDEWIRE_SEED'] ?? 20_260_217);
+export const SEED: number = Number(process.env['SEED'] ?? 20_260_217);
 
 /** Repeatable randomness (xorshift32, Marsaglia 2003). */
 export class SeededRandom {

@@ -57,6 +57,27 @@ test('CLIENT-41: subscriptions may share a topic; after close nothing is deliver
   t.same(heard, ['map', 'key', 'key', 'map']);
 });
 
+test('FAN-9: events of several topics in one frame reach the subscriptions of each', async (t) => {
+  const { client, environment } = await connected();
+  const heard: string[] = [];
+  const map = client.map('m');
+  const opening = ['foo', 'bar'].map((name) =>
+    map.subscribe(({ sequence }) => heard.push(`${name} ${sequence}`), { key: name }),
+  );
+  await settled();
+  live(environment, 1, 5);
+  live(environment, 2, 6);
+  await Promise.all(opening);
+  const groups = [
+    { topic: 5, events: [put('foo', 1), put('foo', 2)] },
+    { topic: 6, events: [put('bar', 3)] },
+    { topic: 7, events: [put('baz', 4)] },
+    { topic: 5, events: [gone('foo', 5)] },
+  ];
+  environment.socket.push({ case: 'eventGroups', value: { groups } });
+  t.same(heard, ['foo 1', 'foo 2', 'bar 3', 'foo 5']);
+});
+
 test('CLIENT-42: after a lost connection subscriptions are asked for again, with new topics', async (t) => {
   const { client, environment } = await connected();
   const heard: string[] = [];

@@ -29,20 +29,26 @@ export const PREDICATE_NODES_MAX = 64;
 export const PREDICATE_DEPTH_MAX = 16;
 export const PREDICATE_LITERALS_MAX = 256;
 export const PATH_STEPS_MAX = 16;
-/** Of a `like`: trying it costs the length of the text times this, by 32. */
-export const LIKE_BYTES_MAX = 1024;
+/** Of all `like` of a predicate: trying it costs the length of the texts times this, by 32. */
+export const LIKE_BYTES_MAX = 256;
+/** A `like` counts as so many bytes at least: even the shortest looks at the whole text. */
+export const LIKE_BYTES_COUNTED_MIN = 32;
 /** Predicates of one map with different meaning. */
 export const PREDICATES_A_MAP_MAX = 100_000;
 /** Of all predicates together, in canonical form. */
 export const PREDICATE_BYTES_TOTAL_MAX: number = 64 * 1024 * 1024;
 /** Rates at which one topic is heard. */
 export const RATES_A_TOPIC_MAX = 16;
-/** Of one connection, those that no index serves: each is tried at every change of its map. */
+/** Of one map, those that no index serves: each is tried at every change. */
+export const PREDICATES_UNINDEXED_A_MAP_MAX = 256;
+/** Of one connection, those that no index serves. */
 export const SUBSCRIPTIONS_UNINDEXED_MAX = 16;
 export const QUERIES_MAX = 16;
 export const QUERY_ROWS_MAX = 10_000;
 /** Of sorted rows that one worker holds for a query. */
 export const QUERY_BYTES_MAX: number = 16 * 1024 * 1024;
+/** Of those that it holds for all queries together. */
+export const QUERIES_BYTES_MAX: number = 64 * 1024 * 1024;
 
 // Catching up.
 /** Slices and rows are cut at about this length. */
@@ -61,6 +67,11 @@ export const EPOCHS_KEPT = 16;
 
 // Connections.
 export const CONNECTIONS_MAX = 65_536;
+/** Connections that have not said Hello, sockets that shake hands included; and those of one address. */
+export const STRANGERS_MAX = 8192;
+export const STRANGERS_AN_ADDRESS_MAX = 1024;
+/** Addresses that have called lately; beyond it newcomers of others are turned away. */
+export const ADDRESSES_MAX = 131_072;
 export const HELLO_DEADLINE_MS = 2000;
 export const HEARTBEAT_INTERVAL_MS = 15_000;
 export const HEARTBEAT_TIMEOUT_MS = 40_000;
@@ -84,11 +95,40 @@ export const SESSION_ANSWER_BYTES_MAX: number = 2 * 1024 * 1024;
 /** Results up to this length always fit; longer ones carry a value. */
 export const RESULT_SHORT_BYTES = 1024;
 export const RETRY_AFTER_MS = 50;
+/** When memory is full: it takes removals, and their collection, to make room. */
+export const RETRY_AFTER_FULL_MS = 1000;
+/** For newcomers that were turned away. */
+export const RETRY_AFTER_CROWD_MS = 1000;
+/** A connection that sends on so many seconds beyond its rate, refused all the time, is closed. */
+export const RATE_DEBT_SECONDS_MAX = 5;
+/** The last part in so many of a request ring is shared out between connections. */
+export const RING_SHARED_DIVISOR = 4;
+/** Details of results, in UTF-8. */
+export const DETAIL_BYTES_MAX = 200;
+
+// Who comes in.
+/** Longest token that is looked at. */
+export const TOKEN_BYTES_MAX: number = 8 * 1024;
+/** Tokens that are being verified at one time. */
+export const VERIFICATIONS_MAX = 64;
+/** Grants of a policy or of a token. */
+export const GRANTS_MAX = 1024;
+/** Maps whose permits are remembered of one session. */
+export const PERMITS_MAX = 256;
+/** Rules of different meaning that sessions have at one time. */
+export const RULES_MAX = 65_536;
+/** Denials that are logged in a second; of more only their number. */
+export const DENIALS_A_SECOND_MAX = 10;
+/** How far the clocks of those who sign tokens may lie apart from this one. */
+export const TOKEN_LEEWAY_MS = 30_000;
 
 // What a client library keeps while the connection is away or its window is full.
 export const CLIENT_QUEUE_OPERATIONS_MAX = 16_384;
 export const CLIENT_QUEUE_BYTES_MAX: number = 64 * 1024 * 1024;
 export const CLIENT_QUEUE_QUERIES_MAX = 1024;
+/** Writes that the database does not have yet; what is beyond is not sent again should they be lost. */
+export const CLIENT_LOG_WRITES_MAX = 262_144;
+export const CLIENT_LOG_BYTES_MAX: number = 64 * 1024 * 1024;
 /** Rows that have come and were not taken yet. */
 export const CLIENT_ROWS_BYTES_MAX: number = 64 * 1024 * 1024;
 
@@ -101,7 +141,10 @@ export const FRAME_BUFFER_BYTES: number = 72 * 1024;
 /** Latest events held back of one topic, and of all; what is beyond goes out early. */
 export const CONFLATED_TOPIC_BYTES_MAX: number = 1024 * 1024;
 export const CONFLATED_BYTES_MAX: number = 64 * 1024 * 1024;
-/** Control records not yet told to a worker. */
+/**
+ * Control records not yet told to a worker. Beyond it nothing is begun and no credit is given: what else
+ * comes ends what was begun, a topic, a stream or a record of presence, each once.
+ */
 export const CONTROL_BACKLOG_MAX = 65_536;
 
 // Time.
@@ -123,6 +166,8 @@ export const PRESENCE_RECORDS_TOTAL_MAX = 131_072;
 
 // Shared memory.
 export const MAPS_MAX = 4096;
+/** Of these, maps that are watched and have never been written: the others are kept for writers. */
+export const MAPS_LENT_MAX: number = MAPS_MAX / 2;
 export const WORKERS_MAX = 16;
 export const TOPICS_MAX = 1_000_000;
 export const RING_BYTES: number = 4 * 1024 * 1024;
@@ -138,6 +183,8 @@ export const ARENA_BYTES_MIN: number = 16 * 1024 * 1024;
 // Updates that may be sent again.
 /** Effects that one worker remembers. */
 export const EFFECTS_MAX = 65_536;
+/** One session has one part in so many of them: it says which answers it has (`lowest_pending`), or waits. */
+export const EFFECTS_SESSION_DIVISOR = 8;
 /** Of an effect's value; a longer one is not repeated, only that it was applied. */
 export const EFFECT_VALUE_BYTES_MAX = 64;
 /** How long the effects of a closed session are remembered. */
@@ -151,6 +198,8 @@ export const RESUME_TOKENS_MAX = 131_072;
 export const WORKER_HANG_MS = 5000;
 /** A processor that takes longer changes nothing. */
 export const PROCESSOR_BUDGET_MS = 100;
+/** Records that one may change together, all of one partition. */
+export const GROUP_RECORDS_MAX = 64;
 /** Of what its error says. */
 export const PROCESSOR_ERROR_CHARACTERS_MAX = 160;
 /** Starts of one worker without a request done in between, after which it is given up. */
@@ -162,9 +211,11 @@ export const RESTART_BACKOFF_MAX_MS = 1000;
 export const FLUSH_INTERVAL_MS = 100;
 export const FLUSH_RECORDS = 1000;
 export const BATCH_RECORDS_MAX = 8192;
+/** Times that a record alone meets something damaged in the database before it is put aside. */
+export const DAMAGED_ATTEMPTS_MAX = 5;
 export const BATCH_BYTES_MAX: number = 16 * 1024 * 1024;
 export const BACKOFF_MIN_MS = 50;
-export const BACKOFF_MAX_MS = 2000;
+export const BACKOFF_MAX_MS = 800;
 export const PROBE_INTERVAL_MS = 1000;
 /** Time between two writes of how far partitions have been flushed. */
 export const BASES_INTERVAL_MS = 1000;
@@ -181,8 +232,10 @@ export const DATABASE_STATEMENT_MS = 30_000;
 export const DATABASE_CONNECTIONS = 2;
 /** Whoever holds the fence for longer while another process takes over is disconnected. */
 export const FENCE_HOLDER_MS = 10_000;
-/** Batches of as many records go to the database by COPY. */
+/** Batches of as many records, thought to be new, go to the database by COPY. */
 export const COPY_RECORDS_MIN = 512;
+/** And of so many known ones, by way of a temporary table: five round trips instead of one. */
+export const MERGE_RECORDS_MIN = 2048;
 /** The clock's bound is written this far ahead of the clock. */
 export const CLOCK_BOUND_AHEAD_MS = 3000;
 
@@ -191,6 +244,11 @@ assert(PARTITIONS >= WORKERS_MAX, 'every worker owns a partition');
 assert(
   KEY_BYTES_MAX + VALUE_BYTES_MAX + 4096 <= RING_BYTES / RING_RECORD_DIVISOR,
   'the largest operation fits a ring record',
+);
+assert(
+  GROUP_RECORDS_MAX * (KEY_BYTES_MAX + 16) + VALUE_BYTES_MAX + 4096 <=
+    RING_BYTES / RING_RECORD_DIVISOR,
+  'the names of a group fit a ring record beside its argument',
 );
 assert(
   8 * PREDICATES_A_MAP_MAX + 10 * (KEY_BYTES_MAX + 2 * VALUE_BYTES_MAX + 4096) <= RING_BYTES / 2,
@@ -216,6 +274,12 @@ assert(
     SESSION_HARD_BYTES,
   'answers always fit',
 );
+assert(
+  RING_SHARED_DIVISOR < RING_CONTROL_DIVISOR,
+  'a request ring has room to share out below what is kept for control records',
+);
+assert(STRANGERS_AN_ADDRESS_MAX <= STRANGERS_MAX, 'an address is one of many');
+assert(CONNECTIONS_MAX < ADDRESSES_MAX, 'whoever is connected is remembered');
 assert(HEARTBEAT_TIMEOUT_MS > 2 * HEARTBEAT_INTERVAL_MS, 'one lost ping closes nothing');
 assert((JOURNAL_ENTRIES & (JOURNAL_ENTRIES - 1)) === 0, 'journal entries are masked');
 assert((LANE_ENTRIES & (LANE_ENTRIES - 1)) === 0, 'lane entries are masked');

@@ -8,6 +8,7 @@ export * from './memory/shared-memory.js';
 export * from './memory/watermark.js';
 export * from './memory/word.js';
 export * as WorkerControl from './memory/worker-control.js';
+export * from './query/row-order.js';
 export * from './ring/doorbell.js';
 export * from './ring/ring-consumer.js';
 export * from './ring/ring-layout.js';

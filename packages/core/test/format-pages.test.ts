@@ -22,7 +22,10 @@ import { DATA, ringBufferBytes, TAIL } from '#lib/ring/ring-layout.js';
 import { RingProducer } from '#lib/ring/ring-producer.js';
 import { writeEvent } from '#lib/wire/event-writer.js';
 import {
+  beginEventGroup,
+  endEventGroup,
   FRAME_HEAD_BYTES_MAX,
+  writeEventGroupsHead,
   writeEventsHead,
   writeResult,
   writeResultsHead,
@@ -95,6 +98,7 @@ t.test('WIRE-21: the result of the page is the result on the wire', async (t) =>
     record: at,
     withValue: false,
     detail: new Uint8Array(0),
+    retryAfterMs: 0,
   };
   const end = writeResult(buffer, FRAME_HEAD_BYTES_MAX, result, words, wordBytes);
   const start = writeResultsHead(buffer, FRAME_HEAD_BYTES_MAX, end, MS, 4);
@@ -112,6 +116,28 @@ t.test('WIRE-21: the event of the page is the event on the wire', async (t) => {
   const bytes = buffer.subarray(start, end);
   t.equal(bytesUnder('wire-frame.md', 'Its event'), hexOf(bytes));
   t.match(fromBinary(ServerFrameSchema, bytes).body, { case: 'events', value: { topic: TOPIC } });
+});
+
+t.test('WIRE-21: the groups of events of the page are those on the wire', async (t) => {
+  const { words, wordBytes, record: at } = recordImage(record);
+  const buffer = new Uint8Array(200);
+  const event = { kind: EventKind.UPDATE, record: at, old: NO_RECORD };
+  let end = FRAME_HEAD_BYTES_MAX;
+  for (const topic of [TOPIC, TOPIC + 1]) {
+    const group = end;
+    end = beginEventGroup(buffer, group, topic);
+    end = writeEvent(buffer, end, event, words, wordBytes);
+    endEventGroup(buffer, group, end);
+  }
+  const start = writeEventGroupsHead(buffer, FRAME_HEAD_BYTES_MAX, end, MS, 4);
+  const bytes = buffer.subarray(start, end);
+  t.equal(
+    bytesUnder('wire-frame.md', 'Its events, to one who hears two predicates alone'),
+    hexOf(bytes),
+  );
+  const topics = [{ topic: TOPIC }, { topic: TOPIC + 1 }];
+  const { body } = fromBinary(ServerFrameSchema, bytes);
+  t.match(body, { case: 'eventGroups', value: { groups: topics } });
 });
 
 t.test('RING-11: the ring record of the page is the ring record in memory', async (t) => {

@@ -9,6 +9,7 @@ import { ClientBody, FrameReader, OPERATION_READ, OPERATIONS_END } from '#lib/wi
 export interface FrameReading {
   clock: bigint;
   body: number;
+  lowestPending: number;
   operations: Record<string, string | number | bigint | boolean>[];
 }
 
@@ -28,7 +29,7 @@ export function readFrame(bytes: Uint8Array): FrameReading | FrameFault {
     if (read !== OPERATIONS_END) throw new Error('an opened frame has a fault');
   }
   if (operations.length !== reader.operationCount) throw new Error('operations counted wrongly');
-  return { clock, body: reader.body, operations };
+  return { clock, body: reader.body, lowestPending: reader.lowestPending, operations };
 }
 
 function currentOperation(bytes: Uint8Array): FrameReading['operations'][number] {
@@ -50,6 +51,10 @@ function currentOperation(bytes: Uint8Array): FrameReading['operations'][number]
     ifNode: reader.ifNode,
     keep: reader.keep,
     firstEpoch: reader.firstEpoch,
+    processor: hex(
+      bytes.subarray(reader.processorOffset, reader.processorOffset + reader.processorLength),
+    ),
+    others: hex(bytes.subarray(reader.othersOffset, reader.othersOffset + reader.othersLength)),
   };
 }
 
@@ -68,11 +73,14 @@ export function readingOf(frame: ClientFrame, text: BufferEncoding): FrameReadin
     ping: 6,
     query: 7,
     cancelQuery: 8,
+    refresh: 9,
+    askDurable: 10,
   };
   const operations = body.case === 'operations' ? body.value.operations : [];
   return {
     clock: frame.clock,
     body: body.case === undefined ? 0 : numbers[body.case],
+    lowestPending: body.case === 'operations' ? body.value.lowestPending : 0,
     operations: operations.map((operation) => ({
       requestId: operation.requestId,
       kind: operation.kind,
@@ -91,12 +99,14 @@ export function readingOf(frame: ClientFrame, text: BufferEncoding): FrameReadin
       ifNode: operation.ifNode,
       keep: operation.keep,
       firstEpoch: Number(operation.firstEpoch < MAX_SAFE ? operation.firstEpoch : MAX_SAFE),
+      processor: Buffer.from(operation.processor, text).toString('hex'),
+      others: hex(operation.others),
     })),
   };
 }
 
-const OPERATION_WIRE_TYPES = wireTypes([0, 0, 2, 2, 2, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1]);
-const FRAME_WIRE_TYPES = wireTypes([1, 2, 2, 2, 2, 2, 2, 2]);
+const OPERATION_WIRE_TYPES = wireTypes([0, 0, 2, 2, 2, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 2, 2]);
+const FRAME_WIRE_TYPES = wireTypes([1, 2, 2, 2, 2, 2, 2, 2, 2, 2]);
 const OPERATIONS_WIRE_TYPES = wireTypes([2, 0]);
 
 function wireTypes(types: number[]): Map<number, number> {

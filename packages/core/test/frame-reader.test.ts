@@ -46,7 +46,7 @@ const REFUSED: readonly [string, string, FrameFault][] = [
   ['WIRE-6: an unknown field beyond its operation', '1a080a039501000000', FrameFault.TRUNCATED],
   ['WIRE-6: a length of more than 32 bits', '1a8180808010', FrameFault.TRUNCATED],
   ['WIRE-7: a number of 11 bytes', '1a0e0a0c088080808080808080808000', FrameFault.VARINT],
-  ['WIRE-7: an unknown number of 11 bytes', '48808080808080808080800022', FrameFault.VARINT],
+  ['WIRE-7: an unknown number of 11 bytes', '78808080808080808080800022', FrameFault.VARINT],
   ['WIRE-8: field number 0', '0000', FrameFault.TAG],
   ['WIRE-8: wire type 6', '0e00', FrameFault.TAG],
   ['WIRE-8: wire type 7', '0f00', FrameFault.TAG],

@@ -4,14 +4,19 @@ import t from 'tap';
 import { STAMP_MS_MAX } from '#lib/hlc.js';
 import { eventBytes, writeEvent } from '#lib/wire/event-writer.js';
 import {
+  beginEventGroup,
+  endEventGroup,
   FRAME_HEAD_BYTES_MAX,
+  GROUP_HEAD_BYTES_MAX,
   patchLevel,
   patchRefusal,
   type ResultFields,
   resultBytes,
+  writeEventGroupsHead,
   writeEventsHead,
   writeResult,
   writeResultsHead,
+  writeSingleGroupHead,
 } from '#lib/wire/frame-writer.js';
 import { NO_RECORD } from '#lib/wire/record-fields.js';
 import { varintBytes, writeVarint } from '#lib/wire/wire-bytes.js';
@@ -32,6 +37,7 @@ function randomResult(random: SeededRandom, record: number): ResultFields {
     record: random.chance(30) ? NO_RECORD : record,
     withValue: random.chance(50),
     detail: new TextEncoder().encode('é'.repeat(random.pick([0, 1, 200]))),
+    retryAfterMs: random.pick(WORDS),
   };
 }
 
@@ -39,9 +45,9 @@ function expectedResult(
   result: ResultFields,
   record: RecordFields,
 ): MessageInitShape<typeof ResultsSchema> {
-  const { requestId, outcome, refusal, level, partition } = result;
+  const { requestId, outcome, refusal, level, partition, retryAfterMs } = result;
   const detail = new TextDecoder().decode(result.detail);
-  const base = { requestId, outcome, refusal, level, partition, detail };
+  const base = { requestId, outcome, refusal, level, partition, detail, retryAfterMs };
   if (result.record === NO_RECORD) return { results: [base] };
   const spoken = { stamp: stampOf(record), node: record.node, sequence: BigInt(record.sequence) };
   if (!result.withValue || record.isTombstone) return { results: [{ ...base, ...spoken }] };
@@ -109,6 +115,43 @@ t.test('WIRE-19: a head stands directly before the body that is already written'
   }
 });
 
+t.test('FAN-8: groups of events are what Protobuf reads from them, of any length', async (t) => {
+  const random = new SeededRandom(SEED);
+  const { words, wordBytes, record } = recordImage({
+    ...randomRecord(random),
+    key: Buffer.from('user:1'),
+    value: Buffer.from('{}'),
+  });
+  const event = { kind: EventKind.PUT, record, old: NO_RECORD };
+  const length = eventBytes(event, words);
+  for (const counts of [[1], [1, 2], [0, 3, 1], [1000, 1], [1, 30_000, 2]]) {
+    const topics = counts.map(() => random.pick([1, 127, 128, 300, 0x7fffffff]));
+    const events = counts.reduce((sum, count) => sum + count, 0);
+    const groupBytes = counts.length * GROUP_HEAD_BYTES_MAX;
+    const buffer = new Uint8Array(FRAME_HEAD_BYTES_MAX + groupBytes + events * length);
+    let end = FRAME_HEAD_BYTES_MAX;
+    for (const [i, count] of counts.entries()) {
+      const at = end;
+      end = beginEventGroup(buffer, at, topics[i]);
+      for (let j = 0; j < count; j++) end = writeEvent(buffer, end, event, words, wordBytes);
+      endEventGroup(buffer, at, end);
+    }
+    const start = writeEventGroupsHead(buffer, FRAME_HEAD_BYTES_MAX, end, 5, 77);
+    const { clock, body } = fromBinary(ServerFrameSchema, buffer.subarray(start, end));
+    t.equal(clock, (5n << 16n) | 77n);
+    const groups = body.case === 'eventGroups' ? body.value.groups : [];
+    t.same(
+      groups.map((group) => [group.topic, group.events.length]),
+      counts.map((count, i) => [topics[i], count]),
+    );
+    if (counts.length > 1) continue;
+    const alone = writeSingleGroupHead(buffer, FRAME_HEAD_BYTES_MAX, end, 5, 77);
+    const single = fromBinary(ServerFrameSchema, buffer.subarray(alone, end));
+    t.match(single, { clock, body: { case: 'events', value: { topic: topics[0] } } });
+    t.same(single.body.value, groups[0]);
+  }
+});
+
 t.test('WIRE-19: results of several operations share a head', async (t) => {
   const words = new Int32Array(1);
   const wordBytes = new Uint8Array(words.buffer);
@@ -121,6 +164,7 @@ t.test('WIRE-19: results of several operations share a head', async (t) => {
     record: NO_RECORD,
     withValue: false,
     detail: new Uint8Array(0),
+    retryAfterMs: 0,
   };
   const buffer = new Uint8Array(200);
   let end = FRAME_HEAD_BYTES_MAX;

@@ -1,13 +1,18 @@
 import t from 'tap';
-import { MAP_BYTES_MAX, MAPS_MAX } from '#lib/limits.js';
-import { MAP_TABLE_BYTES, MAPS_FULL, MapTable, NO_MAP } from '#lib/memory/map-table.js';
+import { MAP_BYTES_MAX, MAPS_LENT_MAX, MAPS_MAX } from '#lib/limits.js';
+import { MAP_TABLE_BYTES, MAPS_FULL, MAPS_LENT, MapTable, NO_MAP } from '#lib/memory/map-table.js';
 import { hashOf } from '#lib/partition-hash.js';
+import { SEED, SeededRandom } from './seeded-random.js';
 
 const buffer = (): SharedArrayBuffer => new SharedArrayBuffer(MAP_TABLE_BYTES);
 
 function register(table: MapTable, name: string): number {
   const bytes = Buffer.from(`..${name}..`);
   return table.register(bytes, 2, Buffer.byteLength(name));
+}
+
+function lend(table: MapTable, name: string): number {
+  return table.lend(Buffer.from(name), 0, Buffer.byteLength(name));
 }
 
 function idOf(table: MapTable, name: string): number {
@@ -75,4 +80,49 @@ t.test('RING-10: a full table refuses new maps and keeps the old ones', async (t
   t.equal(register(table, 'one more'), MAPS_FULL);
   t.equal(idOf(table, 'one more'), NO_MAP);
   t.equal(register(table, `map-${MAPS_MAX - 1}`), MAPS_MAX - 1);
+});
+
+t.test('RING-14: an id is lent until somebody writes, and has one name at a time', async (t) => {
+  t.comment(`seed ${SEED}`);
+  const random = new SeededRandom(SEED);
+  const shared = buffer();
+  const table = new MapTable(shared);
+  const [written, lent] = [new Map<string, number>(), new Map<string, number>()];
+  for (let i = 0; i < 50_000; i++) {
+    const name = `map-${random.below(2000)}`;
+    const known = written.get(name) ?? lent.get(name);
+    const id = random.below(100) === 0 ? register(table, name) : lend(table, name);
+    if (known !== undefined && id !== known) t.fail(`${name} has ${id} and had ${known}`);
+    if (table.idOf(Buffer.from(name), 0, name.length) !== NO_MAP) {
+      written.set(name, id);
+      lent.delete(name);
+    } else lent.set(name, id);
+    if (lent.size > 500 || (lent.size > 0 && random.below(2) === 0)) {
+      const [leaving, leavingId] = [...lent][random.below(lent.size)];
+      lent.delete(leaving);
+      table.giveBack(leavingId);
+    }
+  }
+  const names = [...written, ...lent];
+  t.ok(written.size > 200 && lent.size > 0, 'there were some of both');
+  t.equal(new Set(names.map(([, id]) => id)).size, names.length, 'no id has two names');
+  t.ok(written.size + 501 >= table.count, 'ids serve again');
+  const reader = new MapTable(shared);
+  for (const [name, id] of names) {
+    if (reader.nameOf(id) !== name) t.equal(reader.nameOf(id), name);
+    if (idOf(table, name) !== (written.get(name) ?? NO_MAP)) t.fail(`${name} is not found`);
+    if (lend(table, name) !== id) t.fail(`${name} lost its id`);
+  }
+});
+
+t.test('RING-14: maps that are only watched get half of the ids', async (t) => {
+  const table = new MapTable(buffer());
+  for (let id = 0; id < MAPS_LENT_MAX; id++)
+    t.equal(lend(table, `watched-${id}`), id) || t.bailout();
+  t.equal(lend(table, 'one more'), MAPS_LENT);
+  for (let id = MAPS_LENT_MAX; id < MAPS_MAX; id++)
+    t.equal(register(table, `map-${id}`), id) || t.bailout();
+  t.equal(register(table, 'one more'), MAPS_FULL);
+  table.giveBack(7);
+  t.equal(register(table, 'one more'), 7, 'what was given back is for all');
 });

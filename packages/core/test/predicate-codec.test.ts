@@ -128,7 +128,20 @@ const GROWING: Record<string, Growing> = {
     limit: Limits.LIKE_BYTES_MAX,
     predicate: (size) => ({ kind: 'like', field: A, text: '_'.repeat(size) }),
     bytes: (size) => part(TEST.like, part(1, step('a')), text(2, '_'.repeat(size))),
-    message: /^like: the text is longer than 1024 bytes$/,
+    message: /^like: patterns of more than 256 bytes in all$/,
+  },
+  'number of patterns': {
+    limit: Limits.LIKE_BYTES_MAX / Limits.LIKE_BYTES_COUNTED_MIN,
+    predicate: (size) => ({
+      kind: 'any',
+      predicates: times(size, () => ({ kind: 'like', field: A, text: '%_%' })),
+    }),
+    bytes: (size) =>
+      part(
+        TEST.any,
+        ...times(size, () => part(1, part(TEST.like, part(1, step('a')), text(2, '%_%')))),
+      ),
+    message: /^any\[8\]\.like: patterns of more than 256 bytes in all$/,
   },
   bytes: {
     limit: Limits.PREDICATE_BYTES_MAX,

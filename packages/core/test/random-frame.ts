@@ -28,17 +28,19 @@ export function randomFrame(random: SeededRandom): Uint8Array {
 type Body = NonNullable<MessageInitShape<typeof ClientFrameSchema>['body']>;
 
 function randomBody(random: SeededRandom): Body {
-  switch (random.below(8)) {
+  switch (random.below(9)) {
     case 0:
-      return { case: 'hello', value: { node: 7, logged: [{ partition: 3, sequence: 9n }] } };
+      return { case: 'hello', value: { node: 7, cursor: { epoch: 9n } } };
     case 1:
       return { case: 'ping', value: { token: randomLong(random) } };
     case 2:
       return { case: 'subscribe', value: { subscriptionId: 1, map: random.pick(TEXTS) } };
+    case 3:
+      return { case: 'askDurable', value: { partitions: [3, 200] } };
     default: {
       const count = random.chance(5) ? random.below(40) : random.below(4);
       const operations = Array.from({ length: count }, () => randomOperation(random));
-      return { case: 'operations', value: { operations } };
+      return { case: 'operations', value: { operations, lowestPending: random.pick(WORDS) } };
     }
   }
 }
@@ -62,6 +64,8 @@ function randomOperation(random: SeededRandom): MessageInitShape<typeof Operatio
     ifNode: random.pick(WORDS),
     keep: random.pick(WORDS),
     firstEpoch: randomLong(random),
+    processor: random.pick(TEXTS),
+    others: random.bytes(random.below(8)),
   };
 }
 
@@ -88,11 +92,11 @@ export function oddFrame(random: SeededRandom): Uint8Array {
 function oddOperation(random: SeededRandom): Uint8Array {
   const writer = new BinaryWriter();
   for (let count = random.below(16); count > 0; count--) {
-    const field = 1 + random.below(18);
-    if (field === 18) writeUnknown(writer, random);
+    const field = 1 + random.below(20);
+    if (field === 20) writeUnknown(writer, random);
     else if (field === 7 || field === 14 || field === 17)
       writer.tag(field, WireType.Bit64).fixed64(randomLong(random));
-    else if (field >= 3 && field <= 5)
+    else if ((field >= 3 && field <= 5) || field >= 18)
       writer.tag(field, WireType.LengthDelimited).string(random.pick(TEXTS));
     else writeOddVarint(writer.tag(field, WireType.Varint), random);
   }
@@ -110,7 +114,7 @@ function writeOddVarint(writer: BinaryWriter, random: SeededRandom): void {
 }
 
 function writeUnknown(writer: BinaryWriter, random: SeededRandom): void {
-  const field = random.pick([18, 32, 500, 2 ** 29 - 1]);
+  const field = random.pick([20, 32, 500, 2 ** 29 - 1]);
   switch (random.below(4)) {
     case 0:
       writeOddVarint(writer.tag(field, WireType.Varint), random);

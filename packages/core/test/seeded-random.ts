@@ -34,4 +34,4 @@ export class SeededRandom {
 }
 
 /** The seed of a random test: fixed, unless the environment names another. */
-export const SEED: number = Number(process.env['TIDEWIRE_SEED'] ?? 20_260_217);
+export const SEED: number = Number(process.env['SEED'] ?? 20_260_217);

@@ -10,7 +10,6 @@ import {
   HEARTBEAT_INTERVAL_MS,
   HEARTBEAT_TIMEOUT_MS,
   type HybridLogicalClock,
-  IN_FLIGHT_MAX,
   KEY_BYTES_MAX,
   MAP_BYTES_MAX,
   PREDICATE_BYTES_MAX,
@@ -20,29 +19,30 @@ import {
   packStamp,
   QUERIES_MAX,
   QUERY_ROWS_MAX,
-  SUBSCRIPTIONS_MAX,
   VALUE_BYTES_MAX,
 } from '@tidewire/core';
 import { RecordLayout, writeStamp } from '@tidewire/core/threads';
+import type { RecordName } from '@tidewire/partition-worker/front';
 import {
   type ClientFrame,
   ClientFrameSchema,
   type LimitsSchema,
+  RecordNamesSchema,
   type ServerFrame,
   ServerFrameSchema,
 } from '@tidewire/schemas';
+import { type GatewayLimits, NO_BOUND } from './gateway-limits.js';
 import type { Refusal } from './refusal.js';
 
 const CLOCK_TAG = 0x09;
 
-const LIMITS: MessageInitShape<typeof LimitsSchema> = {
+/** Those that no operator changes. */
+const FIXED_LIMITS: MessageInitShape<typeof LimitsSchema> = {
   frameBytesMax: FRAME_BYTES_MAX,
   frameOperationsMax: FRAME_OPERATIONS_MAX,
   mapBytesMax: MAP_BYTES_MAX,
   keyBytesMax: KEY_BYTES_MAX,
   valueBytesMax: VALUE_BYTES_MAX,
-  inFlightMax: IN_FLIGHT_MAX,
-  subscriptionsMax: SUBSCRIPTIONS_MAX,
   heartbeatIntervalMs: HEARTBEAT_INTERVAL_MS,
   heartbeatTimeoutMs: HEARTBEAT_TIMEOUT_MS,
   driftMsMax: DRIFT_MS_MAX,
@@ -62,9 +62,11 @@ export class ControlFrames {
   epoch = 0;
   store = 0n;
   readonly #version: string;
+  readonly #limits: MessageInitShape<typeof LimitsSchema>;
 
-  constructor(options: { clock: HybridLogicalClock; version: string }) {
+  constructor(options: { clock: HybridLogicalClock; version: string; limits: GatewayLimits }) {
     this.#clock = options.clock;
+    this.#limits = announced(options.limits);
     this.#version = options.version;
   }
 
@@ -77,17 +79,18 @@ export class ControlFrames {
     }
   }
 
-  /** `salt`: random, of this session alone. */
-  welcome(salt: Uint8Array, holdsPresence: boolean): Uint8Array {
+  /** `salt`: random, of this session alone; `validUntilMs` as in `refreshed`. */
+  welcome(salt: Uint8Array, validUntilMs: number, holdsPresence: boolean): Uint8Array {
     return this.#frame({
       case: 'welcome',
       value: {
         protocolVersion: PROTOCOL_VERSION,
         epoch: BigInt(this.epoch),
         serverVersion: this.#version,
-        limits: LIMITS,
+        limits: this.#limits,
         store: this.store,
         salt,
+        validUntilMs: endOf(validUntilMs),
         holdsPresence,
       },
     });
@@ -114,6 +117,12 @@ export class ControlFrames {
     return this.#frame({ case: 'progress', value: { epoch: BigInt(this.epoch), delivered } });
   }
 
+  /** Up to which sequence each of these partitions is in the database. */
+  durable(durable: readonly { partition: number; sequence: bigint }[]): Uint8Array {
+    const value = { epoch: BigInt(this.epoch), durable: [...durable] };
+    return this.#frame({ case: 'progress', value });
+  }
+
   /** The same frame as of now; it is changed where it lies. */
   refreshed(frame: Uint8Array): Uint8Array {
     assert(frame[0] === CLOCK_TAG, 'a frame begins with its clock');
@@ -133,6 +142,11 @@ export class ControlFrames {
     return this.#frame({ case: 'rows', value });
   }
 
+  /** `validUntilMs`: milliseconds since 1970; Infinity: for ever. */
+  tokenRefreshed(validUntilMs: number): Uint8Array {
+    return this.#frame({ case: 'refreshed', value: { validUntilMs: endOf(validUntilMs) } });
+  }
+
   pong(token: bigint): Uint8Array {
     return this.#frame({ case: 'pong', value: { token } });
   }
@@ -150,5 +164,36 @@ export class ControlFrames {
     const init = { clock: packStamp(ms, counter), ...(body === undefined ? {} : { body }) };
     const frame: ServerFrame = create(ServerFrameSchema, init);
     return toBinary(ServerFrameSchema, frame);
+  }
+}
+
+function announced(limits: GatewayLimits): MessageInitShape<typeof LimitsSchema> {
+  const { operationsPerSecond, bytesPerSecond } = limits;
+  return {
+    ...FIXED_LIMITS,
+    inFlightMax: limits.inFlight,
+    subscriptionsMax: limits.subscriptions,
+    subscriptionsUnindexedMax: limits.subscriptionsUnindexed,
+    connectionsMax: limits.connections,
+    connectionsPerAddressMax: limits.connectionsPerAddress,
+    ...(operationsPerSecond !== NO_BOUND && { operationsPerSecondMax: operationsPerSecond }),
+    ...(bytesPerSecond !== NO_BOUND && { bytesPerSecondMax: bytesPerSecond }),
+  };
+}
+
+function endOf(validUntilMs: number): bigint {
+  return validUntilMs === Number.POSITIVE_INFINITY ? 0n : BigInt(Math.floor(validUntilMs));
+}
+
+/** Reads a RecordNames message; undefined: it is none. */
+export function recordNamesIn(bytes: Uint8Array): RecordName[] | undefined {
+  const encoder = new TextEncoder();
+  try {
+    return fromBinary(RecordNamesSchema, bytes).records.map(({ map, key }) => ({
+      map: encoder.encode(map),
+      key: encoder.encode(key),
+    }));
+  } catch {
+    return undefined;
   }
 }

@@ -27,24 +27,29 @@ export class FrameBuffer {
 }
 
 /** The frame buffers of one purpose: FRAME_BUFFERS_MAX of them, made when first needed. */
-export class FrameBufferPool {
-  readonly #free: FrameBuffer[] = [];
+export class FramePool<B extends FrameBuffer> {
+  readonly #make: () => B;
+  readonly #free: B[] = [];
   #made = 0;
+
+  constructor(make: () => B) {
+    this.#make = make;
+  }
 
   get isExhausted(): boolean {
     return this.#free.length === 0 && this.#made === FRAME_BUFFERS_MAX;
   }
 
   /** REQUIRES: not exhausted. */
-  take(): FrameBuffer {
+  take(): B {
     const free = this.#free.pop();
     if (free !== undefined) return free;
     assert(this.#made < FRAME_BUFFERS_MAX, 'frame buffers are flushed before they run out');
     this.#made++;
-    return new FrameBuffer();
+    return this.#make();
   }
 
-  give(buffer: FrameBuffer): void {
+  give(buffer: B): void {
     buffer.clear();
     this.#free.push(buffer);
   }

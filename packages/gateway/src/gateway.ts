@@ -4,8 +4,11 @@ import {
   closeCodeOf,
   FRAME_BYTES_MAX,
   type HybridLogicalClock,
+  RETRY_AFTER_CROWD_MS,
+  RETRY_AFTER_MS,
   Receipt,
 } from '@tidewire/core';
+
 import {
   ClientBody,
   FRAME_FAULT_SENTENCES,
@@ -21,23 +24,50 @@ import {
   PartitionService,
   WorkerRequests,
 } from '@tidewire/partition-worker/front';
-import { AnswerBatch } from './answer-batch.js';
-import { ConnectionManager } from './connection-manager.js';
+import { Audit, type Denial } from './access/audit.js';
+import { type AccessRules, Authentication } from './access/authentication.js';
+import { OperationAccess, rightFor } from './access/operation-access.js';
+import { RuleRegister } from './access/rule-register.js';
 import { ControlFrames } from './control-frames.js';
 import { ControlIntake } from './control-intake.js';
-import { OperationIntake } from './operation-intake.js';
-import { Presence } from './presence.js';
-import { QueryDesk } from './query-desk.js';
-import type { ServerStart } from './resume.js';
-import { ResumeTokens } from './resume-tokens.js';
-import type { Session } from './session.js';
-import { StreamDesk } from './stream-desk.js';
-import { type SubscriptionCounts, SubscriptionService } from './subscription-service.js';
-import { type Connection, type HttpAnswer, Sent, type TransportHandlers } from './transport.js';
+import { DEFAULT_LIMITS, type GatewayLimits } from './gateway-limits.js';
+import { AnswerBatch } from './operation/answer-batch.js';
+import { OperationIntake } from './operation/operation-intake.js';
+import type { OperationRefusal } from './operation/operation-refusal.js';
+import { QueryDesk } from './query/query-desk.js';
+import { Refusal } from './refusal.js';
+import { ConnectionLimits } from './session/connection-limits.js';
+import { ConnectionManager } from './session/connection-manager.js';
+import { Presence } from './session/presence.js';
+import { ResumeTokens } from './session/resume-tokens.js';
+import type { Session } from './session/session.js';
+import { NO_LOG, type SessionLog } from './session/session-log.js';
+import { SessionRate } from './session/session-rate.js';
+import { StreamDesk } from './stream/stream-desk.js';
+import type { ServerStart } from './subscription/resume.js';
+import {
+  type SubscriptionCounts,
+  SubscriptionService,
+} from './subscription/subscription-service.js';
+import type { MapReport } from './telemetry/map-report.js';
+import { Telemetry } from './telemetry/telemetry.js';
+import {
+  type Connection,
+  type HttpAnswer,
+  Sent,
+  type TransportHandlers,
+  type UpgradeRefusal,
+} from './transport/transport.js';
 import type { TurnTime } from './turn-time.js';
 
 /** How often a connection is looked at that had not read what was sent to it. */
 const WATCH_MS = 2;
+const FRAME_TOO_LONG = `A frame has ${FRAME_BYTES_MAX} bytes at most.`;
+const FLOODS = 'The connection was told to wait and went on sending.';
+const NOT_OPEN: UpgradeRefusal = {
+  sentence: 'The server takes no connection now; try again.',
+  retryAfterMs: RETRY_AFTER_CROWD_MS,
+};
 
 export interface GatewayOptions {
   readonly memory: SharedMemory;
@@ -48,12 +78,16 @@ export interface GatewayOptions {
   readonly version: string;
   /** Lifetime in milliseconds of what is put without one, by the name of the map. */
   readonly mapTtls?: ReadonlyMap<string, number>;
+  readonly limits?: GatewayLimits;
   /** So many random bytes, which nobody can guess. */
   readonly random: (count: number) => Uint8Array;
   readonly publish: (topic: number, bytes: Uint8Array) => void;
-  readonly http: (path: string, isLocal: boolean) => HttpAnswer;
+  readonly http: (path: string) => HttpAnswer;
   /** A frame has been taken: a turn is due. */
   readonly onWork: () => void;
+  readonly log?: SessionLog;
+  /** A session was not permitted something. */
+  readonly onDenied: (denial: Denial) => void;
 }
 
 /**
@@ -61,18 +95,26 @@ export interface GatewayOptions {
  * and events back. It holds the one clock of the process. An agent: `doWork` is one bounded turn.
  */
 export class Gateway implements TransportHandlers<Session> {
+  readonly telemetry: Telemetry;
   readonly #clock: HybridLogicalClock;
   readonly #time: TurnTime;
   readonly #http: GatewayOptions['http'];
   readonly #onWork: () => void;
+  readonly #log: SessionLog;
   readonly #reader: FrameReader = new FrameReader();
-  readonly #connections: ConnectionManager = new ConnectionManager();
+  readonly #mapTable: MapTable;
+  readonly #audit: Audit;
+  readonly #access: OperationAccess;
+  readonly #connections: ConnectionManager;
+  readonly #limits: GatewayLimits;
+  readonly #admission: ConnectionLimits;
   readonly #partitions: PartitionService;
   readonly #requests: WorkerRequests;
   readonly #answers: AnswerBatch;
   readonly #subscriptions: SubscriptionService;
   readonly #queryStreams: StreamDesk;
   readonly #queries: QueryDesk;
+  readonly #authentication: Authentication;
   readonly #tokens: ResumeTokens = new ResumeTokens();
   readonly #presence: Presence;
   readonly #intake: OperationIntake;
@@ -84,22 +126,48 @@ export class Gateway implements TransportHandlers<Session> {
   #isOpen = false;
 
   constructor(options: GatewayOptions) {
-    const { clock, memory } = options;
+    const { clock, memory, limits = DEFAULT_LIMITS } = options;
     this.#clock = clock;
+    this.#limits = limits;
+    this.#admission = new ConnectionLimits(limits);
     this.#time = options.time;
     this.#http = options.http;
     this.#onWork = options.onWork;
+    this.#log = options.log ?? NO_LOG;
     const mapTable = new MapTable(memory.mapTable);
-    this.#control = new ControlFrames(options);
+    this.#control = new ControlFrames({ ...options, limits });
     this.#partitions = new PartitionService(memory, mapTable, options.mapTtls);
     this.#requests = new WorkerRequests(this.#partitions.owners);
-    this.#answers = new AnswerBatch({ clock, onDropped: (session) => this.onDropped(session) });
+    const elapsedMs = (): number => this.#time.elapsedMs();
+    const { owners } = this.#partitions;
+    this.telemetry = new Telemetry({
+      memory,
+      mapTable,
+      owners,
+      requests: this.#requests,
+      elapsedMs,
+    });
+    const { counters } = this.telemetry;
+    this.#answers = new AnswerBatch({
+      clock,
+      counters,
+      onDropped: (session) => this.onDropped(session),
+    });
+    const rules = new RuleRegister(this.#requests);
+    this.#mapTable = mapTable;
+    this.#audit = new Audit({ elapsedMs, tell: options.onDenied });
+    this.#access = new OperationAccess({ rules, audit: this.#audit });
+    this.#connections = new ConnectionManager((session) => this.#access.release(session));
     let streams = 0;
     const nextStream = (): number => (streams = (streams + 1) | 0);
     const parts = {
       mapTable,
+      limits,
+      elapsedMs,
       partitions: this.#partitions,
       requests: this.#requests,
+      rules,
+      audit: this.#audit,
       control: this.#control,
       send: (session: Session, bytes: Uint8Array) => this.#send(session, bytes),
     };
@@ -116,12 +184,16 @@ export class Gateway implements TransportHandlers<Session> {
       clock,
       time: options.time,
     });
+    this.#authentication = new Authentication(() => this.#time.nowMs);
     this.#controlIntake = new ControlIntake({
+      authentication: this.#authentication,
       ...parts,
       subscriptions: this.#subscriptions,
       queries: this.#queries,
       random: options.random,
       resume: (session, token) => this.#resume(session, token),
+      onGreeted: ({ client }) => this.#admission.greet(client),
+      refuse: (session, { code, detail }) => this.#refuseSession(session, code, detail),
     });
     this.#presence = new Presence(parts);
     this.#intake = new OperationIntake({
@@ -130,14 +202,29 @@ export class Gateway implements TransportHandlers<Session> {
       node: options.node,
       partitions: this.#partitions,
       answers: this.#answers,
+      access: this.#access,
       presence: this.#presence,
+      inFlightMax: limits.inFlight,
+      elapsedMs,
+      telemetry: this.telemetry,
     });
     const handlers = this.#outboundHandlers();
     this.#outbound = memory.workers.map((worker) => new OutboundReader(worker, handlers));
   }
 
   get connections(): number {
-    return this.#connections.count;
+    return this.#admission.connections;
+  }
+
+  get admission(): Pick<ConnectionLimits, 'connections' | 'strangers' | 'turnedAway'> {
+    return this.#admission;
+  }
+
+  /** What there is of every map, counted now. */
+  mapReport(): Promise<MapReport> {
+    const report = this.telemetry.mapReport(this.#subscriptions);
+    this.#onWork();
+    return report;
   }
 
   /** Sessions with a query under way. */
@@ -164,8 +251,9 @@ export class Gateway implements TransportHandlers<Session> {
     this.#intake.processors = new Map(names.map((name, number) => [name, number]));
   }
 
-  /** Recovery has ended: lets connections in. */
-  open(start: ServerStart): void {
+  /** Recovery has ended: lets connections in. Without rules everybody may do everything. */
+  open(start: ServerStart, rules?: AccessRules): void {
+    this.#authentication.rules = rules;
     this.#controlIntake.open(start);
     this.#partitions.open(start.epoch);
     this.#isStarted = true;
@@ -189,6 +277,7 @@ export class Gateway implements TransportHandlers<Session> {
   onWorkerStart(worker: number, start: number): void {
     this.#subscriptions.onWorkerStart(worker, start);
     this.#queryStreams.onWorkerStart(worker);
+    this.telemetry.census.onWorkerStart(worker);
     this.#onWork();
   }
 
@@ -198,6 +287,7 @@ export class Gateway implements TransportHandlers<Session> {
     const elapsedMs = this.#time.elapsedMs();
     let work = this.#requests.sendOwed() + this.#subscriptions.introduce();
     work += this.#partitions.publish();
+    this.telemetry.stages.look(elapsedMs);
     for (const reader of this.#outbound) {
       const answered = reader.drain(elapsedMs);
       this.#intake.outstanding -= answered;
@@ -210,9 +300,9 @@ export class Gateway implements TransportHandlers<Session> {
 
   /** Sends the answers and events of the turns since the last call. */
   flush(): void {
-    if (this.#clock.ms < this.#time.nowMs) this.#clock.tick();
-    this.#subscriptions.flush();
-    this.#answers.flush();
+    if (this.telemetry.stages.isSendingDue())
+      this.telemetry.stages.time(this.telemetry.stages.send, () => this.#sendAll());
+    else this.#sendAll();
   }
 
   hasWork(): boolean {
@@ -225,45 +315,47 @@ export class Gateway implements TransportHandlers<Session> {
     return Math.min(this.#subscriptions.msLeft(), isWatching ? WATCH_MS : Number.POSITIVE_INFINITY);
   }
 
-  /** Closes sessions that have not said Hello in time; call several times a second. */
+  /** Closes sessions without Hello in time or with a token that ended; call several times a second. */
   checkDeadlines(): void {
     for (const session of this.#connections.takeOverdue(this.#time.elapsedMs()))
-      this.#refuseSession(session, Code.UNAUTHENTICATED, 'No Hello came in time.');
+      this.#refuseSession(
+        session,
+        Code.UNAUTHENTICATED,
+        'No valid Hello came in time.',
+        RETRY_AFTER_MS,
+      );
+    this.#admission.sweep(this.#time.elapsedMs());
+    for (const session of this.#authentication.takeExpired())
+      if (!session.isClosing)
+        this.#refuseSession(session, Code.UNAUTHENTICATED, 'The token has expired.');
     for (const token of this.#tokens.takeExpired(this.#time.elapsedMs()))
       for (let worker = 0; worker < this.#requests.workers; worker++)
         this.#requests.send(worker, forgetSessionRecord(token));
   }
 
-  onUpgrade(): boolean {
-    return this.#isOpen && !this.#connections.isFull;
+  onAccept(address: string): boolean {
+    return this.#admission.accept(address);
   }
 
-  onOpen(connection: Connection): Session {
-    return this.#connections.open(connection, this.#time.elapsedMs());
+  onUpgrade(address: string): UpgradeRefusal | undefined {
+    return this.#isOpen ? this.#admission.refusal(address) : NOT_OPEN;
+  }
+
+  onOpen(connection: Connection, address: string): Session {
+    const elapsedMs = this.#time.elapsedMs();
+    const client = this.#admission.open(address);
+    const rate = SessionRate.of(this.#limits, elapsedMs);
+    const session = this.#connections.open(connection, { client, rate }, elapsedMs);
+    this.#log.opened(session.serial, client.address);
+    return session;
   }
 
   onMessage(session: Session, bytes: Uint8Array): void {
     if (session.isClosing) return;
-    if (bytes.length > FRAME_BYTES_MAX) {
-      this.#refuseSession(session, Code.TOO_LARGE);
-      return;
-    }
-    const nowMs = this.#time.refresh();
-    const fault = this.#reader.open(bytes);
-    if (fault !== FrameFault.NONE) {
-      const isLarge = fault === FrameFault.TOO_MANY_OPERATIONS;
-      const code = isLarge ? Code.TOO_LARGE : Code.INVALID;
-      this.#refuseSession(session, code, FRAME_FAULT_SENTENCES[fault]);
-      return;
-    }
-    this.#mergeClock(session);
-    if (session.node === 0 && this.#reader.body !== ClientBody.HELLO) {
-      this.#refuseSession(session, Code.UNAUTHENTICATED);
-      return;
-    }
-    if (this.#reader.body === ClientBody.OPERATIONS) this.#intake.take(session, bytes, nowMs);
-    else this.#onControl(session, bytes);
-    this.#onWork();
+    this.telemetry.counters.frames++;
+    if (this.telemetry.stages.isFrameDue())
+      this.telemetry.stages.time(this.telemetry.stages.intake, () => this.#take(session, bytes));
+    else this.#take(session, bytes);
   }
 
   onText(session: Session): void {
@@ -274,26 +366,65 @@ export class Gateway implements TransportHandlers<Session> {
   onDropped(session: Session): void {
     if (session.isClosing) return;
     session.isClosing = true;
+    this.telemetry.counters.onClosing(Code.SLOW_CONSUMER);
+    this.#log.refused(session.serial, Code.SLOW_CONSUMER, CODE_SENTENCES[Code.SLOW_CONSUMER]);
     this.#subscriptions.forget(session);
     this.#queries.forget(session);
     session.connection.close(closeCodeOf(Code.SLOW_CONSUMER), CODE_SENTENCES[Code.SLOW_CONSUMER]);
   }
 
   onClose(session: Session): void {
+    if (!session.isClosed) this.#admission.close(session.client, session.node === 0);
+    this.#log.closed(session.serial);
     session.isClosing = true;
     this.#subscriptions.forget(session);
     this.#queries.forget(session);
+    this.#authentication.forget(session);
     this.#connections.close(session);
     this.#tokens.release(session, this.#time.elapsedMs());
     this.#presence.onClose(session, this.#time.elapsedMs());
     this.#onWork();
   }
 
-  onHttp(path: string, isLocal: boolean): HttpAnswer {
-    return this.#http(path, isLocal);
+  onHttp(path: string): HttpAnswer {
+    return this.#http(path);
   }
 
-  /** A clock too far ahead moves nothing; the sender is told the server's time. */
+  #take(session: Session, bytes: Uint8Array): void {
+    if (bytes.length > FRAME_BYTES_MAX) {
+      this.#refuseSession(session, Code.TOO_LARGE, FRAME_TOO_LONG);
+      return;
+    }
+    const over = session.rate?.takeFrame(bytes.length, this.#time.elapsedMs());
+    if (over !== undefined && this.#endsFlood(session, over)) return;
+    const nowMs = this.#time.refresh();
+    const fault = this.#reader.open(bytes);
+    if (fault !== FrameFault.NONE) {
+      const isLarge = fault === FrameFault.TOO_MANY_OPERATIONS;
+      const code = isLarge ? Code.TOO_LARGE : Code.INVALID;
+      this.#refuseSession(session, code, FRAME_FAULT_SENTENCES[fault]);
+      return;
+    }
+    if (session.node !== 0) this.#mergeClock(session);
+    else if (this.#reader.body !== ClientBody.HELLO) {
+      this.#refuseSession(session, Code.UNAUTHENTICATED);
+      return;
+    }
+    if (this.#reader.body === ClientBody.OPERATIONS) this.#intake.take(session, bytes, nowMs, over);
+    else this.#onControl(session, bytes, over);
+    this.#onWork();
+  }
+
+  #sendAll(): void {
+    if (this.#clock.ms < this.#time.nowMs) this.#clock.tick();
+    this.#subscriptions.flush();
+    this.#answers.flush();
+  }
+
+  /**
+   * A clock too far ahead moves nothing; the sender is told the server's time. That of a stranger moves
+   * nothing either.
+   */
   #mergeClock(session: Session): void {
     const { clockMs, clockCounter } = this.#reader;
     if (clockMs === 0) return;
@@ -305,6 +436,10 @@ export class Gateway implements TransportHandlers<Session> {
     const subscriptions = this.#subscriptions;
     const queries = this.#queryStreams;
     return {
+      onForbidden: (id, mapId, kind) => {
+        const session = this.#connections.find(id);
+        if (session !== undefined) this.#onForbidden(session, mapId, kind);
+      },
       onResult: (id, bytes, offset, length) => {
         const session = this.#connections.answered(id);
         if (session !== undefined) this.#answers.append(session, bytes, offset, length);
@@ -312,14 +447,26 @@ export class Gateway implements TransportHandlers<Session> {
       onEvent: (words, bytes, at) => subscriptions.onEvent(words, bytes, at),
       onSlice: (words, bytes, at) => subscriptions.onSlice(words, bytes, at),
       onRows: (words, bytes, at) => queries.onRecord(words, bytes, at),
+      onCensus: (worker, words, at) => this.telemetry.census.onCensus(worker, words, at),
       onProgress: (worker, words, at) => subscriptions.onProgress(worker, words, at),
       onSubscribed: (worker, topic) => subscriptions.onSubscribed(worker, topic),
     };
   }
 
-  #onControl(session: Session, bytes: Uint8Array): void {
-    const refusal = this.#controlIntake.take(session, bytes);
+  #onForbidden(session: Session, mapId: number, kind: number): void {
+    this.#audit.onDenied(session, this.#mapTable.nameOf(mapId), rightFor(kind));
+  }
+
+  #onControl(session: Session, bytes: Uint8Array, over?: OperationRefusal): void {
+    const refusal = this.#controlIntake.take(session, bytes, over);
     if (refusal !== undefined) this.#refuseSession(session, refusal.code, refusal.detail);
+  }
+
+  /** Closes a session that was told to wait and sends on. */
+  #endsFlood(session: Session, { retryAfterMs }: OperationRefusal): boolean {
+    if (session.rate?.isFlooding(this.#time.elapsedMs()) !== true) return false;
+    this.#refuseSession(session, Code.OVERLOADED, FLOODS, retryAfterMs);
+    return true;
   }
 
   /** What the earlier connection still sends is not taken: it may have been sent again. */
@@ -330,9 +477,17 @@ export class Gateway implements TransportHandlers<Session> {
     return this.#presence.adopt(session, earlier);
   }
 
-  #refuseSession(session: Session, code: Code, detail: string = CODE_SENTENCES[code]): void {
+  /** `retryAfterMs`: the same client is welcome later, whatever the code says otherwise; 0: not so. */
+  #refuseSession(
+    session: Session,
+    code: Code,
+    detail: string = CODE_SENTENCES[code],
+    retryAfterMs: number = new Refusal(code).retryAfterMs,
+  ): void {
     session.isClosing = true;
-    session.connection.send(this.#control.error(code, { detail }));
+    this.telemetry.counters.onClosing(code);
+    this.#log.refused(session.serial, code, detail);
+    session.connection.send(this.#control.error(code, { detail, retryAfterMs }));
     session.connection.close(closeCodeOf(code), detail);
   }
 

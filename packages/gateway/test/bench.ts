@@ -1,7 +1,10 @@
 import { HybridLogicalClock, TICK_INTERVAL_MS } from '@tidewire/core';
 import { allocateSharedMemory, type SharedMemory } from '@tidewire/core/threads';
 import { Worker } from '@tidewire/partition-worker';
+import type { Denial } from '#lib/access/audit.js';
+import type { AccessRules } from '#lib/access/authentication.js';
 import { Gateway } from '#lib/gateway.js';
+import { DEFAULT_LIMITS, type GatewayLimits } from '#lib/gateway-limits.js';
 import { TurnTime } from '#lib/turn-time.js';
 import { FakeClient, FakeTopics } from './fake-transport.js';
 
@@ -16,7 +19,9 @@ export class TestBench {
   readonly gateway: Gateway;
   readonly workers: Worker[];
   readonly topics: FakeTopics;
+  readonly denials: Denial[] = [];
   readonly #starts: number[];
+  readonly #processors: NonNullable<ConstructorParameters<typeof Worker>[3]>;
   #salts = 0;
 
   constructor(
@@ -25,7 +30,10 @@ export class TestBench {
       epoch?: number;
       store?: bigint;
       bases?: ReadonlyMap<number, Float64Array>;
+      access?: AccessRules | undefined;
       mapTtls?: ReadonlyMap<string, number>;
+      limits?: Partial<GatewayLimits>;
+      processors?: ConstructorParameters<typeof Worker>[3];
     } = {},
   ) {
     this.memory = allocateSharedMemory({
@@ -41,14 +49,18 @@ export class TestBench {
       node: 1,
       version: '0.0.0',
       mapTtls: options.mapTtls ?? new Map(),
+      limits: { ...DEFAULT_LIMITS, ...options.limits },
       random: (count) => new Uint8Array(count).fill(++this.#salts),
       publish: (topic, bytes) => this.topics.publish(topic, bytes),
       http: () => ({ status: '200 OK', body: '{}' }),
       onWork: () => {},
+      onDenied: (denial) => this.denials.push(denial),
     });
     this.topics = new FakeTopics(this.gateway);
     const { epoch = 42, store = STORE, bases = new Map() } = options;
-    this.gateway.open({ epoch, store, bases });
+    this.gateway.open({ epoch, store, bases }, options.access);
+    this.#processors = options.processors ?? [];
+    this.gateway.allowProcessors(this.#processors.map(({ name }) => name));
     this.#starts = this.memory.workers.map(() => 0);
     this.workers = [];
     for (const { worker } of this.memory.workers) this.startWorker(worker);
@@ -59,7 +71,7 @@ export class TestBench {
     const start = ++this.#starts[worker];
     this.gateway.onWorkerStart(worker, start);
     const { workers, doorbells } = this.memory;
-    this.workers[worker] = new Worker(workers[worker], doorbells, start);
+    this.workers[worker] = new Worker(workers[worker], doorbells, start, this.#processors);
   }
 
   /** A client that has said Hello. */
@@ -69,8 +81,8 @@ export class TestBench {
     return client;
   }
 
-  stranger(): FakeClient {
-    return new FakeClient(this.gateway, this.topics);
+  stranger(address?: string): FakeClient {
+    return new FakeClient(this.gateway, this.topics, address);
   }
 
   /** The next whole second: ticks, reports, and the Progress that follows. */
@@ -83,9 +95,15 @@ export class TestBench {
 
   /** One turn of everyone. Returns the work done. */
   turn(): number {
+    const work = this.turnUnsent();
+    this.gateway.flush();
+    return work;
+  }
+
+  /** As `turn`; what the gateway has for clients goes out with the next one. */
+  turnUnsent(): number {
     let work = this.gateway.doWork();
     for (const worker of this.workers) work += worker.doWork();
-    this.gateway.flush();
     return work;
   }
 

@@ -3,9 +3,9 @@ import { CONFLATED_TOPIC_BYTES_MAX, Code, RATES_A_TOPIC_MAX } from '@tidewire/co
 import { interestIn } from '@tidewire/partition-worker/front';
 import { EventKind, EventsSchema, StartFrom } from '@tidewire/schemas';
 import t from 'tap';
-import { Conflation } from '#lib/conflation.js';
-import { mergedKind } from '#lib/merged-kind.js';
-import { Topic } from '#lib/topic.js';
+import { Conflation } from '#lib/subscription/conflation.js';
+import { mergedKind } from '#lib/subscription/merged-kind.js';
+import { Topic } from '#lib/subscription/topic.js';
 import { TestBench } from './bench.js';
 import { put, remove, write } from './operations.js';
 import { ReferenceClient } from './reference-client.js';
@@ -154,7 +154,7 @@ t.test('SUB-51: what would be held while nobody hears any more is not held', asy
   for (let i = 0; feed.isHeard && i < 100; i++) {
     const events = [{ kind: PUT, partition: 1, sequence: BigInt(i + 1), key: `k${i}`, value }];
     const entry = toBinary(EventsSchema, create(EventsSchema, { events }));
-    conflation.hold(topic, entry, 0, entry.length);
+    conflation.hold(topic.conflated!, entry, 0, entry.length);
   }
   t.notOk(feed.isHeard, 'so much was held that some had to go out early');
   t.same([feed.held.size, feed.heldBytes], [0, 0]);

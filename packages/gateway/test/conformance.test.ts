@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import { uwsMissing } from '#lib/uws-transport.js';
+import { uwsMissing } from '#lib/transport/uws-transport.js';
 import { type Case, type Name, TRANSPORT_NAMES } from './conformance/conformance.js';
 import { conformancePage, verdictOf } from './conformance/conformance-page.js';
 import { GROUPS, playAll } from './conformance/play.js';

@@ -57,11 +57,9 @@ t.test(
     bench.gateway.doWork();
     bench.gateway.flush();
     const heard = (topic: number): string[] =>
-      client.frames.flatMap(({ body }) =>
-        body.case === 'events' && body.value.topic === topic
-          ? body.value.events.map(({ key }) => key)
-          : [],
-      );
+      client.groups
+        .filter((group) => group.topic === topic)
+        .flatMap(({ events }) => events.map(({ key }) => key));
     t.same(heard(topics[0]), ['map1', 'key1', 'map2', 'map3', 'map4']);
     t.same(heard(topics[1]), ['key1', 'key2', 'key3']);
   },

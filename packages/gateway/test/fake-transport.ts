@@ -3,13 +3,14 @@ import { SESSION_HARD_BYTES } from '@tidewire/core';
 import {
   ClientFrameSchema,
   type Event,
+  type Events,
   type Result,
   type ServerFrame,
   ServerFrameSchema,
 } from '@tidewire/schemas';
 import type { Gateway } from '#lib/gateway.js';
-import type { Session } from '#lib/session.js';
-import { type Connection, Sent } from '#lib/transport.js';
+import type { Session } from '#lib/session/session.js';
+import { type Connection, Sent } from '#lib/transport/transport.js';
 
 /** A client that talks to a gateway without a network; it remembers what it was sent. */
 export class FakeClient implements Connection {
@@ -25,11 +26,11 @@ export class FakeClient implements Connection {
   readonly #topics: FakeTopics;
   readonly #gateway: Gateway;
 
-  constructor(gateway: Gateway, topics: FakeTopics) {
+  constructor(gateway: Gateway, topics: FakeTopics, address = '127.0.0.1') {
     this.#gateway = gateway;
     this.#topics = topics;
     topics.clients.add(this);
-    this.session = gateway.onOpen(this);
+    this.session = gateway.onOpen(this, address);
   }
 
   send(bytes: Uint8Array): Sent {
@@ -89,7 +90,12 @@ export class FakeClient implements Connection {
   }
 
   get events(): Event[] {
-    return this.frames.flatMap(({ body }) => (body.case === 'events' ? body.value.events : []));
+    return this.groups.flatMap(({ events }) => events);
+  }
+
+  /** Events by topics, as they came. */
+  get groups(): Events[] {
+    return this.frames.flatMap(groupsOf);
   }
 
   /** The body of the newest frame of this kind. */
@@ -97,6 +103,11 @@ export class FakeClient implements Connection {
     const frame = this.frames.findLast(({ body }) => body.case === kind);
     return frame?.body.value as unknown as BodyOf<C> | undefined;
   }
+}
+
+export function groupsOf({ body }: ServerFrame): Events[] {
+  if (body.case === 'events') return [body.value];
+  return body.case === 'eventGroups' ? body.value.groups : [];
 }
 
 type BodyOf<C extends string> = Extract<ServerFrame['body'], { case: C; value: unknown }>['value'];

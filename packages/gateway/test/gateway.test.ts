@@ -3,6 +3,7 @@ import {
   closeCodeOf,
   HELLO_DEADLINE_MS,
   IN_FLIGHT_MAX,
+  RETRY_AFTER_MS,
   SAFE_DEADLINE_MS,
   SESSION_SOFT_BYTES,
 } from '@tidewire/core';
@@ -79,7 +80,11 @@ t.test('CONN-20: who has not said Hello by the deadline is closed, and nobody el
   bench.nowMs += 1;
   bench.gateway.checkDeadlines();
   t.equal(late.closedWith, closeCodeOf(Code.UNAUTHENTICATED));
-  t.match(late.last('error'), { code: Code.UNAUTHENTICATED, detail: /Hello/ });
+  t.match(late.last('error'), {
+    code: Code.UNAUTHENTICATED,
+    detail: /Hello/,
+    retryAfterMs: RETRY_AFTER_MS,
+  });
   t.match([known.closedWith, later.closedWith], [undefined, undefined]);
   bench.nowMs += HELLO_DEADLINE_MS;
   bench.gateway.checkDeadlines();
@@ -130,12 +135,12 @@ t.test(
   async (t) => {
     const bench = new TestBench();
     const client = bench.client();
-    t.ok(bench.gateway.onUpgrade());
+    t.equal(bench.gateway.onUpgrade('192.0.2.1'), undefined);
     client.say({ case: 'operations', value: { operations: [put(1, 'k', '1')] } });
     bench.gateway.drain();
     client.say({ case: 'operations', value: { operations: [put(2, 'k', '2')] } });
     bench.settle();
-    t.notOk(bench.gateway.onUpgrade());
+    t.match(bench.gateway.onUpgrade('192.0.2.1'), { retryAfterMs: Number });
     const byId = new Map(client.results.map((result) => [result.requestId, result]));
     t.match(byId.get(1), { outcome: Code.APPLIED });
     t.match(byId.get(2), { outcome: 0, refusal: Code.UNAVAILABLE });

@@ -1,4 +1,12 @@
-import { Code, closeCodeOf, SESSION_HARD_BYTES, SESSION_SOFT_BYTES } from '@tidewire/core';
+import {
+  Code,
+  closeCodeOf,
+  hashOf,
+  partitionOf,
+  SESSION_HARD_BYTES,
+  SESSION_SOFT_BYTES,
+} from '@tidewire/core';
+import { ownerOf } from '@tidewire/core/threads';
 import { StartFrom } from '@tidewire/schemas';
 import t from 'tap';
 import { TestBench } from './bench.js';
@@ -7,6 +15,7 @@ import { ReferenceClient } from './reference-client.js';
 import { kindsOf, sliceEventsOf, slicesOf, valuesOf } from './subscribers.js';
 
 const SNAPSHOT = { map: 'users', start: StartFrom.SNAPSHOT };
+const partitionOfKey = (key: string): number => partitionOf(hashOf(new TextEncoder().encode(key)));
 const big = (text: string): string => text.padEnd(20_000);
 
 /** Everything that every client should hold of the map. */
@@ -177,4 +186,41 @@ t.test('SUB-41: one that lost a message is closed, and hears nothing more', asyn
   slow.connect(bench);
   bench.settle();
   t.same(valuesOf(slow, 1), { a: '1' });
+});
+
+t.test('SUB-56: a subscription begins once it is known where it would go on', async (t) => {
+  const bench = new TestBench({ workers: 2 });
+  const client = bench.client(1);
+  const ofFirst = ['a', 'b', 'c', 'd'].find((key) => ownerOf(partitionOfKey(key), 2) === 0)!;
+  client.say({ case: 'subscribe', value: { subscriptionId: 1, map: 'users', key: ofFirst } });
+  for (let turn = 0; turn < 5; turn++) {
+    bench.gateway.doWork();
+    bench.workers[0].doWork();
+    bench.gateway.flush();
+  }
+  t.equal(client.last('subscribed'), undefined, 'the other worker has not reported');
+  bench.settle();
+  t.equal(client.last('subscribed')?.subscriptionId, 1);
+});
+
+t.test('SUB-56: who begins now and lags at once is sent nothing from long before', async (t) => {
+  const bench = new TestBench({ workers: 2 });
+  const writer = bench.client(1);
+  write(writer, ...Array.from({ length: 50 }, (_, i) => put(`old${i}`, '1')));
+  bench.settle();
+  bench.second();
+  const slow = new ReferenceClient(bench, 2);
+  slow.follow(1, { map: 'users', start: StartFrom.NOW });
+  bench.settle();
+  slow.connection.isStalled = true;
+  for (let i = 0; bench.gateway.subscriptionCounts.lagging === 0; i++) {
+    write(writer, put(`new${i % 10}`, big(`${i}`)));
+    bench.settle();
+  }
+  slow.connection.isStalled = false;
+  slow.connection.read();
+  bench.settle();
+  const keys = sliceEventsOf(slow.connection).map(({ key }) => key);
+  t.equal(new Set(keys).size, 10);
+  t.notOk(keys.some((key) => key.startsWith('old')));
 });

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { originRule } from '#lib/origin.js';
+import { originRule } from '#lib/transport/origin.js';
 
 t.test(
   'TRANS-20: without a list pages of this machine may connect, else those listed',

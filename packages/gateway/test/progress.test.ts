@@ -1,8 +1,9 @@
-import { hashOf, partitionOf } from '@tidewire/core';
+import { Code, closeCodeOf, hashOf, partitionOf } from '@tidewire/core';
+import { ownerOf, storeWatermark, WorkerControl } from '@tidewire/core/threads';
 import { StartFrom } from '@tidewire/schemas';
 import t from 'tap';
 import { STORE, TestBench } from './bench.js';
-import type { FakeClient } from './fake-transport.js';
+import { type FakeClient, groupsOf } from './fake-transport.js';
 import { put, write } from './operations.js';
 
 const partitionOfKey = (key: string): number => partitionOf(hashOf(new TextEncoder().encode(key)));
@@ -16,9 +17,10 @@ const sequencesOf = (client: FakeClient) =>
 /** Every Progress is behind all events up to it: by what this client was sent, in order. */
 function checkOrder(client: FakeClient, changes: Map<number, number>): void {
   const seen = new Map<number, number>();
-  for (const { body } of client.frames) {
-    if (body.case === 'events')
-      for (const { partition, sequence } of body.value.events)
+  for (const frame of client.frames) {
+    const { body } = frame;
+    for (const { events } of groupsOf(frame))
+      for (const { partition, sequence } of events)
         seen.set(partition, Math.max(seen.get(partition) ?? 0, Number(sequence)));
     if (body.case !== 'progress') continue;
     for (const { partition, sequence } of body.value.delivered)
@@ -83,19 +85,13 @@ t.test('PROG-2: Progress is behind what max_hz held back, too', async (t) => {
 t.test('PROG-7: Progress that comes in one turn with its events is behind them', async (t) => {
   const bench = new TestBench();
   const [writer, client, slow] = [bench.client(1), bench.client(2), bench.client(3)];
-  // The topic, the change and the first report in one turn of the worker.
   slow.say({ case: 'subscribe', value: { subscriptionId: 1, map: 'users', maxHz: 1 } });
   client.say({ case: 'subscribe', value: { subscriptionId: 2, map: 'users' } });
-  write(writer, put('a', '1'));
   bench.settle();
   const changes = new Map([[partitionOfKey('a'), 1]]);
-  for (const one of [client, slow]) {
-    checkOrder(one, changes);
-    t.same(sequencesOf(one), [{ [partitionOfKey('a')]: 1 }]);
-    t.equal(one.events.length, 1);
-  }
-  // The report is asked for, and taken only when the second is over.
+  write(writer, put('a', '1'));
   bench.second();
+  // The report is asked for, and taken only when the second is over.
   bench.nowMs += 900;
   write(writer, put('a', '2'));
   for (let turns = 0; turns < 2; turns++) bench.gateway.doWork();
@@ -105,7 +101,10 @@ t.test('PROG-7: Progress that comes in one turn with its events is behind them',
   bench.gateway.flush();
   for (const one of [client, slow]) {
     checkOrder(one, changes);
-    t.same(sequencesOf(one).slice(1), [{ [partitionOfKey('a')]: 2 }]);
+    t.same(
+      sequencesOf(one).slice(-2),
+      [1, 2].map((n) => ({ [partitionOfKey('a')]: n })),
+    );
     t.equal(one.events.length, 2);
   }
 });
@@ -202,3 +201,29 @@ t.test(
     t.equal(progressOf(client).length, told);
   },
 );
+
+t.test('PROG-8: who asks is told how far partitions are in the database', async (t) => {
+  const bench = new TestBench({ workers: 2 });
+  const client = bench.client();
+  const [one, two] = [3, 200];
+  for (const { worker, control } of bench.memory.workers)
+    for (const partition of [one, two])
+      if (ownerOf(partition, 2) === worker)
+        storeWatermark(
+          new Int32Array(control),
+          WorkerControl.flushedIndex(partition),
+          2 ** 40 + partition,
+        );
+  client.say({ case: 'askDurable', value: { partitions: [two, one, 7] } });
+  const durable = [two, one].map((partition) => ({
+    partition,
+    sequence: 2n ** 40n + BigInt(partition),
+  }));
+  t.match(client.last('progress'), { epoch: 42n, delivered: [] });
+  t.match(client.last('progress')?.durable, [...durable, { partition: 7, sequence: 0n }]);
+  for (const partitions of [[], [271], [3, 3]]) {
+    const odd = bench.client();
+    odd.say({ case: 'askDurable', value: { partitions } });
+    t.equal(odd.closedWith, closeCodeOf(Code.INVALID), JSON.stringify(partitions));
+  }
+});

@@ -1,5 +1,6 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { Code, QUERIES_MAX, QUERY_ROWS_MAX, SESSION_SOFT_BYTES } from '@tidewire/core';
+import type { Row } from '@tidewire/core/threads';
 import {
   EventKind,
   type PredicateSchema,
@@ -8,7 +9,7 @@ import {
   type Rows,
 } from '@tidewire/schemas';
 import t from 'tap';
-import { type Row, RowMerge } from '#lib/row-merge.js';
+import { RowMerge } from '#lib/query/row-merge.js';
 import { TestBench } from './bench.js';
 import type { FakeClient } from './fake-transport.js';
 import { put, remove, write } from './operations.js';

@@ -7,6 +7,7 @@ import {
   type Slice,
   StartFrom,
   type SubscribeSchema,
+  type Welcome,
 } from '@tidewire/schemas';
 import type { TestBench } from './bench.js';
 import type { FakeClient } from './fake-transport.js';
@@ -22,6 +23,8 @@ export interface Followed {
   topics: readonly number[];
   /** On this connection, what slices have shown of each partition. */
   readonly shown: Map<number, bigint>;
+  /** Of each key, the newest state that it was shown in this epoch. */
+  readonly newest: Map<string, bigint>;
   /** How it was asked for on this connection. */
   start: StartFrom;
   /** Nothing is missing: the cursor speaks for it. */
@@ -36,6 +39,8 @@ export class ReferenceClient {
   isLagging = false;
   lags = 0;
   onProgress: (delivered: ReadonlyMap<number, bigint>) => void = () => {};
+  /** A live event has come, before its view takes it. */
+  onEvent: (one: Followed, event: Event) => void = () => {};
   /** Of the last Progress; undefined: there was none. */
   #origin: { store: bigint; epoch: bigint } | undefined;
   #delivered = new Map<number, bigint>();
@@ -43,6 +48,7 @@ export class ReferenceClient {
   #seen = new Map<number, bigint>();
   #seenHere = new Map<number, bigint>();
   #store = 0n;
+  #epoch = 0n;
   #taken = 0;
   /** The last sequence of each topic and partition on this connection. */
   readonly #order = new Map<string, bigint>();
@@ -87,7 +93,9 @@ export class ReferenceClient {
     const view = new ReferenceView();
     const start = wish.start ?? StartFrom.SNAPSHOT;
     const shown = new Map<number, bigint>();
-    const one = { id, wish, view, shown, topics: [], start, isDone: false, refusal: undefined };
+    const newest = new Map<string, bigint>();
+    const common = { id, wish, view, shown, newest, topics: [], start };
+    const one: Followed = { ...common, isDone: false, refusal: undefined };
     this.followed.set(id, one);
     this.#ask(one, start);
     return one;
@@ -119,13 +127,14 @@ export class ReferenceClient {
   #take({ body }: ServerFrame): void {
     switch (body.case) {
       case 'welcome':
-        this.#store = body.value.store;
-        for (const { view } of this.followed.values()) view.salt = body.value.salt;
-        return;
+        return this.#onWelcome(body.value);
       case 'subscribed':
         return this.#onSubscribed(body.value.subscriptionId, body.value.topics);
       case 'events':
         return this.#onEvents(body.value.topic, body.value.events);
+      case 'eventGroups':
+        for (const { topic, events } of body.value.groups) this.#onEvents(topic, events);
+        return;
       case 'catchUp':
         return this.#onSlices(body.value.subscriptionId, body.value.slices, body.value.isDone);
       case 'progress':
@@ -137,6 +146,15 @@ export class ReferenceClient {
       case 'error':
         return this.#onError(body.value.subscriptionId, body.value.detail);
     }
+  }
+
+  #onWelcome({ store, epoch, salt }: Welcome): void {
+    for (const { view, newest } of this.followed.values()) {
+      view.salt = salt;
+      if (epoch !== this.#epoch) newest.clear();
+    }
+    this.#store = store;
+    this.#epoch = epoch;
   }
 
   #onSubscribed(id: number, topics: readonly number[]): void {
@@ -153,7 +171,11 @@ export class ReferenceClient {
     for (const event of events) {
       this.#keepOrder(`${topic}/${event.key}`, event.sequence);
       this.#see(event);
-      for (const one of this.followed.values()) if (one.topics.includes(topic)) onEvent(one, event);
+      for (const one of this.followed.values()) {
+        if (!one.topics.includes(topic)) continue;
+        this.onEvent(one, event);
+        onEvent(one, event);
+      }
     }
   }
 
@@ -170,6 +192,7 @@ export class ReferenceClient {
     for (const slice of slices) {
       this.#see(slice);
       one.shown.set(slice.partition, slice.sequence);
+      for (const event of slice.events) keepOrder(one, event);
       one.view.onSlice(slice);
     }
     if (isDone) one.isDone = true;
@@ -199,9 +222,18 @@ export class ReferenceClient {
 }
 
 /** What comes later is newer: a slice has shown all that was before it. */
-function onEvent({ id, wish, shown, view }: Followed, event: Event): void {
+function onEvent(one: Followed, event: Event): void {
+  const { id, wish, shown, view } = one;
   const isHeldBack = (wish.maxHz ?? 0) > 0;
   if (!isHeldBack && event.sequence <= (shown.get(event.partition) ?? 0n))
     throw new Error(`${id}: ${event.key} ${event.sequence} comes behind a newer slice`);
+  if (!view.isStale(event)) keepOrder(one, event);
   view.onEvent(event);
+}
+
+/** In one epoch a key's states come in order, whatever connections lie between. */
+function keepOrder({ id, newest }: Followed, { key, sequence }: Event): void {
+  const last = newest.get(key) ?? 0n;
+  if (sequence < last) throw new Error(`${id}: ${key} ${sequence} is shown after ${last}`);
+  newest.set(key, sequence);
 }

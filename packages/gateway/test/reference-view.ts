@@ -18,18 +18,23 @@ export class ReferenceView {
 
   /** A live event: what is not above what is held is dropped. */
   onEvent(event: Event): void {
-    const held = this.states.get(event.key);
-    if (held === undefined || event.sequence > held.sequence) this.#apply(event);
+    if (!this.isStale(event)) this.#apply(event);
+  }
+
+  isStale({ key, sequence }: Event): boolean {
+    const held = this.states.get(key);
+    return held !== undefined && sequence <= held.sequence;
   }
 
   /** A slice: how records stand, newer than what came before or the same. */
   onSlice({ kind, partition, begins, ends, events, forgotten }: Slice): void {
-    if (kind === SliceKind.SNAPSHOT && begins) this.#met.set(partition, new Set());
+    const replaces = kind !== SliceKind.CHANGES;
+    if (replaces && begins) this.#met.set(partition, new Set());
     for (const event of events) this.#apply(event);
     for (const [key, state] of this.states)
       if (state.partition === partition && forgotten.includes(this.#hash(key)))
         this.states.delete(key);
-    if (kind === SliceKind.SNAPSHOT && ends) this.#replace(partition);
+    if (replaces && ends) this.#replace(partition);
   }
 
   /** A snapshot that was cut off begins anew. */

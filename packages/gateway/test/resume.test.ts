@@ -3,7 +3,7 @@ import { Code, hashOf, PARTITIONS, partitionOf } from '@tidewire/core';
 import { CATCH_UP_RESUME, CATCH_UP_SNAPSHOT } from '@tidewire/core/threads';
 import { CursorSchema, SliceKind, StartFrom } from '@tidewire/schemas';
 import t from 'tap';
-import { resumeKey, resumptionOf } from '#lib/resume.js';
+import { resumeKey, resumptionOf } from '#lib/subscription/resume.js';
 import { STORE, TestBench } from './bench.js';
 import { put, remove, write } from './operations.js';
 import { ReferenceClient } from './reference-client.js';
@@ -13,8 +13,9 @@ type Cursor = MessageInitShape<typeof CursorSchema>;
 const partitionOfKey = (key: string): number => partitionOf(hashOf(new TextEncoder().encode(key)));
 const BASE = new Float64Array(PARTITIONS).fill(100);
 const START = { epoch: 42, store: STORE, bases: new Map([[41, BASE]]) };
+const TOLD = new Float64Array(PARTITIONS).fill(10);
 const resume = (cursor: Cursor) =>
-  resumptionOf(create(CursorSchema, { store: STORE, epoch: 42n, ...cursor }), START);
+  resumptionOf(create(CursorSchema, { store: STORE, epoch: 42n, ...cursor }), START, TOLD);
 const planOf = (cursor: Cursor) => {
   const resumption = resume(cursor);
   if (resumption.refusal !== undefined) throw new Error(resumption.refusal);
@@ -22,7 +23,7 @@ const planOf = (cursor: Cursor) => {
 };
 
 t.test('SUB-29: a cursor that means nothing here is refused by what and where', async (t) => {
-  t.match(resumptionOf(undefined, START).refusal, /no cursor/);
+  t.match(resumptionOf(undefined, START, TOLD).refusal, /no cursor/);
   t.match(resume({ store: 1n }).refusal, /another store/);
   t.match(resume({ epoch: 43n }).refusal, /epoch 43; this is 42/);
   t.match(
@@ -90,10 +91,21 @@ t.test('SUB-34: Hello is taken whatever its cursor; who resumes is told why not'
   t.equal(client.last('subscribed')?.subscriptionId, 3);
 });
 
-t.test('SUB-35: a cursor above what its partition has reached ends the subscription', async (t) => {
+t.test('SUB-35: of its own epoch a cursor lies nowhere above what was told', async (t) => {
+  const delivered = [
+    { partition: 5, sequence: 10n },
+    { partition: 6, sequence: 11n },
+  ];
+  t.match(resume({ delivered }).refusal, /delivered\[1\]: partition 6 has told of 10, not of 11/);
+  t.equal(resume({ delivered, epoch: 41n }).refusal, undefined, 'of another it may');
+  t.equal(resume({ seen: delivered }).refusal, undefined, 'events come before Progress');
+});
+
+t.test('SUB-35: a forged cursor registers nothing and says what and where', async (t) => {
   const bench = new TestBench({ workers: 2 });
   write(bench.client(), put('a', '1'));
   bench.settle();
+  bench.second();
   const client = bench.stranger();
   const delivered = [{ partition: partitionOfKey('a'), sequence: 9n }];
   const cursor = { store: STORE, epoch: 42n, delivered };
@@ -101,7 +113,9 @@ t.test('SUB-35: a cursor above what its partition has reached ends the subscript
   const value = { subscriptionId: 3, map: 'users', start: StartFrom.RESUME };
   client.say({ case: 'subscribe', value });
   bench.settle();
-  t.match(client.last('error'), { code: Code.INVALID, subscriptionId: 3, detail: /above/ });
+  const detail = new RegExp(`delivered\\[0\\]: partition ${partitionOfKey('a')} has told of 1`);
+  t.match(client.last('error'), { code: Code.INVALID, subscriptionId: 3, detail });
+  t.equal(client.last('subscribed'), undefined);
   t.match(bench.gateway.subscriptionCounts, { topics: 0, catchingUp: 0 });
   t.equal(client.closedWith, undefined);
 });

@@ -1,10 +1,16 @@
 import { once } from 'node:events';
 import type { Test } from 'tap';
 import { type ClientOptions, WebSocket } from 'ws';
-import type { Connection, Transport, TransportHandlers, TransportOptions } from '#lib/transport.js';
+import type {
+  Connection,
+  Transport,
+  TransportHandlers,
+  TransportOptions,
+} from '#lib/transport/transport.js';
 
 export const BUFFER_BYTES_MAX: number = 1024 * 1024;
 export const FRAME_BYTES_MAX = 100_000;
+export const FULL = { sentence: 'Full.', retryAfterMs: 1500 };
 
 export type CreateTransport = (
   handlers: TransportHandlers<Peer>,
@@ -14,6 +20,7 @@ export type CreateTransport = (
 /** A connection as a gateway knows it, and what was told of it. */
 export interface Peer {
   readonly connection: Connection;
+  readonly address: string;
   readonly messages: string[];
   texts: number;
   drops: number;
@@ -24,6 +31,9 @@ export interface Peer {
 export class Served {
   readonly peers: Peer[] = [];
   readonly paths: string[] = [];
+  /** Addresses of the sockets that have come. */
+  readonly accepted: string[] = [];
+  isAccepting = true;
   isUpgrading = true;
   transport!: Transport;
   port = 0;
@@ -46,8 +56,12 @@ export class Served {
     const served = new Served(options.tls !== undefined);
     served.transport = await create(
       {
-        onUpgrade: () => served.isUpgrading,
-        onOpen: (connection) => served.#open(connection),
+        onAccept: (address) => {
+          served.accepted.push(address);
+          return served.isAccepting;
+        },
+        onUpgrade: () => (served.isUpgrading ? undefined : FULL),
+        onOpen: (connection, address) => served.#open(connection, address),
         onMessage: (peer, bytes) => {
           peer.messages.push(Buffer.from(bytes).toString());
           served.onMessage(peer, bytes);
@@ -66,9 +80,9 @@ export class Served {
           peer.closes++;
           served.#look();
         },
-        onHttp: (path, isLocal) => {
+        onHttp: (path) => {
           served.paths.push(path);
-          return { status: '200 OK', body: JSON.stringify({ path, isLocal }) };
+          return { status: '200 OK', body: JSON.stringify({ path }) };
         },
       },
       {
@@ -106,8 +120,8 @@ export class Served {
     return client;
   }
 
-  #open(connection: Connection): Peer {
-    const peer: Peer = { connection, messages: [], texts: 0, drops: 0, closes: 0 };
+  #open(connection: Connection, address: string): Peer {
+    const peer: Peer = { connection, address, messages: [], texts: 0, drops: 0, closes: 0 };
     this.peers.push(peer);
     return peer;
   }

@@ -1,67 +1,76 @@
-import { Code, PARTITIONS } from '@tidewire/core';
-import { type Result, StartFrom } from '@tidewire/schemas';
-import { TestBench } from './bench.js';
-import type { FakeClient } from './fake-transport.js';
+import assert from 'node:assert/strict';
+import { Code } from '@tidewire/core';
+import type { Event, Result } from '@tidewire/schemas';
+import type { TestBench } from './bench.js';
 import { put, remove, write } from './operations.js';
-import { type Followed, ReferenceClient, type Wish } from './reference-client.js';
-import type { SeededRandom } from './seeded-random.js';
-import { type Change, type Matches, SimulatedHistory } from './simulated-history.js';
+import { ReferenceClient } from './reference-client.js';
+import {
+  type Action,
+  CLIENTS,
+  type Follow,
+  KEYS,
+  MAP,
+  type Step,
+  TTL_MS_SHORT_MAX,
+  WORKERS,
+  type Write,
+  wishOf,
+} from './simulated-actions.js';
+import { changeOf, SimulatedHistory } from './simulated-history.js';
+import { SimulatedServer } from './simulated-server.js';
+import { ViewChecks } from './view-checks.js';
 
-const MAP = 'users';
-const KEYS = Array.from({ length: 24 }, (_, i) => `key${i}`);
-const WORKERS = 2;
-const age = { steps: [{ step: { case: 'name' as const, value: 'age' } }] };
-const ageOf = (value: string): number => JSON.parse(value).age;
+const PENDING_MAX = 400;
+const FOLLOWED_MAX = 6;
+const BULK = { writes: 120, padding: 6000 };
+const FLOOD = { frames: 12, writes: 200, padding: 0 };
+const PARTITION_FACTOR = 37;
 
+/** A write that has been sent. */
 interface Pending {
   readonly key: string;
   readonly value: string | undefined;
-  readonly operation: object;
 }
 
-/** A server, a writer and clients that come and go, all by chance; every view is checked. */
+/**
+ * A server with its database, a writer and clients that come and go, stepped by a history; every
+ * view is checked, against a plain map that is searched through each time. What the writer was
+ * answered is the truth; that it hears of each change in turn, and of no other, is checked too.
+ */
 export class SimulatedWorld {
-  bench: TestBench;
-  readonly clients: ReferenceClient[];
-  readonly history = new SimulatedHistory();
-  restarts = 0;
-  readonly #random: SeededRandom;
-  #writer: FakeClient;
+  readonly server: SimulatedServer = new SimulatedServer(MAP, WORKERS);
+  readonly clients: readonly ReferenceClient[];
+  readonly history: SimulatedHistory = new SimulatedHistory();
+  /** What has happened, to know that it does. */
+  readonly seen = { kills: 0, stops: 0, expiries: 0, collected: 0, olds: 0, lags: 0, catchUps: 0 };
   #taken = 0;
   #lastId = 0;
   #values = 0;
   readonly #pending: Map<number, Pending> = new Map();
+  /** Answered, and not heard yet. */
+  readonly #answered: Map<string, Pending> = new Map();
   readonly #connected: Set<ReferenceClient> = new Set();
-  readonly #matches: WeakMap<Followed, Matches> = new WeakMap();
-  readonly #bases: Map<number, Float64Array> = new Map();
+  readonly #checks: ViewChecks = new ViewChecks(this.history);
 
-  constructor(random: SeededRandom) {
-    this.#random = random;
-    this.bench = new TestBench({ workers: WORKERS });
-    this.#writer = this.bench.client(1);
-    this.clients = [2, 3, 4, 5].map((node) => new ReferenceClient(this.bench, node));
-    for (const client of this.clients) {
+  constructor() {
+    this.clients = Array.from({ length: CLIENTS }, (_, i) => {
+      const client = new ReferenceClient(this.bench, i + 2);
+      client.onProgress = (delivered) =>
+        this.#checks.onProgress(client, { delivered, nowMs: this.bench.nowMs });
+      client.onEvent = (one, event) => this.#checks.onEvent(one, event);
       this.#connected.add(client);
-      client.onProgress = (delivered) => this.#check(client, delivered);
-    }
+      return client;
+    });
   }
 
-  step(): void {
-    const client = this.#random.pick(this.clients);
-    const dice = this.#random.below(200);
-    if (dice < 70) this.#write(1 + this.#random.below(8), 0);
-    else if (dice < 74) this.#write(120, 6000);
-    else if (dice < 75) this.#flood();
-    else if (dice < 105) this.bench.nowMs += 10 + this.#random.below(400);
-    else if (dice < 125) this.#follow(client);
-    else if (dice < 135) this.#unfollow(client);
-    else if (dice < 147) this.#disconnect(client);
-    else if (dice < 165) this.#connect(client);
-    else if (dice < 172) client.connection.isStalled = true;
-    else if (dice < 190) this.#read(client);
-    else if (dice < 193) this.bench.startWorker(this.#random.below(WORKERS));
-    else if (dice < 194) this.#restart();
-    for (let turns = this.#random.below(4); turns > 0; turns--) this.#turn();
+  get bench(): TestBench {
+    return this.server.bench;
+  }
+
+  step({ action, turns, isUnsent }: Step): void {
+    this.#do(action);
+    for (let i = 0; i < turns; i++) this.#turn();
+    if (isUnsent) this.bench.turnUnsent();
   }
 
   /** Lets everybody read to the end, and compares every view with what stands. */
@@ -71,37 +80,64 @@ export class SimulatedWorld {
       client.connection.isStalled = false;
       client.connection.read();
     }
+    this.bench.nowMs += TTL_MS_SHORT_MAX;
     this.bench.settle();
     this.bench.second();
     this.bench.second();
     this.#take();
+    assert.equal(this.#answered.size, 0, 'a change was answered of which nobody was told');
     for (const client of this.clients) {
-      if (client.isLagging) throw new Error('a client lags that has read everything');
-      for (const one of client.followed.values()) this.#compare(one);
+      assert.ok(!client.isLagging, 'a client lags that has read everything');
+      for (const one of client.followed.values()) this.#checks.atEnd(one, this.bench.nowMs);
     }
   }
 
+  /** Everybody leaves; nothing may be left behind. */
   close(): void {
     for (const client of this.clients) this.#disconnect(client);
+    this.server.writer.close(1000);
     this.bench.settle();
+    const { topics, lagging, catchingUp } = this.bench.gateway.subscriptionCounts;
+    assert.deepEqual({ topics, lagging, catchingUp }, { topics: 0, lagging: 0, catchingUp: 0 });
+    this.#count();
+    this.seen.collected = this.server.database.forgotten;
+    this.seen.olds = this.#checks.olds;
   }
 
-  #compare(one: Followed): void {
-    if (!one.isDone) throw new Error(`subscription ${one.id} is not complete`);
-    const expected = this.history.standing(this.#matches.get(one)!);
-    const held = new Map([...one.view.states].map(([key, { value }]) => [key, value]));
-    for (const [key, value] of held)
-      if (expected.get(key) !== value)
-        throw new Error(`${one.id} holds ${key} ${value}, not ${expected.get(key)}`);
-    if (one.wish.start !== StartFrom.NOW && held.size !== expected.size)
-      throw new Error(`${one.id} holds ${[...held.keys()]}, not ${[...expected.keys()]}`);
-  }
-
-  #check(client: ReferenceClient, delivered: ReadonlyMap<number, bigint>): void {
-    for (const one of client.followed.values()) {
-      if (!one.isDone || one.wish.start === StartFrom.NOW) continue;
-      const fault = this.history.faultOf(one.view, this.#matches.get(one)!, delivered);
-      if (fault !== undefined) throw new Error(`Progress before its events: ${fault}`);
+  #do(action: Action): void {
+    switch (action.do) {
+      case 'write':
+        return this.#write(action.writes, 0);
+      case 'bulk':
+        return this.#write(regularWrites(action.from, BULK.writes), BULK.padding);
+      case 'flood':
+        return this.#flood(action.from);
+      case 'wait':
+        this.bench.nowMs += action.ms;
+        return;
+      case 'hours':
+        return this.server.passHours(() => this.#take());
+      case 'follow':
+        return this.#follow(this.clients[action.client], action.follow);
+      case 'unfollow':
+        return this.#unfollow(this.clients[action.client], action.nth);
+      case 'disconnect':
+        return this.#disconnect(this.clients[action.client]);
+      case 'connect':
+        return this.#connect(this.clients[action.client]);
+      case 'stall':
+        this.clients[action.client].connection.isStalled = true;
+        return;
+      case 'read':
+        return this.#read(this.clients[action.client], action.bytes);
+      case 'worker':
+        return this.bench.startWorker(action.worker);
+      case 'flush':
+        return this.#flush(action.share, action.keeps);
+      case 'stop':
+        return this.#stop();
+      case 'kill':
+        return this.#kill();
     }
   }
 
@@ -111,91 +147,78 @@ export class SimulatedWorld {
   }
 
   #take(): void {
-    this.#takeAnswers();
+    this.#listen();
     for (const client of this.clients) client.take();
   }
 
-  /** Before anybody takes an event: what the writer was answered is what others may hear. */
-  #takeAnswers(): void {
-    const { frames } = this.#writer;
-    for (; this.#taken < frames.length; this.#taken++) {
-      const { body } = frames[this.#taken];
+  /** Before anybody else takes an event: the writer, whose topic may not have been flushed yet. */
+  #listen(): void {
+    this.bench.gateway.flush();
+    const { frames } = this.server.writer;
+    while (this.#taken < frames.length) {
+      const { body } = frames[this.#taken++];
       if (body.case === 'results') for (const result of body.value.results) this.#onResult(result);
+      if (body.case === 'events') for (const event of body.value.events) this.#onEvent(event);
     }
   }
 
   #onResult({ requestId, outcome, partition, sequence }: Result): void {
-    const pending = this.#pending.get(requestId);
+    const pending = this.#pending.get(requestId) as Pending;
     this.#pending.delete(requestId);
-    if (pending === undefined || outcome !== Code.APPLIED) return;
-    this.history.add({ ...pending, partition, sequence });
+    if (outcome === Code.APPLIED) this.#answered.set(`${partition}/${sequence}`, pending);
   }
 
-  #write(count: number, padding: number): void {
-    while (this.#pending.size > 400) this.#turn();
-    const operations = Array.from({ length: count }, () => this.#operation(padding));
-    write(this.#writer, ...operations.map(({ operation }) => operation));
+  /** What was answered, or the end of a lifetime. */
+  #onEvent(event: Event): void {
+    const change = changeOf(event);
+    const { key, value, partition, sequence } = change;
+    const name = `${partition}/${sequence}`;
+    const written = this.#answered.get(name);
+    if (written !== undefined) assert.deepEqual({ key, value }, written);
+    else {
+      const ended = this.history.latest(key)?.expiresAtMs ?? 0;
+      assert.ok(value === undefined && ended > 0 && ended <= this.bench.nowMs, `${name}: ${key}`);
+      this.seen.expiries++;
+    }
+    this.#answered.delete(name);
+    this.history.add(change);
   }
 
-  /** More changes than a journal holds. */
-  #flood(): void {
-    for (let i = 0; i < 12; i++) {
-      this.#write(200, 0);
+  #write(writes: readonly Write[], padding: number): void {
+    while (this.#pending.size > PENDING_MAX) this.#turn();
+    write(this.server.writer, ...writes.map((each) => this.#operationOf(each, padding)));
+  }
+
+  #operationOf({ key, age, ttlMs }: Write, padding: number): object {
+    const fields = { n: ++this.#values, age, pad: 'x'.repeat(padding) };
+    const value = age === undefined ? undefined : JSON.stringify(fields);
+    const operation =
+      value === undefined ? remove(key, MAP) : put(key, value, { map: MAP, ttlMs: BigInt(ttlMs) });
+    this.#pending.set((operation as { requestId: number }).requestId, { key, value });
+    return operation;
+  }
+
+  #flood(from: number): void {
+    for (let i = 0; i < FLOOD.frames; i++) {
+      this.#write(regularWrites(from + i, FLOOD.writes), FLOOD.padding);
       while (this.#pending.size > 0) this.#turn();
     }
   }
 
-  #operation(padding: number): Pending {
-    const key = this.#random.pick(KEYS);
-    const isRemove = this.#random.chance(20);
-    const fields = { n: ++this.#values, age: this.#random.below(100), pad: 'x'.repeat(padding) };
-    const value = isRemove ? undefined : JSON.stringify(fields);
-    const operation = value === undefined ? remove(key, MAP) : put(key, value, { map: MAP });
-    const pending = { key, value, operation };
-    this.#pending.set((operation as { requestId: number }).requestId, pending);
-    return pending;
+  #follow(client: ReferenceClient, follow: Follow): void {
+    if (!this.#connected.has(client) || client.followed.size >= FOLLOWED_MAX) return;
+    const { wish, matches } = wishOf(follow);
+    this.#checks.matches.set(client.follow(++this.#lastId, wish), matches);
   }
 
-  #follow(client: ReferenceClient): void {
-    if (!this.#connected.has(client) || client.followed.size >= 6) return;
-    const { wish, matches } = this.#wish();
-    this.#matches.set(client.follow(++this.#lastId, wish), matches);
-  }
-
-  #wish(): { wish: Wish; matches: Matches } {
-    const start = this.#random.chance(25) ? StartFrom.NOW : StartFrom.SNAPSHOT;
-    const maxHz = this.#random.chance(30) ? this.#random.pick([1, 5, 50]) : 0;
-    const common = { map: MAP, start, maxHz };
-    const number = this.#random.pick([20, 50, 80]);
-    const literal = { literal: { case: 'number' as const, value: number } };
-    const over = { test: { case: 'gt' as const, value: { field: age, literal } } };
-    const wanted = this.#random.pick(KEYS);
-    switch (this.#random.below(4)) {
-      case 0:
-        return { wish: common, matches: () => true };
-      case 1:
-        return { wish: { ...common, key: wanted }, matches: (key) => key === wanted };
-      case 2:
-        return {
-          wish: { ...common, where: over, withOld: this.#random.chance(50) },
-          matches: (_, value) => ageOf(value) > number,
-        };
-      default:
-        return {
-          wish: { ...common, where: { test: { case: 'not', value: over } } },
-          matches: (_, value) => ageOf(value) <= number,
-        };
-    }
-  }
-
-  #unfollow(client: ReferenceClient): void {
-    this.#takeAnswers();
+  #unfollow(client: ReferenceClient, nth: number): void {
+    this.#listen();
     const ids = [...client.followed.keys()];
-    if (ids.length > 0 && this.#connected.has(client)) client.unfollow(this.#random.pick(ids));
+    if (nth < ids.length && this.#connected.has(client)) client.unfollow(ids[nth]);
   }
 
   #disconnect(client: ReferenceClient): void {
-    this.#takeAnswers();
+    this.#listen();
     if (this.#connected.delete(client)) client.disconnect();
   }
 
@@ -207,41 +230,55 @@ export class SimulatedWorld {
     client.connect(this.bench);
   }
 
-  #read(client: ReferenceClient): void {
+  #read(client: ReferenceClient, bytes: number): void {
     if (!this.#connected.has(client)) return;
-    const isAll = this.#random.chance(50);
-    client.connection.read(isAll ? Number.POSITIVE_INFINITY : this.#random.below(300_000));
-    if (isAll) client.connection.isStalled = false;
+    client.connection.read(bytes === 0 ? Number.POSITIVE_INFINITY : bytes);
+    if (bytes === 0) client.connection.isStalled = false;
   }
 
-  /** The process dies, some changes with it; another one begins with what was kept. */
-  #restart(): void {
-    this.restarts++;
+  #flush(share: number, keeps: boolean): void {
+    const isWanted = (partition: number): boolean => (partition * PARTITION_FACTOR) % 100 <= share;
+    this.server.flush(isWanted, keeps);
+    this.server.database.collect(this.bench, keeps);
+  }
+
+  #stop(): void {
+    this.seen.stops++;
     while (this.#pending.size > 0) this.#turn();
-    for (const client of this.clients) this.#disconnect(client);
-    this.history.lose(() => this.#random.chance(10));
-    const base = new Float64Array(PARTITIONS);
-    for (const { partition, sequence } of this.history.changes) base[partition] = Number(sequence);
-    this.#bases.set(41 + this.restarts, base);
-    const nowMs = this.bench.nowMs + 1000;
-    this.bench = new TestBench({ workers: WORKERS, epoch: 42 + this.restarts, bases: this.#bases });
-    this.bench.nowMs = nowMs;
-    this.#writer = this.bench.client(1);
-    this.#replay(this.history.changes);
-    this.#taken = this.#writer.frames.length;
+    this.bench.settle();
+    this.#listen();
+    this.server.flush();
+    this.#startAnew();
   }
 
-  /** Recovery: the same changes, with the same sequences. */
-  #replay(changes: readonly Change[]): void {
-    for (let i = 0; i < changes.length; i += 100) {
-      write(this.#writer, ...changes.slice(i, i + 100).map(({ operation }) => operation));
-      this.bench.settle();
-    }
-    const replayed = this.#writer.results.map(
-      ({ partition, sequence }) => `${partition}/${sequence}`,
-    );
-    const expected = changes.map(({ partition, sequence }) => `${partition}/${sequence}`);
-    if (replayed.sort().join() !== expected.sort().join())
-      throw new Error('the replay gave other sequences');
+  /** What was not in the database is lost, with what was under way. */
+  #kill(): void {
+    this.seen.kills++;
+    this.#startAnew();
   }
+
+  #startAnew(): void {
+    for (const client of this.clients) this.#disconnect(client);
+    this.#count();
+    this.#pending.clear();
+    this.#answered.clear();
+    this.history.loseAbove(this.server.database.flushed);
+    this.server.startAnew();
+    this.#taken = this.server.writer.frames.length;
+  }
+
+  #count(): void {
+    const { lags, catchUps } = this.bench.gateway.subscriptionCounts;
+    this.seen.lags += lags;
+    this.seen.catchUps += catchUps;
+  }
+}
+
+/** Every fifth removes its key. */
+function regularWrites(from: number, count: number): Write[] {
+  return Array.from({ length: count }, (_, i) => ({
+    key: KEYS[(from + i * 7) % KEYS.length],
+    age: i % 5 === 4 ? undefined : (from + i * 37) % 100,
+    ttlMs: 0,
+  }));
 }

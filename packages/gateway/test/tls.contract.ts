@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
-import type { TlsFiles } from '#lib/transport.js';
+import type { TlsFiles } from '#lib/transport/transport.js';
 import { RawSocket } from './raw-socket.js';
 import { type CreateTransport, Served } from './served.js';
 

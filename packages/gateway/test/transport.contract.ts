@@ -1,7 +1,10 @@
+import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
 import { get as getTls } from 'node:https';
+import { text } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
-import { Sent, type TlsFiles } from '#lib/transport.js';
+import { WebSocket } from 'ws';
+import { Sent, type TlsFiles } from '#lib/transport/transport.js';
 import { Opcode, RawSocket } from './raw-socket.js';
 import { BUFFER_BYTES_MAX, type CreateTransport, FRAME_BYTES_MAX, Served } from './served.js';
 
@@ -175,8 +178,30 @@ export function transportContract(create: CreateTransport, differences: Differen
     t.match(await new RawSocket(served.port, served.isTls).upgrade(), /^HTTP\/1.1 503 /);
     const answer = await httpGet(served.url('http'), '/healthz?a=b');
     t.match(answer, { status: 200, type: 'application/json' });
-    t.same(JSON.parse(answer.body), { path: '/healthz', isLocal: true });
+    t.same(JSON.parse(answer.body), { path: '/healthz' });
     t.equal(served.peers.length, 0);
+  });
+
+  t.test(`TRANS-28: a refused upgrade says why, and when to try again (${on})`, async (t) => {
+    const served = await start(t);
+    served.isUpgrading = false;
+    const socket = new WebSocket(served.url('ws'), { rejectUnauthorized: false });
+    const [, response] = (await once(socket, 'unexpected-response')) as [unknown, IncomingMessage];
+    t.match(response, { statusCode: 503, headers: { 'retry-after': '2' } });
+    t.equal(await text(response), 'Full.\n');
+  });
+
+  t.test(`TRANS-29: a socket that is not accepted is closed without a word (${on})`, async (t) => {
+    const served = await start(t);
+    const client = await served.client(t);
+    served.isAccepting = false;
+    t.equal(await new RawSocket(served.port, served.isTls).upgrade(), '');
+    await served.until(() => served.accepted.length === 2);
+    t.equal(served.peers.length, 1);
+    client.socket.send(bytesOf('on'));
+    await served.until(() => served.peers[0].messages.length === 1);
+    t.match(served.peers[0].address, /127\.0\.0\.1/);
+    t.match(served.accepted, [/127\.0\.0\.1/, /127\.0\.0\.1/]);
   });
 
   t.test(`TRANS-7: a port that is taken is refused with a sentence (${on})`, async (t) => {

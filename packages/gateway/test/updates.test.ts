@@ -114,6 +114,7 @@ t.test('UPDATE-24: fields that do not fit the kind of operation are INVALID', as
     { kind: OperationKind.GET, value: undefined, ifAbsent: true },
     { kind: 10 },
     { processor: 'p' },
+    { others: new Uint8Array([10, 0]) },
   ];
   for (const [index, more] of wrong.entries()) {
     increment(client, index + 1, more);

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { createUwsTransport, uwsMissing } from '#lib/uws-transport.js';
+import { createUwsTransport, uwsMissing } from '#lib/transport/uws-transport.js';
 import { tlsContract, tlsFiles } from './tls.contract.js';
 import { transportContract } from './transport.contract.js';
 

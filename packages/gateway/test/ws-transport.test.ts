@@ -1,4 +1,4 @@
-import { createWsTransport } from '#lib/ws-transport.js';
+import { createWsTransport } from '#lib/transport/ws-transport.js';
 import { tlsContract, tlsFiles } from './tls.contract.js';
 import { transportContract } from './transport.contract.js';
 

@@ -1,6 +1,14 @@
-import { Code, KEY_BYTES_MAX, MAP_BYTES_MAX, TTL_MS_MAX, VALUE_BYTES_MAX } from '@tidewire/core';
+import {
+  Code,
+  GROUP_RECORDS_MAX,
+  KEY_BYTES_MAX,
+  MAP_BYTES_MAX,
+  TTL_MS_MAX,
+  VALUE_BYTES_MAX,
+} from '@tidewire/core';
 import { isCleanUtf8, OperationFields } from '@tidewire/core/threads';
 import { AckLevel, OperationKind, ValueKind } from '@tidewire/schemas';
+import type { RecordName } from './front/record-name.js';
 import type { OperationSource } from './front/update-fields.js';
 import { PoolError } from './pool-error.js';
 import type { Stamp } from './record.js';
@@ -37,8 +45,16 @@ export interface ClientOperation extends OperationOptions {
   readonly value?: unknown;
   /** `execute`: name of the processor. */
   readonly processor?: string;
+  /** `execute`: records that the processor is given beside this one: see GroupProcessor. */
+  readonly others?: readonly RecordPlace[];
   /** `append`: how many of the last elements stay; default all. */
   readonly keep?: number;
+}
+
+/** Where a record is. */
+export interface RecordPlace {
+  readonly map: string;
+  readonly key: string;
 }
 
 export interface OperationOptions {
@@ -58,15 +74,13 @@ export interface OperationOptions {
 export class OperationDraft extends OperationFields implements OperationSource {
   lowestPending = 0;
   readonly bytes: Uint8Array;
+  readonly others: readonly RecordName[];
 
   /** @throws PoolError for an operation that is not sound. */
   constructor(operation: ClientOperation, processors: readonly string[]) {
     super();
-    const map = encoder.encode(operation.map);
-    const key = encoder.encode(operation.key);
+    const { map, key } = nameOf(operation);
     const value = bytesOf(operation);
-    checkLength('map', map.length, MAP_BYTES_MAX);
-    checkLength('key', key.length, KEY_BYTES_MAX);
     if (value.length > VALUE_BYTES_MAX)
       throw new PoolError(Code.TOO_LARGE, `A value has at most ${VALUE_BYTES_MAX} bytes.`);
     this.bytes = new Uint8Array(map.length + key.length + value.length);
@@ -78,13 +92,8 @@ export class OperationDraft extends OperationFields implements OperationSource {
     this.keyLength = key.length;
     this.valueOffset = map.length + key.length;
     this.valueLength = value.length;
-    if (!isClean(operation.map) || !isClean(operation.key) || !this.#isUtf8())
-      throw new PoolError(Code.INVALID, 'Names are text without NUL and lone surrogates.');
+    this.others = othersOf(operation);
     this.#take(operation, processors);
-  }
-
-  #isUtf8(): boolean {
-    return isCleanUtf8(this.bytes, 0, this.mapLength + this.keyLength);
   }
 
   #take(operation: ClientOperation, processors: readonly string[]): void {
@@ -135,12 +144,28 @@ function numberOf({ processor = '' }: ClientOperation, processors: readonly stri
   throw new PoolError(Code.INVALID, `There is no processor "${processor}".`);
 }
 
-function checkLength(name: string, length: number, max: number): void {
-  if (length === 0) throw new PoolError(Code.INVALID, `A ${name} has a name.`);
-  if (length > max) throw new PoolError(Code.TOO_LARGE, `A ${name} has at most ${max} bytes.`);
+function othersOf({ kind, others = [] }: ClientOperation): readonly RecordName[] {
+  if (others.length > 0 && kind !== 'execute')
+    throw new PoolError(Code.INVALID, 'Only a processor is given several records.');
+  if (others.length >= GROUP_RECORDS_MAX)
+    throw new PoolError(Code.TOO_LARGE, `A group has at most ${GROUP_RECORDS_MAX} records.`);
+  return others.map(nameOf);
 }
 
-/** A lone surrogate would be stored as another character. */
-function isClean(text: string): boolean {
-  return !/\p{Surrogate}/u.test(text);
+function nameOf({ map, key }: RecordPlace): RecordName {
+  return {
+    map: bytesOfName('map', map, MAP_BYTES_MAX),
+    key: bytesOfName('key', key, KEY_BYTES_MAX),
+  };
+}
+
+function bytesOfName(name: string, text: string, bytesMax: number): Uint8Array {
+  const bytes = encoder.encode(text);
+  if (bytes.length === 0) throw new PoolError(Code.INVALID, `A ${name} has a name.`);
+  if (bytes.length > bytesMax)
+    throw new PoolError(Code.TOO_LARGE, `A ${name} has at most ${bytesMax} bytes.`);
+  // A lone surrogate would be stored as another character.
+  if (/\p{Surrogate}/u.test(text) || !isCleanUtf8(bytes, 0, bytes.length))
+    throw new PoolError(Code.INVALID, 'Names are text without NUL and lone surrogates.');
+  return bytes;
 }

@@ -12,7 +12,12 @@ import { decodeResult, resultOf } from './answer.js';
 import { type ClientOperation, OperationDraft } from './client-operation.js';
 import { tickRecord } from './front/control-records.js';
 import { type OutboundHandlers, OutboundReader } from './front/outbound-reader.js';
-import { type OperationTime, PartitionService, ROUTED } from './front/partition-service.js';
+import {
+  type OperationTime,
+  PartitionService,
+  ROUTED,
+  UNRULED,
+} from './front/partition-service.js';
 import type { Caller } from './front/update-fields.js';
 import { WorkerRequests } from './front/worker-requests.js';
 import { PoolError } from './pool-error.js';
@@ -112,6 +117,11 @@ export class Coordinator {
     this.#options.onWork();
   }
 
+  /** What comes from now on rejects; what is under way goes on. */
+  refuse(error: PoolError): void {
+    this.#end = error;
+  }
+
   /** Nothing is carried out any more: what has not been settled rejects, now and from now on. */
   close(error: PoolError): void {
     this.#end = error;
@@ -152,7 +162,14 @@ export class Coordinator {
     const fault = this.#stamp(call.operation);
     if (fault !== Code.UNSPECIFIED) return this.#refuse(call, fault);
     draft.requestId = this.#nextRequestId();
-    const code = this.#partitions.route(draft, draft.bytes, CALLER, this.#time);
+    const code = this.#partitions.route(
+      draft,
+      draft.bytes,
+      CALLER,
+      this.#time,
+      UNRULED,
+      draft.others,
+    );
     if (code === Code.OVERLOADED) return false;
     if (code === Code.ABSENT) {
       call.resolve({ ...NOTHING, outcome: Code.ABSENT }); // nobody has written to this map

@@ -6,6 +6,7 @@ export * from './front/interest.js';
 export * from './front/known-topic.js';
 export * from './front/outbound-reader.js';
 export * from './front/partition-service.js';
+export * from './front/record-name.js';
 export * from './front/topic-register.js';
 export * from './front/update-fields.js';
 export * from './front/worker-requests.js';

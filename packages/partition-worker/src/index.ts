@@ -1,8 +1,10 @@
-export type { ClientOperation, OperationOptions } from './client-operation.js';
+export type { ClientOperation, OperationOptions, RecordPlace } from './client-operation.js';
 export * from './coordinator.js';
 export { shouldApply } from './execute/conflict.js';
 export {
   type Change,
+  type GroupContext,
+  type GroupProcessor,
   loadProcessors,
   type NamedProcessor,
   type ProcessedRecord,

@@ -2,6 +2,7 @@ import { assert, Code, KEY_BYTES_MAX, VALUE_BYTES_MAX } from '@tidewire/core';
 import {
   copyWords,
   Doorbell,
+  emptyResult,
   GATEWAY_DOORBELL,
   HEADER_WORDS,
   NO_RECORD,
@@ -9,6 +10,8 @@ import {
   Operation,
   OutboundKind,
   ProgressMessage,
+  RESULT_FORBIDDEN,
+  RESULT_WAITS,
   RecordLayout,
   type ResultFields,
   ResultMessage,
@@ -20,7 +23,15 @@ import {
   writeResult,
 } from '@tidewire/core/threads';
 import type { Level } from '@tidewire/schemas';
-import { isUpdate, isVisible, returnsWinner } from './execute/operation.js';
+import {
+  isRuled,
+  isUpdate,
+  isVisible,
+  operationKindOf,
+  returnsWinner,
+} from './execute/operation.js';
+import type { RowRules } from './execute/row-rules.js';
+import type { Shortage } from './execute/shortage.js';
 import type { SubscriptionIndex } from './query/subscription-index.js';
 import { ABSENT, type RecordStore } from './store/record-store.js';
 
@@ -36,7 +47,6 @@ const MATCH_KINDS = 5;
 const NO_LANE = 0;
 const NO_BYTES: Uint8Array = new Uint8Array(0);
 const encoder = new TextEncoder();
-const WAITS = 1;
 
 /**
  * The worker's end of the outbound ring: whatever it says is encoded once, by the worker, so that the
@@ -50,18 +60,10 @@ export class Outbound {
   readonly #ring: RingProducer;
   readonly #doorbell: Doorbell;
   readonly #interests: SubscriptionIndex;
+  readonly #rules: RowRules;
   readonly #records: Int32Array;
   readonly #recordBytes: Uint8Array;
-  readonly #result: ResultFields = {
-    requestId: 0,
-    outcome: 0,
-    refusal: 0,
-    level: 0,
-    partition: 0,
-    record: NO_RECORD,
-    withValue: false,
-    detail: NO_BYTES,
-  };
+  readonly #result: ResultFields = emptyResult();
   #lanePosition = 0;
   #waits = NO_LANE;
 
@@ -69,8 +71,10 @@ export class Outbound {
     memory: WorkerMemory;
     doorbells: SharedArrayBuffer;
     interests: SubscriptionIndex;
+    rules: RowRules;
     store: RecordStore;
   }) {
+    this.#rules = options.rules;
     this.#interests = options.interests;
     this.#ring = new RingProducer(options.memory.outboundRing);
     this.words = this.#ring.words;
@@ -101,7 +105,7 @@ export class Outbound {
 
   /** The next answer goes out once the SAFE lane is flushed up to `lanePosition`. */
   waitForLane(lanePosition: number): void {
-    this.#waits = WAITS;
+    this.#waits = RESULT_WAITS;
     this.#lanePosition = lanePosition;
   }
 
@@ -127,10 +131,11 @@ export class Outbound {
       (outcome === Code.SUPERSEDED &&
         returnsWinner(request, at) &&
         isVisible(request, at, this.#records, record));
+    if (isRuled(request, at)) this.#hide(request, at, record);
     this.#write(request, at, position, this.#records, this.#recordBytes);
   }
 
-  /** Says APPLIED of an update once more, with the image `record` in `words` that it had left. */
+  /** Says APPLIED of an update once more, with the image `record` in `words` that it had left, if any. */
   answerWith(
     words: Int32Array,
     record: number,
@@ -145,14 +150,22 @@ export class Outbound {
     result.refusal = 0;
     result.level = level;
     result.partition = partition;
-    result.record = record;
-    result.withValue = RecordLayout.valueLengthOf(words[record + RecordLayout.LENGTHS]) > 0;
+    result.record = RecordLayout.sequenceOf(words, record) === 0 ? NO_RECORD : record;
+    result.withValue =
+      RecordLayout.valueLengthOf(words[record + RecordLayout.LENGTHS]) > 0 &&
+      this.#rules.showsAll(request, at); // the image has no key to ask a rule by
     this.#write(request, at, position, words, new Uint8Array(words.buffer));
   }
 
   /** The next answer says this too. */
   explain(sentence: string): void {
     this.#result.detail = encoder.encode(sentence);
+  }
+
+  /** The next answer is a refusal for the lack of this. */
+  explainShortage({ detail, retryAfterMs }: Shortage): void {
+    this.#result.detail = detail;
+    this.#result.retryAfterMs = retryAfterMs;
   }
 
   /** Says why nothing was executed; of an update with the record, or ABSENT, that stands. */
@@ -171,7 +184,16 @@ export class Outbound {
     result.partition = partition;
     result.record = record === ABSENT ? NO_RECORD : record;
     result.withValue = record !== ABSENT && isVisible(request, at, this.#records, record);
+    if (isRuled(request, at)) this.#hide(request, at, record);
     this.#write(request, at, position, this.#records, this.#recordBytes);
+  }
+
+  /** Says that a rule forbids it, and shows nothing. */
+  forbid(request: Int32Array, at: number, position: number, partition: number): void {
+    this.#waits = RESULT_FORBIDDEN;
+    const map = request[at + Operation.MAP_KIND_FLAGS] >>> 16;
+    this.#lanePosition = (map << 16) | operationKindOf(request, at);
+    this.refuse(request, at, position, partition, Code.FORBIDDEN);
   }
 
   /** Answers a SUBSCRIBE record: from here on every change of the topic is in the ring. */
@@ -211,6 +233,15 @@ export class Outbound {
     this.#doorbell.ring();
   }
 
+  /** Of a record that the session may not see nothing is shown, but its own write's stamp. */
+  #hide(request: Int32Array, at: number, record: number): void {
+    const result = this.#result;
+    if (this.#rules.shows(request, at, record)) return;
+    const isOwn = result.outcome === Code.APPLIED || result.outcome === Code.DUPLICATE;
+    if (!isOwn) result.record = NO_RECORD;
+    result.withValue = false;
+  }
+
   #write(
     request: Int32Array,
     at: number,
@@ -232,5 +263,6 @@ export class Outbound {
     writeResult(this.ringBytes, offset, result, records, recordBytes);
     this.#waits = NO_LANE;
     result.detail = NO_BYTES;
+    result.retryAfterMs = 0;
   }
 }

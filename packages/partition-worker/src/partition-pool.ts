@@ -18,7 +18,7 @@ import {
   storeWord,
   WorkerControl,
 } from '@tidewire/core/threads';
-import type { ClientOperation, OperationOptions } from './client-operation.js';
+import type { ClientOperation, OperationOptions, RecordPlace } from './client-operation.js';
 import { Coordinator } from './coordinator.js';
 import { loadProcessors } from './execute/processor.js';
 import { PoolError } from './pool-error.js';
@@ -204,14 +204,15 @@ export class PartitionPool {
 
   /**
    * Runs the processor of this name in the worker that owns `key`. Resolves with the record that it
-   * left, or undefined. @throws PoolError FAILED for what it throws: nothing has changed.
+   * left, or undefined. With `others`, records of the same partition, it is a GroupProcessor, and changes
+   * them all at once. @throws PoolError FAILED for what it throws: nothing has changed.
    */
   async execute<T>(
     map: string,
     key: string,
     processor: string,
     argument?: unknown,
-    options: OperationOptions = {},
+    options: OperationOptions & { readonly others?: readonly RecordPlace[] } = {},
   ): Promise<Record<T> | undefined> {
     const operation = { kind: 'execute', map, key, processor, value: argument } as const;
     return this.#record<T>({ ...options, ...operation });
@@ -243,9 +244,11 @@ export class PartitionPool {
    * with the changes that are in no store: undefined if nobody knows, 0 without a store.
    */
   async stop(): Promise<number | undefined> {
+    const stopped = new PoolError(Code.UNAVAILABLE, 'The pool has been stopped.');
+    this.#coordinator.refuse(stopped); // nothing may be acknowledged that the store no longer takes
     while (this.#coordinator.outstanding > 0) await delay(1);
     const left = this.#store === undefined ? 0 : await this.#store.stop();
-    await this.#end(new PoolError(Code.UNAVAILABLE, 'The pool has been stopped.'));
+    await this.#end(stopped);
     return left;
   }
 
@@ -258,6 +261,7 @@ export class PartitionPool {
     try {
       return (await this.#store?.start(this.#memory, onFailure)) ?? 0;
     } catch (error) {
+      await this.#store?.stop(); // it may have started a database, and a thread
       await this.#end(new PoolError(Code.UNAVAILABLE, (error as Error).message));
       throw error;
     } finally {

@@ -53,6 +53,11 @@ export class PersistenceQueue {
   /** Where the scan of an overrun partition stands, and the sequence at which it began. */
   readonly #scanAt: Int32Array = new Int32Array(PARTITIONS);
   readonly #scanMark: Float64Array = new Float64Array(PARTITIONS);
+  /**
+   * Sequences of the partition that is next that earlier pulls have handed over: a segment larger than
+   * what a pull may take is visited from its beginning again, and would never come to its end.
+   */
+  #handedOver: Set<number> = new Set();
   #laneHanded: number;
   #attempt: number;
   #next = 0; // round robin over #partitions
@@ -127,6 +132,7 @@ export class PersistenceQueue {
       this.#handed[partition] = this.#flushed(partition);
       this.#scanAt[partition] = 0;
     }
+    this.#handedOver.clear();
     this.#laneHanded = loadWord(this.#control, WorkerControl.LANE_FLUSHED);
     this.#pull = undefined;
   }
@@ -137,6 +143,7 @@ export class PersistenceQueue {
     this.#walkLane(pull);
     while (pull.partitionsLeft > 0 && !isEnough(pull)) {
       if (!this.#walkPartition(this.#partitions[this.#next], pull)) break;
+      this.#handedOver.clear();
       this.#next = (this.#next + 1) % this.#partitions.length;
       pull.partitionsLeft--;
     }
@@ -190,7 +197,9 @@ export class PersistenceQueue {
     this.#partition = partition;
     while (at < SCAN_END && !isEnough(pull)) {
       const next = this.#store.scanSlice(partition, at, this.#takeIfNewer);
-      if (!isBlocked(pull)) at = next;
+      if (isBlocked(pull)) break;
+      at = next;
+      this.#handedOver.clear();
     }
     this.#scanAt[partition] = at < SCAN_END ? at : 0;
     if (at < SCAN_END) return false;
@@ -220,7 +229,7 @@ export class PersistenceQueue {
   #take(record: number, sequence: number, pull: Pull): void {
     const taken = pull.taken.get(this.#partition) ?? new Set();
     pull.taken.set(this.#partition, taken);
-    if (isBlocked(pull) || taken.has(sequence)) return;
+    if (isBlocked(pull) || taken.has(sequence) || this.#wasHandedOver(sequence)) return;
     const words = RecordLayout.imageWords(this.#store.words, record);
     const body = this.#batches.claim(BatchKind.RECORD, words);
     if (body === NO_ROOM) {
@@ -232,6 +241,10 @@ export class PersistenceQueue {
     pull.recordsLeft--;
     pull.sliceLeft--;
     pull.wordsLeft -= words;
+  }
+
+  #wasHandedOver(sequence: number): boolean {
+    return this.#handedOver.has(sequence) && this.#partition === this.#partitions[this.#next];
   }
 
   #mark(partition: number, sequence: number, pull: Pull): void {
@@ -262,6 +275,8 @@ export class PersistenceQueue {
     }
     storeWord(this.#control, WorkerControl.CHANGES_HANDED, (changes - dirty) | 0);
     this.#batches.commit();
+    for (const sequence of pull.taken.get(this.#partitions[this.#next]) ?? [])
+      this.#handedOver.add(sequence);
     storeWord(this.#control, WorkerControl.PULL_SERVED, pull.number);
     this.#pull = undefined;
     this.#doorbell.ring();

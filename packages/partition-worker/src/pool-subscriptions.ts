@@ -1,16 +1,11 @@
-import {
-  canonicalPredicate,
-  encodePredicate,
-  type Predicate,
-  parsePredicate,
-} from '@tidewire/core';
-import { EventMessage, MAPS_FULL, type MapTable } from '@tidewire/core/threads';
+import { type Predicate, parsePredicate } from '@tidewire/core';
+import { EventMessage, type MapTable } from '@tidewire/core/threads';
 import { Code } from '@tidewire/schemas';
 import { decodeEvent, entryEventOf } from './answer.js';
 import { HeardChanges } from './front/heard-changes.js';
-import { type Interest, interestIn } from './front/interest.js';
+import { conditionOf, type Wish } from './front/interest.js';
 import type { PartitionService } from './front/partition-service.js';
-import { TopicRegister } from './front/topic-register.js';
+import { TopicFault, TopicRegister } from './front/topic-register.js';
 import type { WorkerRequests } from './front/worker-requests.js';
 import { PoolError } from './pool-error.js';
 import { type EventHandler, PoolTopic } from './pool-topic.js';
@@ -31,7 +26,6 @@ const encoder = new TextEncoder();
 
 /** The embedding thread's subscriptions. */
 export class PoolSubscriptions {
-  readonly #mapTable: MapTable;
   readonly #topics: TopicRegister<PoolTopic>;
   readonly #heard: HeardChanges = new HeardChanges();
   readonly #onWork: () => void;
@@ -43,9 +37,9 @@ export class PoolSubscriptions {
     onWork: () => void;
   }) {
     const { partitions, requests } = options;
-    this.#mapTable = options.mapTable;
     this.#onWork = options.onWork;
     this.#topics = new TopicRegister({
+      mapTable: options.mapTable,
       requests,
       ownersOf: (interest) => partitions.ownersOf(interest),
       makeTopic: (id, interest, workers) => new PoolTopic(id, interest, workers),
@@ -58,8 +52,8 @@ export class PoolSubscriptions {
     handler: EventHandler,
     options: SubscribeOptions,
   ): Promise<PoolSubscription> {
-    const interest = this.#interestOf(map, options);
-    const topic = this.#topics.find(interest) ?? this.#topics.add(interest);
+    const topic = this.#topics.claim(encoder.encode(map), wishOf(options));
+    if (topic instanceof TopicFault) throw new PoolError(topic.code, topic.detail);
     topic.map = map;
     const own: EventHandler = (event) => handler(event); // the same handler may come twice
     topic.handlers.add(own);
@@ -97,19 +91,15 @@ export class PoolSubscriptions {
     this.#topics.retire(topic);
     this.#onWork();
   }
+}
 
-  #interestOf(map: string, { key, where }: SubscribeOptions): Interest {
-    if (key !== undefined && where !== undefined)
-      throw new PoolError(Code.INVALID, 'Either a key or where, not both.');
-    if (this.#topics.isFull) throw new PoolError(Code.OVERLOADED);
-    const name = encoder.encode(map);
-    const mapId = this.#mapTable.register(name, 0, name.length);
-    if (mapId === MAPS_FULL) throw new PoolError(Code.TOO_LARGE, 'There are too many maps.');
-    if (key !== undefined) return interestIn(mapId, { key: encoder.encode(key) });
-    if (where === undefined) return interestIn(mapId, {});
-    const predicate = typeof where === 'string' ? parsePredicate(where) : where;
-    return interestIn(mapId, { predicate: encodePredicate(canonicalPredicate(predicate)) });
-  }
+function wishOf({ key, where }: SubscribeOptions): Wish {
+  if (key !== undefined && where !== undefined)
+    throw new PoolError(Code.INVALID, 'Either a key or where, not both.');
+  if (key !== undefined) return { key: encoder.encode(key) };
+  return where === undefined
+    ? {}
+    : conditionOf(typeof where === 'string' ? parsePredicate(where) : where);
 }
 
 /** What a handler throws is the embedder's; the pool goes on. */

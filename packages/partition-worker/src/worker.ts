@@ -1,11 +1,13 @@
 import { assert, PARTITIONS } from '@tidewire/core';
 import {
   CancelRequest,
+  CensusRequest,
   CreditRequest,
   Doorbell,
   InterestEnd,
   InterestKind,
   loadWord,
+  Operation,
   ownerOf,
   PERSISTENCE_DOORBELL,
   RecordLayout,
@@ -18,10 +20,12 @@ import {
   WorkerControl,
   type WorkerMemory,
 } from '@tidewire/core/threads';
+import { Census } from './census.js';
 import { ChangeEvents } from './change-events.js';
 import { Executor } from './execute/executor.js';
 import type { NamedProcessor } from './execute/processor.js';
 import { ProcessorRunner } from './execute/processor-runner.js';
+import { RowRules } from './execute/row-rules.js';
 import { Collector } from './lifetime/collector.js';
 import { Sweeper } from './lifetime/sweeper.js';
 import { Outbound } from './outbound.js';
@@ -31,6 +35,7 @@ import { Streams } from './query/streams.js';
 import { SubscriptionIndex } from './query/subscription-index.js';
 import { Recovery } from './recovery.js';
 import { RecordStore } from './store/record-store.js';
+import { TurnTime } from './turn-time.js';
 
 /** Operations whose records are touched together before the first is executed. */
 const GROUP = 16;
@@ -56,12 +61,15 @@ export class Worker {
   readonly #store: RecordStore;
   readonly #outbound: Outbound;
   readonly #executor: Executor;
+  readonly #rules: RowRules;
   readonly #sweeper: Sweeper;
   readonly #collector: Collector;
   readonly #recovery: Recovery;
   readonly #queue: PersistenceQueue;
   readonly #streams: Streams;
   readonly #progress: ProgressReport;
+  readonly #census: Census;
+  readonly #time: TurnTime;
   readonly #doorbell: Doorbell;
   readonly #persistenceDoorbell: Doorbell;
   readonly #kinds: Int32Array = new Int32Array(new SharedArrayBuffer(GROUP * 4));
@@ -79,13 +87,14 @@ export class Worker {
 
   /**
    * `start`: how often a worker has been started on this memory, this time included.
-   * `processors`: as all threads number them.
+   * `processors`: as all threads number them. `elapsedMs`: of any clock that never falls.
    */
   constructor(
     memory: WorkerMemory,
     doorbells: SharedArrayBuffer,
     start: number,
     processors: readonly NamedProcessor[] = [],
+    elapsedMs: () => number = () => performance.now(),
   ) {
     this.#start = start;
     this.#control = new Int32Array(memory.control);
@@ -96,9 +105,11 @@ export class Worker {
     this.#doorbell = new Doorbell(this.#control, WorkerControl.WORKER_DOORBELL);
     this.#persistenceDoorbell = new Doorbell(new Int32Array(doorbells), PERSISTENCE_DOORBELL);
     const control = this.#control;
+    this.#time = new TurnTime(elapsedMs, () => this.#beat());
     const store = new RecordStore(memory.arena);
-    const interests = new SubscriptionIndex(control);
-    const outbound = new Outbound({ memory, doorbells, interests, store });
+    const interests = new SubscriptionIndex(control, this.#time.onTry);
+    const rules = new RowRules(store.words);
+    const outbound = new Outbound({ memory, doorbells, interests, rules, store });
     const events = new ChangeEvents({ outbound, interests, words: store.words });
     const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition).filter(
       (partition) => ownerOf(partition, memory.workers) === memory.worker,
@@ -106,6 +117,7 @@ export class Worker {
     this.#store = store;
     this.#outbound = outbound;
     this.#interests = interests;
+    this.#rules = rules;
     this.#sweeper = new Sweeper({ store, events, outbound, partitions });
     const { timers } = this.#sweeper;
     const persistence = this.#persistenceDoorbell;
@@ -114,10 +126,11 @@ export class Worker {
       store,
       outbound,
       events,
+      rules,
       timers,
       control,
       effects: memory.effects,
-      runner: new ProcessorRunner(processors, () => performance.now()),
+      runner: new ProcessorRunner(processors, elapsedMs),
     });
     const { recoveryRing } = memory;
     this.#recovery = new Recovery({ ring: recoveryRing, store, control, onRecord: timers.meet });
@@ -133,10 +146,12 @@ export class Worker {
       interests,
       store,
       control,
+      time: this.#time,
       partitions,
       collectedUpTo: (partition) => store.collected(partition).sequence,
     });
     this.#progress = new ProgressReport(store, partitions);
+    this.#census = new Census({ store, outbound, partitions });
     this.#executor.changes = (control[WorkerControl.CHANGES_HANDED] + this.#queue.dirtyCount()) | 0;
     this.#report();
   }
@@ -152,7 +167,7 @@ export class Worker {
     // earlier worker may have done last is told before anything else is written.
     const isReady = this.#isIntroduced && this.#sweeper.conclude();
     const requests = isReady ? this.#drainRequests() : 0;
-    const kept = isReady ? this.#keepHouse() : 0;
+    const kept = isReady && !this.#executor.isTelling ? this.#keepHouse() : 0;
     const others = this.#recovery.doWork() + this.#queue.doWork() + this.#streams.doWork();
     const work = told + requests + kept + others;
     if (work > 0) this.#report();
@@ -166,29 +181,35 @@ export class Worker {
       () => this.#hasWork(),
       this.#outbound.hasRoomForSlice() ? IDLE_SLEEP_MS : BLOCKED_SLEEP_MS,
     );
+    this.#beat();
+  }
+
+  #beat(): void {
     storeWord(this.#control, WorkerControl.HEARTBEAT, this.#control[WorkerControl.HEARTBEAT] + 1);
   }
 
   #hasWork(): boolean {
     if (this.isStopping || this.#recovery.hasWork() || this.#queue.hasWork()) return true;
     if (!this.#isIntroduced) return !this.#interestRing.isEmpty();
-    if (this.#streams.hasWork()) return true;
+    if (this.#streams.hasWork() || this.#census.hasWork()) return true;
     if (this.#sweeper.hasWork() || this.#collector.hasWork()) return true;
     return this.#outbound.hasRoom() && (this.#pending > 0 || !this.#requests.isEmpty());
   }
 
-  /** What the worker writes on its own account. */
+  /** What the worker does beside requests. */
   #keepHouse(): number {
-    return this.#sweeper.doWork() + this.#collector.doWork();
+    return this.#sweeper.doWork() + this.#collector.doWork() + this.#census.doWork();
   }
 
   #drainRequests(): number {
     let done = 0;
+    this.#time.begin();
     for (let i = 0; i < GROUPS_A_TURN; i++) {
       if (this.#pending === 0) this.#collectGroup();
       const executed = this.#executeGroup();
       if (executed === 0) break;
       done += executed;
+      if (this.#time.isOver()) break;
     }
     if (done > 0) this.#outbound.ring();
     return done;
@@ -212,16 +233,39 @@ export class Worker {
 
   #executeGroup(): number {
     let done = 0;
-    for (; this.#pending > 0 && this.#outbound.hasRoom(); this.#pending--, done++) {
+    while (this.#pending > 0 && this.#outbound.hasRoom()) {
       const i = this.#group - this.#pending;
-      this.#dispatch(this.#kinds[i], this.#indexes[i], this.#positions[i]);
+      const mayBeLong = this.#mayBeLong(this.#kinds[i], this.#indexes[i]);
+      if (!this.#executor.isTelling)
+        this.#dispatch(this.#kinds[i], this.#indexes[i], this.#positions[i]);
       // Answer and events are visible before the request is given back: a death in between makes
       // the next worker say them again, and the gateway drops what it has.
       this.#outbound.commit();
+      if (!this.#tellRest()) break;
       this.#requests.release(this.#positions[i]);
       this.#isFirst = false;
+      this.#pending--;
+      done++;
+      if (mayBeLong && this.#time.isOver()) break;
     }
     return done;
+  }
+
+  /** False: there is no room for all events of the operation now. */
+  #tellRest(): boolean {
+    while (this.#executor.isTelling && this.#outbound.hasRoom()) {
+      this.#executor.tellNext();
+      this.#outbound.commit();
+    }
+    if (this.#executor.isTelling) this.#outbound.ring(); // room comes only if the gateway reads
+    return !this.#executor.isTelling;
+  }
+
+  /** Whether to look at the clock behind a request; behind all others it is read once a group. */
+  #mayBeLong(kind: number, at: number): boolean {
+    if (kind !== RequestKind.OPERATION) return false;
+    const mapId = this.#requests.words[at + Operation.MAP_KIND_FLAGS] >>> 16;
+    return this.#interests.predicatesOf(mapId) !== undefined;
   }
 
   #dispatch(kind: number, at: number, position: number): void {
@@ -254,6 +298,15 @@ export class Worker {
         return;
       case RequestKind.END_PRESENCE:
         this.#sweeper.endPresence(words, at);
+        return;
+      case RequestKind.RULE:
+        this.#rules.add(words, at);
+        return;
+      case RequestKind.FORGET_RULE:
+        this.#rules.forget(words, at);
+        return;
+      case RequestKind.CENSUS:
+        this.#census.begin(words[at + CensusRequest.NUMBER]);
         return;
       case RequestKind.TICK:
         this.#onTick(words, at);
@@ -291,8 +344,9 @@ export class Worker {
     let done = 0;
     const { words } = this.#interestRing;
     while (!this.#isIntroduced && done < INTERESTS_A_TURN && this.#interestRing.next()) {
-      const at = this.#interestRing.index;
-      if (this.#interestRing.kind === InterestKind.SUBSCRIBE) this.#interests.add(words, at);
+      const { index: at, kind } = this.#interestRing;
+      if (kind === InterestKind.SUBSCRIBE) this.#interests.add(words, at);
+      else if (kind === InterestKind.RULE) this.#rules.add(words, at);
       else this.#isIntroduced = words[at + InterestEnd.START] === this.#start;
       this.#interestRing.release();
       done++;
@@ -307,7 +361,8 @@ export class Worker {
     storeWord(this.#control, WorkerControl.CHANGES, changes);
     storeWord(this.#control, WorkerControl.RECORDS, this.#store.recordsLive);
     storeWord(this.#control, WorkerControl.SPANS, this.#store.spansUsed);
-    storeWord(this.#control, WorkerControl.HEARTBEAT, this.#control[WorkerControl.HEARTBEAT] + 1);
+    this.#interests.report();
+    this.#beat();
     const wakeAt = loadWord(this.#control, WorkerControl.WAKE_AT_CHANGES);
     if (((changes - wakeAt) | 0) >= 0 || laneTail !== this.#laneSeen)
       this.#persistenceDoorbell.ring();

@@ -1,5 +1,5 @@
 import { type Predicate, SLICE_BYTES, sipHash, VALUE_BYTES_MAX } from '@tidewire/core';
-import { STREAM_FORGED, STREAM_LAST } from '@tidewire/core/threads';
+import { STREAM_LAST } from '@tidewire/core/threads';
 import { EventKind, type Slice, SliceKind } from '@tidewire/schemas';
 import t from 'tap';
 import type { Said, SliceSaid } from './said.js';
@@ -106,7 +106,7 @@ t.test('CATCH-4: who has everything is sent nothing but the end', async (t) => {
 });
 
 t.test(
-  'CATCH-5: a cursor above what its partition has reached ends the stream as forged',
+  'CATCH-5: a cursor above what its partition has reached gets a SNAPSHOT of it',
   async (t) => {
     const bench = benchOf();
     bench.put(keys[0], 'one');
@@ -115,8 +115,10 @@ t.test(
       { partition: OTHER_PARTITION, cursor: 0 },
       { partition: PARTITION, cursor: 2 },
     ]);
-    t.match(slicesOf(bench.settle()), [{ flags: STREAM_FORGED, bytes: 0, ended: [], slices: [] }]);
-    t.notOk(bench.streams.hasWork(), 'no stream runs');
+    const slices = slicesOf(bench.settle()).flatMap((said) => said.slices);
+    const kind = SliceKind.SNAPSHOT;
+    t.match(slices, [{ partition: PARTITION, kind, begins: true, ends: true }]);
+    t.equal(slices[0].events.length, 1);
   },
 );
 
@@ -170,6 +172,37 @@ t.test(
     const snapshot = slicesOf(bench.settle());
     t.same(eventsOf(snapshot), [`PUT ${keys[0]}`]);
     t.same(snapshot[0].slices[0].forgotten, [], 'a SNAPSHOT replaces: nothing need be forgotten');
+  },
+);
+
+t.test(
+  'CATCH-25: whoever may not see all is sent what stands in place of changes, and no hash',
+  async (t) => {
+    const bench = new StreamBench();
+    bench.subscribe(TOPIC, { where });
+    for (const key of keys.slice(0, 4)) bench.put(key, MATCHING);
+    bench.put(keys[1], OTHER);
+    bench.remove(keys[2]);
+    bench.put(keys[9], OTHER);
+    bench.put(keysIn(OTHER_PARTITION, 1)[0], MATCHING);
+    bench.listen();
+    bench.catchUp(STREAM, TOPIC, [
+      { partition: PARTITION, cursor: 4, isRenewed: true },
+      { partition: OTHER_PARTITION, cursor: 1, isRenewed: true },
+    ]);
+    const said = slicesOf(bench.settle());
+    t.same(kindsOf(said), ['RENEWAL begins ends'], 'and nothing where nothing has changed');
+    t.same(eventsOf(said).toSorted(), [`PUT ${keys[0]}`, `PUT ${keys[3]}`].toSorted());
+    t.same(said[0].slices[0].forgotten, []);
+    t.match(said.at(-1), {
+      flags: STREAM_LAST,
+      ended: [
+        [PARTITION, 7],
+        [OTHER_PARTITION, 1],
+      ],
+    });
+    bench.catchUp(STREAM + 1, TOPIC, [{ partition: PARTITION, cursor: 8, isRenewed: true }]);
+    t.same(kindsOf(slicesOf(bench.settle())), ['SNAPSHOT begins ends'], 'of another history');
   },
 );
 

@@ -2,7 +2,7 @@ import t from 'tap';
 import { EntryChains, NO_CHAIN } from '#lib/query/entry-chains.js';
 import { randomFrom } from './store-fixture.js';
 
-const SEED = Number(process.env['TIDEWIRE_SEED'] ?? 1);
+const SEED = Number(process.env['SEED'] ?? 1);
 const CHAINS = 7;
 
 function entriesOf(chains: EntryChains, chain: number): number[] {

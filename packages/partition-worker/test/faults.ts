@@ -20,6 +20,21 @@ export function countAfterFault(record: ProcessedRecord | undefined, argument: u
   return { put: ((record?.value as number | undefined) ?? 0) + 1 };
 }
 
+/** The same for a group of two: moves one from the first record to the second. */
+export function moveAfterFault(
+  [from, to]: readonly (ProcessedRecord | undefined)[],
+  argument: unknown,
+): readonly Change[] {
+  const { fault, file, stores } = argument as FaultArgument;
+  if (isFirst(file)) bringAbout(fault, stores);
+  return move([from, to]);
+}
+
+export function move([from, to]: readonly (ProcessedRecord | undefined)[]): readonly Change[] {
+  const numberOf = (record: ProcessedRecord | undefined): number => Number(record?.value ?? 0);
+  return [{ put: numberOf(from) - 1 }, { put: numberOf(to) + 1 }];
+}
+
 function isFirst(file: string): boolean {
   try {
     writeFileSync(file, '', { flag: 'wx' });

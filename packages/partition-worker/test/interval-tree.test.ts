@@ -5,7 +5,7 @@ import { TextIntervals } from '#lib/query/text-intervals.js';
 import { IndexFixture } from './index-fixture.js';
 import { randomFrom } from './store-fixture.js';
 
-const SEED = Number(process.env['TIDEWIRE_SEED'] ?? 1);
+const SEED = Number(process.env['SEED'] ?? 1);
 const MANY = 100_000;
 /** An AVL tree of n nodes is lower than this. */
 const heightMax = (nodes: number): number => 1.4405 * Math.log2(nodes + 2);

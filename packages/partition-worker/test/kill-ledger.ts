@@ -18,6 +18,7 @@ export class KillLedger {
   readonly #standing: Map<string, Value | undefined> = new Map();
   /** Counted by answers. */
   #counted = 0;
+  #moved = 0;
   /** Sequences heard of, by partition: all of them, once, in order. */
   readonly #sequences: Map<number, number> = new Map();
   readonly #keys: Map<string, Hearing[]> = new Map();
@@ -31,6 +32,10 @@ export class KillLedger {
 
   count(): void {
     this.#counted++;
+  }
+
+  move(): void {
+    this.#moved++;
   }
 
   ofKey(key: string): (event: EntryEvent) => void {
@@ -81,6 +86,18 @@ export class KillLedger {
     for (const { heard, expected } of hearings)
       if (heard.join() !== expected.join())
         this.#complain(`${heard.length} heard of ${expected.length} expected`);
+  }
+
+  /** What one record has lost the other has won, and nothing was moved twice. */
+  async comparePairs(pool: PartitionPool, left: string, right: string): Promise<void> {
+    let moved = 0;
+    for (let i = 0; i < 16; i++) {
+      const lost = (await pool.get<number>(left, `p${i}`))?.value ?? 0;
+      const won = (await pool.get<number>(right, `p${i}`))?.value ?? 0;
+      if (lost + won !== 0) this.#complain(`p${i}: ${lost} lost, ${won} won`);
+      moved += won;
+    }
+    if (moved !== this.#moved) this.#complain(`moved ${moved}, answered ${this.#moved}`);
   }
 
   #complain(sentence: string): void {

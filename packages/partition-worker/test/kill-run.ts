@@ -32,6 +32,8 @@ export interface KillReport {
 
 const MAP = 'values';
 const COUNTERS = 'counters';
+/** Groups move numbers from a record of the one map to that of the other. */
+const [LEFT, RIGHT] = ['left', 'right'] as const;
 const KEYS = 200;
 /** More than a busy machine keeps a thread from running. */
 const HANG_MS = 2000;
@@ -80,6 +82,7 @@ class KillRun {
     const writers = Array.from({ length: this.#options.writers }, (_, i) => this.#write(pool, i));
     await Promise.all([...writers, this.#kill(pool)]);
     await this.#ledger.compare(pool, MAP, COUNTERS);
+    await this.#ledger.comparePairs(pool, LEFT, RIGHT);
     await pool.stop();
     return {
       kills: this.#kills,
@@ -99,8 +102,9 @@ class KillRun {
   async #subscribe(pool: PartitionPool): Promise<void> {
     const { subscriptions } = this.#options;
     const ledger = this.#ledger;
-    for (const map of [MAP, COUNTERS]) await pool.subscribe(map, (event) => ledger.onChange(event));
-    const rest = Array.from({ length: subscriptions - 2 }, (_, i) => {
+    for (const map of [MAP, COUNTERS, LEFT, RIGHT])
+      await pool.subscribe(map, (event) => ledger.onChange(event));
+    const rest = Array.from({ length: subscriptions - 4 }, (_, i) => {
       if (i % 2 === 0) {
         const key = `k${(i / 2) % KEYS}`;
         return pool.subscribe(MAP, ledger.ofKey(key), { key });
@@ -131,7 +135,11 @@ class KillRun {
       }
       await pool.increment(COUNTERS, `c${random.below(16)}`);
       this.#ledger.count();
-      this.#writes += 2;
+      const pair = `p${random.below(16)}`;
+      const others = [{ map: RIGHT, key: pair }];
+      if (await this.#isDone(pool.execute(LEFT, pair, 'move', undefined, { others })))
+        this.#ledger.move();
+      this.#writes += 4;
     }
   }
 
@@ -145,18 +153,38 @@ class KillRun {
         stores: random.below(60),
       };
       this.#faults[fault] = (this.#faults[fault] ?? 0) + 1;
-      const key = `c${random.below(16)}`;
-      await pool.execute(COUNTERS, key, 'countAfterFault', argument).then(
-        () => this.#ledger.count(),
-        (error: PoolError) => {
-          // On a machine that has too much to do even the second run may take too long.
-          if (error.code !== Code.FAILED && error.code !== Code.POISON) throw error;
-          this.#refused++;
-        },
-      );
+      await this.#execute(pool, argument);
       const before = this.#writes;
       while (this.#writes < before + PAUSE_WRITES && this.#kills < kills)
         await new Promise(setImmediate);
+    }
+  }
+
+  /** One record or a group: the fault comes while either is processed or published. */
+  async #execute(pool: PartitionPool, argument: FaultArgument): Promise<void> {
+    const { random } = this.#options;
+    if (random.below(2) === 0) {
+      const key = `c${random.below(16)}`;
+      if (await this.#isDone(pool.execute(COUNTERS, key, 'countAfterFault', argument)))
+        this.#ledger.count();
+      return;
+    }
+    const key = `p${random.below(16)}`;
+    const others = [{ map: RIGHT, key }];
+    if (await this.#isDone(pool.execute(LEFT, key, 'moveAfterFault', argument, { others })))
+      this.#ledger.move();
+  }
+
+  /** On a machine that has too much to do a run may take too long, the second one too. */
+  async #isDone(call: Promise<unknown>): Promise<boolean> {
+    try {
+      await call;
+      return true;
+    } catch (error) {
+      const { code } = error as PoolError;
+      if (code !== Code.FAILED && code !== Code.POISON) throw error;
+      this.#refused++;
+      return false;
     }
   }
 }

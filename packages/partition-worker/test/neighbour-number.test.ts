@@ -2,7 +2,7 @@ import t from 'tap';
 import { numberAbove, numberBelow } from '#lib/query/neighbour-number.js';
 import { randomFrom } from './store-fixture.js';
 
-const SEED = Number(process.env['TIDEWIRE_SEED'] ?? 1);
+const SEED = Number(process.env['SEED'] ?? 1);
 
 t.test('INDEX-4: the numbers beside 0, 1 and the largest ones', async (t) => {
   t.equal(numberAbove(0), Number.MIN_VALUE);

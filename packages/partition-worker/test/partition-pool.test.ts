@@ -124,9 +124,23 @@ t.test('LIB-6: what is not sound is refused before it is sent', async (t) => {
 t.test('LIB-7: stop lets what is under way finish, and refuses what comes later', async (t) => {
   const pool = await PartitionPool.start({ workers: 1, memoryBytes: MEMORY });
   const writes = Array.from({ length: 100 }, (_, i) => pool.put('m', `k${i}`, i));
-  t.equal(await pool.stop(), 0);
+  const stopped = pool.stop();
+  const late = await refusal(pool.put('m', 'late', 1));
+  t.equal(late.code, Code.UNAVAILABLE, 'also while others are under way');
+  t.equal(await stopped, 0);
   t.equal((await Promise.all(writes)).length, 100);
   t.equal((await refusal(pool.get('m', 'k'))).code, Code.UNAVAILABLE);
+});
+
+t.test('LIB-11: a pool whose store does not start leaves nothing of it running', async (t) => {
+  let stops = 0;
+  const store = {
+    start: () => Promise.reject(new Error('the table is not ours')),
+    stop: async () => ++stops,
+  };
+  const failed = PartitionPool.start({ workers: 1, memoryBytes: MEMORY, store });
+  await t.rejects(failed, { message: 'the table is not ours' });
+  t.equal(stops, 1);
 });
 
 t.test('LIB-8: records of several maps with one key lie in one partition', async (t) => {
@@ -174,6 +188,56 @@ t.test(
     t.match(await pool.get('m', 'k'), { value: 7, sequence: 1 });
   },
 );
+
+t.test('PROC-7: records of several maps with one key change together', async (t) => {
+  const pool = await started(t);
+  const heard: string[] = [];
+  for (const map of ['current', 'savings'])
+    await pool.subscribe(map, ({ value }) => heard.push(`${map} ${JSON.stringify(value)}`));
+  await pool.put('current', 'ann', { balance: 100 });
+  const others = [{ map: 'savings', key: 'ann' }];
+  const first = await pool.execute('current', 'ann', 'transfer', 60, { others });
+  t.match(first, { value: { balance: 40 }, sequence: 2 });
+  t.match(await pool.get('savings', 'ann'), { value: { balance: 60 }, sequence: 3 });
+  const refused = await refusal(pool.execute('current', 'ann', 'transfer', 60, { others }));
+  t.match(refused, { code: Code.FAILED, message: 'RangeError: 40 is less than 60' });
+  t.match(await pool.get('savings', 'ann'), { value: { balance: 60 }, sequence: 3 });
+  t.same(heard, ['current {"balance":100}', 'current {"balance":40}', 'savings {"balance":60}']);
+});
+
+t.test('PROC-7: 64 records change together', async (t) => {
+  const pool = await started(t);
+  const others = Array.from({ length: 63 }, (_, i) => ({ map: `m${i}`, key: 'k' }));
+  await pool.execute('m', 'k', 'number', 'x', { others });
+  const values = await Promise.all(others.map(({ map }) => pool.get(map, 'k')));
+  t.same(
+    values.map((record) => record?.value),
+    others.map((_, i) => ({ argument: 'x', i: i + 1, key: 'k' })),
+  );
+  const more = [...others, { map: 'more', key: 'k' }];
+  const refused = await refusal(pool.execute('m', 'k', 'number', 'y', { others: more }));
+  t.equal(refused.code, Code.TOO_LARGE);
+});
+
+t.test('PROC-8: what is no group of one partition is refused', async (t) => {
+  const pool = await started(t);
+  await pool.put('m', 'k', 7);
+  const elsewhere = ['a', 'b', 'c'].find(
+    (key) => pool.partitionOf(key).id !== pool.partitionOf('k').id,
+  ) as string;
+  const wrong = async (processor: string, map: string, key: string): Promise<Code> => {
+    const call = pool.execute('m', 'k', processor, 1, { others: [{ map, key }] });
+    return (await refusal(call)).code;
+  };
+  t.equal(await wrong('number', 'm', elsewhere), Code.INVALID);
+  t.equal(await wrong('number', 'm', 'k'), Code.INVALID, 'named twice');
+  t.equal(await wrong('tooFew', 'n', 'k'), Code.FAILED);
+  t.equal(await wrong('useless', 'n', 'k'), Code.FAILED);
+  const put = { kind: 'put', map: 'm', key: 'k', value: 1 } as const;
+  const call = pool.process({ ...put, others: [{ map: 'n', key: 'k' }] });
+  t.equal((await refusal(call)).code, Code.INVALID);
+  t.match(await pool.get('m', 'k'), { value: 7, sequence: 1 });
+});
 
 for (const fault of ['exit', 'loop', 'exhaust', 'collapse']) {
   t.test(

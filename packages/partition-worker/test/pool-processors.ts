@@ -1,4 +1,9 @@
-import type { Change, ProcessedRecord, ProcessorContext } from '#lib/execute/processor.js';
+import type {
+  Change,
+  GroupContext,
+  ProcessedRecord,
+  ProcessorContext,
+} from '#lib/execute/processor.js';
 
 /** Processors for tests: good ones, and ones that end their worker. */
 
@@ -20,6 +25,32 @@ export function tell(_: unknown, argument: unknown, context: ProcessorContext): 
 
 export function keepFor(record: ProcessedRecord | undefined, ttlMs: unknown): Change {
   return { put: record?.value ?? 0, ttlMs: ttlMs as number };
+}
+
+type Account = { readonly value: { readonly balance: number } } | undefined;
+
+/** Moves an amount from the first record to the second. */
+export function transfer([from, to]: readonly Account[], amount: unknown): readonly Change[] {
+  const left = balanceOf(from) - (amount as number);
+  if (left < 0) throw new RangeError(`${balanceOf(from)} is less than ${amount}`);
+  return [{ put: { balance: left } }, { put: { balance: balanceOf(to) + (amount as number) } }];
+}
+
+function balanceOf(account: Account): number {
+  return account?.value.balance ?? 0;
+}
+
+/** Gives every record the argument, and its place in the group. */
+export function number(
+  records: readonly unknown[],
+  argument: unknown,
+  { keys }: GroupContext,
+): readonly Change[] {
+  return records.map((_, i) => ({ put: { argument, i, key: keys[i] } }));
+}
+
+export function tooFew(): readonly Change[] {
+  return [{ remove: true }];
 }
 
 export function refuse(record: ProcessedRecord | undefined, why: unknown): Change {

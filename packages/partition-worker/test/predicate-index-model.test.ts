@@ -14,7 +14,7 @@ import type { TopicList } from '#lib/query/topic-list.js';
 import { RandomPredicates } from './random-predicate.js';
 import { randomFrom } from './store-fixture.js';
 
-const SEED = Number(process.env['TIDEWIRE_SEED'] ?? 1);
+const SEED = Number(process.env['SEED'] ?? 1);
 const STEPS = process.env['TIDEWIRE_LONG_TESTS'] === undefined ? 6_000 : 200_000;
 const OUTCOMES = ['enter', 'update', 'leave'] as const;
 const ACCESSES = ['equal', 'element', 'range', 'prefix', 'linear'] as const;

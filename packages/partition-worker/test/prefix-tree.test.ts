@@ -3,7 +3,7 @@ import { PrefixTree } from '#lib/query/prefix-tree.js';
 import { IndexFixture } from './index-fixture.js';
 import { randomFrom } from './store-fixture.js';
 
-const SEED = Number(process.env['TIDEWIRE_SEED'] ?? 1);
+const SEED = Number(process.env['SEED'] ?? 1);
 const LETTERS = ['a', 'b', 'ä', '\0', '😀', '😁', '\ud83d', '\uffff'];
 
 function treeOf(prefixes: readonly string[]): { by(text: string): number[]; tree: PrefixTree } {

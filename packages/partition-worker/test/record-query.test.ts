@@ -1,6 +1,7 @@
 import {
   type Field,
   type Predicate,
+  QUERIES_BYTES_MAX,
   QUERY_BYTES_MAX,
   SLICE_BYTES,
   sortKeyOf,
@@ -10,6 +11,7 @@ import {
   QUERY_DESCENDING,
   QUERY_ORDERED,
   STREAM_LAST,
+  STREAM_OVERLOADED,
   STREAM_TOO_LARGE,
 } from '@tidewire/core/threads';
 import { EventKind, ValueKind } from '@tidewire/schemas';
@@ -189,4 +191,48 @@ t.test('QUERY-9: a cancelled query sends no more', async (t) => {
   bench.streams.doWork();
   bench.streams.cancel(STREAM);
   t.equal(bench.streams.doWork(), 0);
+});
+
+/** Records that a sorted query may hold, nearly, and a bench that has them. */
+function largeBench(): { bench: StreamBench; limit: number } {
+  const bench = new StreamBench(undefined, 64 * 1024 * 1024);
+  const value = JSON.stringify({ n: 1, filling: 'x'.repeat(32_000) });
+  const limit = Math.floor((QUERY_BYTES_MAX * 0.9) / value.length);
+  for (const key of PARTITION_KEYS.slice(0, limit)) {
+    bench.put(key, value);
+    bench.listen();
+  }
+  return { bench, limit };
+}
+
+/** Sorted queries that nobody reads any further than `credit`: how many hold their rows. */
+const HOLDING = Math.floor(QUERIES_BYTES_MAX / (QUERY_BYTES_MAX * 0.9));
+
+t.test('QUERY-11: sorted rows that queries hold together have a limit', async (t) => {
+  const { bench, limit } = largeBench();
+  const ask = (stream: number): RowsSaid[] => {
+    bench.query(stream, { orderBy: N, limit, flags: QUERY_ORDERED, credit: 1 });
+    return rowsOf(bench.settle());
+  };
+  for (let stream = 1; stream <= HOLDING; stream++)
+    t.match(ask(stream), [{ stream, flags: 0 }], 'its first row, and no credit for more');
+  const flags = STREAM_TOO_LARGE | STREAM_OVERLOADED;
+  t.match(ask(100), [{ stream: 100, flags, rows: [] }], 'one too many ends');
+  t.match(ask(101), [{ stream: 101, flags, rows: [] }], 'the next too');
+  bench.streams.cancel(1);
+  t.match(ask(102), [{ stream: 102, flags: 0 }], 'what is cancelled holds nothing');
+});
+
+t.test('QUERY-12: rows are held until they are sent, no longer', async (t) => {
+  const { bench, limit } = largeBench();
+  const ask = (stream: number): RowsSaid[] => {
+    bench.query(stream, { orderBy: N, limit, flags: QUERY_ORDERED, credit: 1 });
+    return rowsOf(bench.settle());
+  };
+  for (let stream = 1; stream <= HOLDING; stream++) ask(stream);
+  bench.streams.addCredit(1, QUERY_BYTES_MAX / 2);
+  bench.settle();
+  bench.streams.addCredit(2, QUERY_BYTES_MAX / 2);
+  bench.settle();
+  t.match(ask(100), [{ stream: 100, flags: 0 }], 'two that were half sent leave room for one');
 });

@@ -61,6 +61,13 @@ export function putKey(store: RecordStore, key: Key, write: Write, position: num
   return store.put(old, request, 0, partitionOf(key.hash), flagsOf(write), position);
 }
 
+/** As `putKey`, as part of a group. */
+export function addKey(store: RecordStore, key: Key, write: Write): boolean {
+  const old = findKey(store, key);
+  fillRequest(key, write);
+  return store.addToGroup(old, request, 0, partitionOf(key.hash), flagsOf(write));
+}
+
 /** True if there was something to remove. */
 export function removeKey(store: RecordStore, key: Key): boolean {
   const record = findKey(store, key);

@@ -8,7 +8,7 @@ t.setTimeout(0); // the runner's own limit is enough
 
 const JOURNAL_ENTRIES = 64;
 const isLong = process.env['TIDEWIRE_LONG_TESTS'] !== undefined;
-const firstSeed = Number(process.env['TIDEWIRE_SEED'] ?? 1);
+const firstSeed = Number(process.env['SEED'] ?? 1);
 const operations = isLong ? 60_000 : 4_000;
 const seeds = Array.from({ length: isLong ? 6 : 2 }, (_, i) => firstSeed + i);
 

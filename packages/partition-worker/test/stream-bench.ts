@@ -7,6 +7,7 @@ import {
   partitionOf,
 } from '@tidewire/core';
 import {
+  CATCH_UP_RENEW,
   CATCH_UP_RESUME,
   CATCH_UP_SNAPSHOT,
   CatchUpRequest,
@@ -21,11 +22,13 @@ import { OperationKind } from '@tidewire/schemas';
 import { ChangeEvents } from '#lib/change-events.js';
 import { Executor } from '#lib/execute/executor.js';
 import { ProcessorRunner } from '#lib/execute/processor-runner.js';
+import { RowRules } from '#lib/execute/row-rules.js';
 import { Timers } from '#lib/lifetime/timers.js';
 import { Outbound } from '#lib/outbound.js';
 import { Streams } from '#lib/query/streams.js';
 import { SubscriptionIndex } from '#lib/query/subscription-index.js';
 import { RecordStore } from '#lib/store/record-store.js';
+import { TurnTime } from '#lib/turn-time.js';
 import { readSaid, type Said } from './said.js';
 import {
   doorbells,
@@ -51,6 +54,8 @@ export interface CatchUpEntry {
   readonly partition: number;
   /** Left out: a SNAPSHOT. */
   readonly cursor?: number | undefined;
+  /** In place of changes a RENEWAL. */
+  readonly isRenewed?: boolean;
 }
 
 export const SALT: Int32Array = Int32Array.of(1, 2, 3, 4);
@@ -86,7 +91,11 @@ export class StreamBench {
   readonly #executor: Executor;
   #ms = 0;
 
-  constructor(journalEntries = 2048, arenaBytes: number = 16 * 1024 * 1024) {
+  constructor(
+    journalEntries = 2048,
+    arenaBytes: number = 16 * 1024 * 1024,
+    elapsedMs: () => number = () => 0,
+  ) {
     const requestRing = new SharedArrayBuffer(ringBufferBytes(REQUEST_RING_BYTES));
     const memory = { ...smallMemory(arenaBytes), requestRing };
     this.memory = memory;
@@ -98,7 +107,8 @@ export class StreamBench {
     this.#said = new RingConsumer(memory.outboundRing);
     this.#saidBytes = new Uint8Array(memory.outboundRing);
     const interests = new SubscriptionIndex(control);
-    const outbound = new Outbound({ memory, doorbells: doorbells(), interests, store });
+    const rules = new RowRules(store.words);
+    const outbound = new Outbound({ memory, doorbells: doorbells(), interests, rules, store });
     this.#interests = interests;
     this.#outbound = outbound;
     const events = new ChangeEvents({ outbound, interests, words: store.words });
@@ -107,13 +117,23 @@ export class StreamBench {
       store,
       outbound,
       events,
+      rules,
       timers,
       control,
       effects: memory.effects,
       runner: new ProcessorRunner([], () => 0),
     });
     const collectedUpTo = (partition: number): number => this.collected.get(partition) ?? 0;
-    this.streams = new Streams({ outbound, interests, store, control, partitions, collectedUpTo });
+    const time = new TurnTime(elapsedMs, () => {});
+    this.streams = new Streams({
+      outbound,
+      interests,
+      store,
+      control,
+      time,
+      partitions,
+      collectedUpTo,
+    });
   }
 
   put(key: string, value: string | Uint8Array, more: Partial<Sent> = {}): void {
@@ -213,9 +233,10 @@ export function catchUpWords(
   words[CatchUpRequest.NOW_LOW] = RecordLayout.lowWord(START_MS);
   words[CatchUpRequest.NOW_HIGH] = RecordLayout.highWord(START_MS);
   words[CatchUpRequest.COUNT] = entries.length;
-  for (const [i, { partition, cursor }] of entries.entries()) {
+  for (const [i, { partition, cursor, isRenewed }] of entries.entries()) {
     const at = CatchUpRequest.ENTRIES + i * CatchUpRequest.ENTRY_WORDS;
-    const mode = cursor === undefined ? CATCH_UP_SNAPSHOT : CATCH_UP_RESUME;
+    const resume = isRenewed ? CATCH_UP_RENEW : CATCH_UP_RESUME;
+    const mode = cursor === undefined ? CATCH_UP_SNAPSHOT : resume;
     words[at] = partition | (mode << 16);
     words[at + 1] = RecordLayout.lowWord(cursor ?? 0);
     words[at + 2] = RecordLayout.highWord(cursor ?? 0);

@@ -44,10 +44,10 @@ export class SubscriberView {
     }
     if (said.kind !== 'slice' || said.stream !== this.#stream) return;
     for (const { partition, kind, begins, ends, events, forgotten } of said.slices) {
-      if (kind === SliceKind.SNAPSHOT && begins) this.#met.set(partition, new Set());
+      if (kind !== SliceKind.CHANGES && begins) this.#met.set(partition, new Set());
       for (const event of events) this.#apply(event);
       for (const hash of forgotten) this.#forget(hash);
-      if (kind === SliceKind.SNAPSHOT && ends) this.#replace(partition);
+      if (kind !== SliceKind.CHANGES && ends) this.#replace(partition);
     }
     if (said.flags !== 0) this.isDone = true;
   }

@@ -1,5 +1,6 @@
+import type { Row } from '@tidewire/core/threads';
 import t from 'tap';
-import { type Row, TopRows } from '#lib/query/top-rows.js';
+import { TopRows } from '#lib/query/top-rows.js';
 import { randomFrom } from './store-fixture.js';
 
 const SEED = Number(process.env['SEED'] ?? 20260612);

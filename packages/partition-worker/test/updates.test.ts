@@ -114,12 +114,25 @@ t.test('UPDATE-7: effects are forgotten once answered, or with their session', a
 
 t.test('UPDATE-8: when no more effects can be remembered, updates are refused', async (t) => {
   const bench = new Bench();
-  const answers = Array.from({ length: 65 }, (_, i) => bench.ask(i + 1, increment({ token: 9 })));
+  const sent = Array.from({ length: 65 }, (_, i) => increment({ token: 9 + (i >> 3) }));
+  const answers = sent.map((each, i) => bench.ask(i + 1, each));
   t.ok(answers.slice(0, 64).every((answer) => saysOutcome(answer, Code.APPLIED)));
   t.ok(saysOutcome(answers[64], Code.UNSPECIFIED, Code.OVERLOADED));
   t.ok(says(bench.ask(66, get), String(64 * 5)), 'it did nothing');
   const later = bench.ask(67, increment({ token: 9, lowestPending: 60 }));
   t.ok(says(later, String(65 * 5)), 'room comes with the answers');
+});
+
+t.test('UPDATE-27: a session that names no answers has its own updates refused', async (t) => {
+  const bench = new Bench();
+  const isApplied = (id: number, update: UpdateSent): boolean =>
+    saysOutcome(bench.ask(id, increment(update)), Code.APPLIED);
+  for (const id of [8, 7, 6, 5, 4, 3, 2, 1]) t.ok(isApplied(id, { token: 9 }));
+  t.notOk(isApplied(9, { token: 9 }));
+  t.ok(isApplied(9, { token: 8 }), 'others are not concerned');
+  bench.restart();
+  t.notOk(isApplied(9, { token: 9 }), 'nor does another worker forget');
+  t.ok(isApplied(9, { token: 9, lowestPending: 2 }), 'whatever the order of its ids was');
 });
 
 t.test('UPDATE-9: a condition on the stamp or on absence must hold', async (t) => {

@@ -1,7 +1,8 @@
-import { Code } from '@tidewire/core';
+import { Code, hashOf, partitionOf } from '@tidewire/core';
 import { OPERATION_RETURN_WINNER, OPERATION_SAFE, type WorkerMemory } from '@tidewire/core/threads';
 import { OperationKind } from '@tidewire/schemas';
 import t from 'tap';
+import type { NamedProcessor } from '#lib/execute/processor.js';
 import { RecordStore } from '#lib/store/record-store.js';
 import { buildCut } from './cut/cut-build.js';
 import { cutAt, diesIn, revive, stepsTaken } from './cut/cut-steps.js';
@@ -10,6 +11,7 @@ import {
   doorbells,
   FakeGateway,
   type Interest,
+  MAP_ID,
   type Sent,
   Snapshot,
   START_MS,
@@ -47,6 +49,38 @@ const increment = (key: string, ms: number, token: number, requestId?: number): 
   ms,
   update: { token },
   ...(requestId === undefined ? {} : { requestId }),
+});
+/** What the processor of a group leaves: the argument in each record, or nothing where it is null. */
+const PROCESSORS: readonly NamedProcessor[] = [
+  {
+    name: 'setAll',
+    run: (records, argument) =>
+      (records as unknown[]).map((_, i) => {
+        const value = (argument as unknown[])[i];
+        return value === null
+          ? { remove: true }
+          : value === 'as it is'
+            ? undefined
+            : { put: value };
+      }),
+  },
+];
+const partitionOfText = (key: string): number => partitionOf(hashOf(Buffer.from(key)));
+/** A key beside `k`, in its partition, and another map. */
+const BESIDE = Array.from({ length: 9999 }, (_, i) => `k${i}`).find(
+  (key) => partitionOfText(key) === partitionOfText('k'),
+) as string;
+const OTHERS = [
+  { mapId: MAP_ID, key: BESIDE },
+  { mapId: MAP_ID + 1, key: 'k' },
+];
+const setAll = (values: readonly unknown[], ms: number, more: Partial<Sent> = {}): Sent => ({
+  kind: OperationKind.EXECUTE,
+  key: 'k',
+  value: JSON.stringify(values),
+  ms,
+  update: { token: 6, others: OTHERS },
+  ...more,
 });
 const get = (key: string): Sent => ({ kind: OperationKind.GET, key, ms: 9 });
 const remove = (key: string, ms: number): Sent => ({ kind: OperationKind.REMOVE, key, ms });
@@ -174,6 +208,53 @@ const scenarios: Scenario[] = [
     outcome: Code.APPLIED,
     events: ['PUT 11,5', 'UPDATE 23'],
   },
+  {
+    name: 'a group of new records',
+    before: [],
+    operation: setAll(['one', 'two', 3], 7),
+    outcome: Code.APPLIED,
+    events: ['PUT 11,5', 'ENTER 21,22,23', 'PUT 11', 'ENTER 23'],
+  },
+  {
+    name: 'a group of records that are there',
+    before: [
+      put('k', '"one"', 9),
+      put(BESIDE, '"one"', 1),
+      put('k', '8', 3, { mapId: MAP_ID + 1 }),
+    ],
+    operation: setAll([null, 'two', 3], 7, { flags: SAFE }),
+    outcome: Code.APPLIED,
+    events: [
+      'REMOVE 11,5',
+      'LEAVE 21,23',
+      'LEAVE 22',
+      'PUT 11',
+      'UPDATE 23',
+      'LEAVE 21',
+      'LEAVE 22',
+    ],
+  },
+  {
+    name: 'a group whose first record stays away',
+    before: [],
+    operation: setAll(['as it is', 'one', 3], 7),
+    outcome: Code.APPLIED,
+    events: ['PUT 11', 'ENTER 21,22,23'],
+  },
+  {
+    name: 'a group sent again',
+    before: [setAll(['as it is', 'one', 3], 7, { requestId: 77 })],
+    operation: setAll(['as it is', 'one', 3], 7),
+    outcome: Code.APPLIED,
+    events: [],
+  },
+  {
+    name: 'a group that is left as it is',
+    before: [put('k', '"one"', 1)],
+    operation: setAll(['as it is', 'as it is', 'as it is'], 7),
+    outcome: Code.FOUND,
+    events: [],
+  },
 ];
 
 function start(
@@ -183,7 +264,7 @@ function start(
   count: number,
 ): CutWorker {
   gateway.introduce(count, INTERESTS);
-  return new Worker(memory, bells, count);
+  return new Worker(memory, bells, count, PROCESSORS);
 }
 
 function work(worker: CutWorker): void {
@@ -199,7 +280,7 @@ t.test(
       const setup = new FakeGateway(memory);
       setup.introduce(1, INTERESTS);
       for (const [i, sent] of scenario.before.entries()) setup.send(sent.requestId ?? i + 1, sent);
-      work(new Worker(memory, bells, 1));
+      work(new Worker(memory, bells, 1, PROCESSORS));
       setup.listen();
       setup.send(77, scenario.operation);
       setup.send(78, put('other', 'after', 3));
@@ -214,7 +295,7 @@ t.test(
         for (const step of cuts) {
           gateway.introduce(count, INTERESTS);
           cutAt(step);
-          diesIn(() => work(new Worker(memory, bells, count)));
+          diesIn(() => work(new Worker(memory, bells, count, PROCESSORS)));
           revive();
           gateway.listen();
           count++;
@@ -239,7 +320,7 @@ t.test(
       snapshot.restore();
       const probe = new FakeGateway(memory, answered);
       probe.introduce(2, INTERESTS);
-      work(new Worker(memory, bells, 2));
+      work(new Worker(memory, bells, 2, PROCESSORS));
       const steps = stepsTaken();
       let wrong = 0;
       for (let step = 0; step < steps; step++) {

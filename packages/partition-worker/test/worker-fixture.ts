@@ -5,6 +5,7 @@ import {
   Doorbell,
   EffectLayout,
   ForgetSessionRequest,
+  GroupRecord,
   InterestEnd,
   InterestKind,
   OPERATION_EXTENDED,
@@ -64,6 +65,8 @@ export interface UpdateSent {
   readonly flags?: number;
   readonly ifMs?: number;
   readonly keep?: number;
+  /** EXECUTE: further records. */
+  readonly others?: readonly { readonly mapId: number; readonly key: string }[];
 }
 
 /** What a topic is about: the map, a key of it, or what matches. */
@@ -169,10 +172,7 @@ export class FakeGateway {
     const keyWords = RecordLayout.wordsOf(keyBytes.length);
     const at = this.#requests.claim(
       RequestKind.OPERATION,
-      Operation.KEY +
-        keyWords +
-        RecordLayout.wordsOf(valueBytes.length) +
-        (update === undefined ? 0 : OperationExtension.WORDS),
+      Operation.KEY + keyWords + RecordLayout.wordsOf(valueBytes.length) + extensionWords(update),
     );
     const { words } = this.#requests;
     const stampMs = START_MS + ms;
@@ -194,7 +194,10 @@ export class FakeGateway {
     const value0 = key0 + keyWords;
     bytesToWords(valueBytes, 0, valueBytes.length, words, this.#requestBytes, value0);
     const extension = value0 + RecordLayout.wordsOf(valueBytes.length);
-    if (update !== undefined) writeExtension(words, extension, update);
+    if (update !== undefined) {
+      writeExtension(words, extension, update);
+      writeOthers(words, this.#requestBytes, extension, update);
+    }
     this.#requests.commit();
   }
 
@@ -278,9 +281,10 @@ export class FakeGateway {
     const { event, isFirst, topics } = said;
     const { partition, sequence } = event;
     if (isFirst) {
-      if (sequence > (this.#sequences.get(partition) ?? 0)) this.#isResaid.delete(partition);
+      const isNew = sequence > (this.#sequences.get(partition) ?? 0);
+      if (isNew) this.#isResaid.delete(partition);
       else this.#isResaid.add(partition);
-      this.#sequences.set(partition, Number(sequence));
+      if (isNew) this.#sequences.set(partition, Number(sequence));
     }
     if (this.#isResaid.has(partition)) return;
     this.said.push(said);
@@ -317,6 +321,31 @@ function writeExtension(words: Int32Array, at: number, update: UpdateSent): void
   words[at + OperationExtension.IF_MS_HIGH_COUNTER] = RecordLayout.highWord(ifMs) << 16;
   words[at + OperationExtension.IF_NODE] = 1;
   words[at + OperationExtension.KEEP] = update.keep ?? 0;
+}
+
+function extensionWords(update: UpdateSent | undefined): number {
+  if (update === undefined) return 0;
+  const names = (update.others ?? []).map(
+    ({ key }) => GroupRecord.KEY + RecordLayout.wordsOf(Buffer.byteLength(key)),
+  );
+  return names.reduce((sum, words) => sum + words, OperationExtension.WORDS);
+}
+
+function writeOthers(
+  words: Int32Array,
+  wordBytes: Uint8Array,
+  extension: number,
+  { others = [] }: UpdateSent,
+): void {
+  words[extension + OperationExtension.OTHER_COUNT] = others.length;
+  let at = extension + OperationExtension.WORDS;
+  for (const { mapId, key } of others) {
+    const bytes = Buffer.from(key);
+    words[at + GroupRecord.HASH] = hashOf(bytes);
+    words[at + GroupRecord.MAP_KEY_LENGTH] = (mapId << 16) | bytes.length;
+    bytesToWords(bytes, 0, bytes.length, words, wordBytes, at + GroupRecord.KEY);
+    at += GroupRecord.KEY + RecordLayout.wordsOf(bytes.length);
+  }
 }
 
 /** The body of a SUBSCRIBE record. */

@@ -10,12 +10,15 @@ import {
 } from '@tidewire/core/threads';
 import { EventKind, OperationKind } from '@tidewire/schemas';
 import t from 'tap';
+import type { NamedProcessor } from '#lib/execute/processor.js';
 import { Worker } from '#lib/worker.js';
 import { catchUpWords, keysIn, queryWords } from './stream-bench.js';
 import {
   doorbells,
   FakeGateway,
   type Interest,
+  MAP_ID,
+  START_MS,
   smallMemory,
   subscribeWords,
 } from './worker-fixture.js';
@@ -30,24 +33,28 @@ function tick(flags: number): Int32Array {
 }
 
 /** A worker, the gateway that asks it, and what is said about both. */
-function start(interests: readonly Interest[] = []): {
+function start(
+  interests: readonly Interest[] = [],
+  processors: readonly NamedProcessor[] = [],
+): {
   gateway: FakeGateway;
-  work: () => void;
+  /** Deaf: nobody reads what the worker says. */
+  work: (how?: { isDeaf: boolean }) => void;
   restart: () => void;
   count: (word: number) => number;
 } {
-  const memory = smallMemory();
+  const memory = smallMemory(8 * 1024 * 1024);
   const bells = doorbells();
   const gateway = new FakeGateway(memory);
   let starts = 0;
   let worker: Worker;
   const restart = (): void => {
     gateway.introduce(++starts, interests);
-    worker = new Worker(memory, bells, starts);
+    worker = new Worker(memory, bells, starts, processors);
   };
-  const work = (): void => {
+  const work = ({ isDeaf = false } = {}): void => {
     for (let idle = 0; idle < 2; ) idle = worker.doWork() === 0 ? idle + 1 : 0;
-    gateway.listen();
+    if (!isDeaf) gateway.listen();
   };
   restart();
   return { gateway, work, restart, count: (word) => new Int32Array(memory.control)[word] };
@@ -56,6 +63,43 @@ function start(interests: readonly Interest[] = []): {
 function put(gateway: FakeGateway, key: string, value: string, ms: number): void {
   gateway.send(ms, { kind: OperationKind.PUT, key, value, ms });
 }
+
+t.test('PROC-9: the events of a group may take more room than a ring has', async (t) => {
+  const [sweeps, ...group] = keysIn(5, 43).slice(1);
+  const fill: NamedProcessor = {
+    name: 'fill',
+    run: (records) => (records as unknown[]).map(() => ({ put: 'x'.repeat(30_000) })),
+  };
+  for (const dies of [false, true]) {
+    const { gateway, work, restart } = start([{ topic: 1 }], [fill]);
+    put(gateway, A, 'before', 1);
+    const end = { value: 'short', ms: 2, expiresAt: START_MS + 500 };
+    gateway.send(2, { kind: OperationKind.PUT, key: sweeps, ...end });
+    work();
+    const others = group.slice(1).map((key) => ({ mapId: MAP_ID, key }));
+    gateway.tick(1000); // the short one is due, but behind the group
+    const execute = { kind: OperationKind.EXECUTE, key: group[0], ms: 3, update: { others } };
+    gateway.send(3, execute);
+    put(gateway, B, 'after', 4);
+    if (dies) {
+      work({ isDeaf: true });
+      restart();
+      gateway.tick(1000);
+    }
+    for (let turn = 0; turn < 4; turn++) work();
+    const events = gateway.said.filter((said) => said.kind === 'event').map(({ event }) => event);
+    t.same(
+      events.map(({ kind, key }) => `${EventKind[kind]} ${key}`),
+      [
+        `PUT ${A}`,
+        `PUT ${sweeps}`,
+        ...group.map((key) => `PUT ${key}`),
+        `PUT ${B}`,
+        `REMOVE ${sweeps}`,
+      ],
+    );
+  }
+});
 
 t.test(
   'CATCH-22: a TICK that asks for it is answered by the partitions that moved, behind their events',

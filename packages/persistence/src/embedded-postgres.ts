@@ -5,13 +5,20 @@ import { constants, setPriority } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { DATABASE_START_MS } from '@tidewire/core';
-import { disownFolder, makeSocketDir, ownFolder, stopLeftover } from './leftover-server.js';
+import {
+  disownFolder,
+  makeSocketDir,
+  ownFolder,
+  socketDirOf,
+  stopLeftover,
+} from './leftover-server.js';
 import { type Account, placeFor, unprivilegedAccount } from './unprivileged-account.js';
 
 const run = promisify(execFile);
 
 const PORT = 5432; // only a part of the socket's name
 const USER = 'tidewire';
+const DATABASE = 'postgres';
 const STOP_MS = 30_000;
 const LOG_TAIL_CHARS = 4000;
 
@@ -70,6 +77,16 @@ export async function startEmbedded(
     await rm(setup.socketDir, { recursive: true, force: true });
     throw error;
   }
+}
+
+/** Where the server of another process on `dataDir` listens; undefined if none runs. */
+export async function runningEmbedded(
+  dataDir: string,
+): Promise<EmbeddedServer['connection'] | undefined> {
+  if (!(await exists(dirname(resolve(dataDir))))) return undefined;
+  const place = await placeFor(resolve(dataDir), await unprivilegedAccount());
+  const host = await socketDirOf(place);
+  return host === undefined ? undefined : { host, port: PORT, user: USER, database: DATABASE };
 }
 
 /** The folder of the platform's package that holds `bin`, `lib` and `share`. */
@@ -155,7 +172,7 @@ async function launch(setup: Setup): Promise<EmbeddedServer> {
   void ended.then(() => process.off('exit', onExit));
   await ready(child, log, ended);
   return {
-    connection: { host: setup.socketDir, port: PORT, user: USER, database: 'postgres' },
+    connection: { host: setup.socketDir, port: PORT, user: USER, database: DATABASE },
     dataDir: setup.dataDir,
     ended,
     stop: () => stop(setup, child, ended),

@@ -22,11 +22,17 @@ export function isDue(backlog: Backlog, nowMs: number): boolean {
   return nowMs >= backlog.sinceMs + FLUSH_INTERVAL_MS;
 }
 
-/** Most records of the next batch: short while SAFE writes wait behind it, long under backlog. */
-export function batchRecords(backlog: Backlog): number {
-  if (backlog.lane > 0) return Math.min(Math.max(FLUSH_RECORDS, backlog.lane), BATCH_RECORDS_MAX);
-  return BATCH_RECORDS_MAX;
+/**
+ * Most records of the next batch: short while SAFE writes wait behind it, long under backlog. Halved by
+ * every failure and doubled by every success since, for a database that needs too long for long ones.
+ */
+export function batchRecords(backlog: Backlog, halvings: number): number {
+  const wanted = backlog.lane > 0 ? Math.max(FLUSH_RECORDS, backlog.lane) : BATCH_RECORDS_MAX;
+  return Math.max(1, Math.min(wanted, BATCH_RECORDS_MAX) >> halvings);
 }
+
+/** So many halvings make one record of the longest batch. */
+export const HALVINGS_MAX: number = Math.log2(BATCH_RECORDS_MAX);
 
 /** Pause after the n-th failure in a row: doubling, bounded, half of it by chance. */
 export function backoffMs(failures: number, random: number): number {

@@ -1,25 +1,65 @@
+import { BATCH_RECORDS_MAX, DAMAGED_ATTEMPTS_MAX } from '@tidewire/core';
 import { type Store, type StoredRecord, StoreError } from './store.js';
 
 /**
- * Flushes all that the store takes. A batch that it rejects is halved until the records that cannot
- * be stored stand alone; those are buried and named to `onBuried`.
+ * Flushes the batches of one worker as far as the store takes them. A batch that it rejects is halved
+ * until the records that cannot be stored stand alone; those are buried. One that meets damage is found
+ * in the same way; it fails the batch, as in an outage, and is buried when it has done so several times.
  */
-export async function flushOrBury(
-  store: Store,
-  records: readonly StoredRecord[],
-  onBuried: (record: StoredRecord, reason: string) => void,
-): Promise<void> {
-  try {
-    await store.flush(records);
-  } catch (error) {
-    if (!(error instanceof StoreError) || error.kind !== 'REJECTED') throw error;
-    if (records.length === 1) {
-      await store.bury(records[0], error.message);
-      onBuried(records[0], error.message);
-      return;
-    }
-    const half = records.length >> 1;
-    await flushOrBury(store, records.slice(0, half), onBuried);
-    await flushOrBury(store, records.slice(half), onBuried);
+export class Isolator {
+  readonly #store: Store;
+  readonly #onBuried: (record: StoredRecord, code: string) => void;
+  /** Told of: an outage later in a batch makes it come again. The newest, as many as a batch holds. */
+  readonly #buried: Set<string> = new Set();
+  /** The record that met damage alone last, and how often, always with one code. */
+  #suspect = { name: '', code: '', failures: 0 };
+
+  /** `onBuried` is told once of each, with the store's code: its message may quote the value. */
+  constructor(store: Store, onBuried: (record: StoredRecord, code: string) => void) {
+    this.#store = store;
+    this.#onBuried = onBuried;
   }
+
+  /** Rejects with StoreError, never REJECTED unless the store will not bury either. */
+  async flush(records: readonly StoredRecord[]): Promise<void> {
+    try {
+      await this.#store.flush(records);
+    } catch (error) {
+      if (!(error instanceof StoreError) || !this.#isAboutRecords(records, error)) throw error;
+      if (records.length === 1) return await this.#bury(records[0], error);
+      const half = records.length >> 1;
+      await this.flush(records.slice(0, half));
+      await this.flush(records.slice(half));
+    }
+  }
+
+  #isAboutRecords(records: readonly StoredRecord[], { kind, code }: StoreError): boolean {
+    if (kind === 'REJECTED') return true;
+    if (kind !== 'DAMAGED') return false;
+    if (records.length > 1 || this.#buried.has(writeOf(records[0]))) return true;
+    const name = nameOf(records[0]);
+    const isSame = name === this.#suspect.name && code === this.#suspect.code;
+    const failures = isSame ? this.#suspect.failures + 1 : 1;
+    this.#suspect = { name, code, failures };
+    return failures >= DAMAGED_ATTEMPTS_MAX;
+  }
+
+  async #bury(record: StoredRecord, { message, code }: StoreError): Promise<void> {
+    await this.#store.bury(record, message);
+    const write = writeOf(record);
+    if (this.#buried.has(write)) return;
+    this.#buried.add(write);
+    const [oldest] = this.#buried;
+    if (this.#buried.size > BATCH_RECORDS_MAX) this.#buried.delete(oldest);
+    this.#onBuried(record, code);
+  }
+}
+
+function nameOf({ map, key }: StoredRecord): string {
+  return `${map}\0${key}`; // neither has a NUL
+}
+
+function writeOf(record: StoredRecord): string {
+  const { ms, counter, node } = record;
+  return `${nameOf(record)}\0${ms} ${counter} ${node}`;
 }

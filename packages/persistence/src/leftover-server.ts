@@ -28,6 +28,14 @@ export async function makeSocketDir(socketName: string): Promise<string> {
   return await mkdtemp(join(parent, SOCKET_DIR_PREFIX));
 }
 
+/** Where a server that runs on this data folder has its socket. */
+export async function socketDirOf(dataDir: string): Promise<string | undefined> {
+  const lines = (await textOf(join(dataDir, PID_FILE))).split('\n');
+  const pid = Number.parseInt(lines[0], 10);
+  if (Number.isNaN(pid) || !isAlive(pid) || !(await serves(pid, join(dataDir, CLUSTER)))) return;
+  return lines[SOCKET_DIR_LINE];
+}
+
 /** Notes in the data folder that this process uses it. */
 export async function ownFolder(dataDir: string): Promise<void> {
   const owner = `${process.pid} ${await startOf(process.pid)}\n`;

@@ -9,9 +9,9 @@ import {
 import { BaseKeeper } from './base-keeper.js';
 import { CollectionKeeper } from './collection-keeper.js';
 import { Errand } from './errand.js';
-import { flushOrBury } from './isolate.js';
+import { Isolator } from './isolate.js';
 import type { PersistenceStatus } from './status.js';
-import type { Store, StoreError } from './store.js';
+import type { Store, StoredRecord, StoreError } from './store.js';
 import { WorkerPull } from './worker-pull.js';
 
 /**
@@ -29,6 +29,8 @@ export class PersistenceEngine {
   readonly #collection: CollectionKeeper;
   readonly #probe: Errand<void>;
   #isDown: boolean;
+  /** Told last. */
+  #outage: string | undefined;
   #isFenced = false;
   #probeAtMs: number;
 
@@ -54,16 +56,17 @@ export class PersistenceEngine {
       maps: new MapTable(options.memory.mapTable),
       gateway: new Doorbell(bells, GATEWAY_DOORBELL),
       context: {
-        flush: (records: Parameters<Store['flush']>[0]) =>
-          flushOrBury(this.#store, records, ({ map, key }, reason) =>
-            this.#report({ kind: 'buried', map, key, reason }),
-          ),
         wake: () => this.#doorbell.ring(),
         random: options.random,
         onOutcome: (error: StoreError | undefined) => this.#onOutcome(error),
       },
     };
-    this.#pulls = options.memory.workers.map((memory) => new WorkerPull({ memory, ...shared }));
+    const onBuried = ({ map, key }: StoredRecord, code: string): void =>
+      this.#report({ kind: 'buried', map, key, code });
+    this.#pulls = options.memory.workers.map((memory) => {
+      const isolator = new Isolator(this.#store, onBuried);
+      return new WorkerPull({ memory, ...shared, flush: (records) => isolator.flush(records) });
+    });
     const { memory, store } = options;
     const { wake, onOutcome } = shared.context;
     this.#bases = new BaseKeeper({ memory, store, wake, onOutcome });
@@ -140,14 +143,15 @@ export class PersistenceEngine {
     return this.#pulls.every((pull) => pull.isIdle);
   }
 
-  /** Reports what changed, once. */
+  /** Reports what changed, once, and each new reason of an outage: the first may be a symptom. */
   #onOutcome(error: StoreError | undefined): void {
     if (this.#isFenced) return;
     if (error?.kind === 'FENCED') {
       this.#isFenced = true;
       this.#report({ kind: 'fenced', reason: error.message });
-    } else if (error !== undefined && !this.#isDown) {
+    } else if (error !== undefined && !(this.#isDown && error.message === this.#outage)) {
       this.#isDown = true;
+      this.#outage = error.message;
       this.#report({ kind: 'down', reason: error.message });
     } else if (error === undefined && this.#isDown) {
       this.#isDown = false;

@@ -31,14 +31,13 @@ const ROOM_POLL_MS = 2;
  */
 export default async function main(task: PersistenceTask): Promise<void> {
   const { memory, port } = task;
-  // Only Linux takes it for this thread alone.
-  if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
   const report = (status: PersistenceStatus): void => port.postMessage(status);
   const doorbell = new Doorbell(new Int32Array(memory.doorbells), PERSISTENCE_DOORBELL);
   const store = new PostgresStore(task.connection, { epoch: task.epoch });
   const stop = stopCommand(port, doorbell);
   try {
     if (task.epoch === undefined) await recover({ store, task, doorbell, stop, report });
+    yieldToForeground();
     const engine = new PersistenceEngine({
       memory,
       store,
@@ -48,8 +47,9 @@ export default async function main(task: PersistenceTask): Promise<void> {
       isDown: task.epoch !== undefined,
     });
     await run(engine, doorbell, stop);
+    const { unflushed } = engine; // what changes now are ends of lifetimes: the next start finds them again
     await end(engine, stop);
-    report({ kind: 'stopped', unflushed: engine.unflushed });
+    report({ kind: 'stopped', unflushed });
   } catch (error) {
     if (error instanceof StoppedError) report({ kind: 'stopped', unflushed: 0 });
     else if (error instanceof StoreError)
@@ -59,6 +59,11 @@ export default async function main(task: PersistenceTask): Promise<void> {
     await store.close();
     port.close(); // tells the owner that nothing more will come
   }
+}
+
+/** Clients wait for recovery, and for no flush. Only Linux takes it for this thread alone. */
+function yieldToForeground(): void {
+  if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 }
 
 /** Everything of the store into the workers. Rejects with StoreError or StoppedError. */

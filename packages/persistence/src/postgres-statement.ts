@@ -76,19 +76,38 @@ export const BURY: string = guardedUpsert('tidewire.dead_letter', [
   ['refused_at', 'now()'],
 ]);
 
-const READ_COLUMNS: string = `map, key, value, kind, (hlc >> 16)::float8 AS ms,
-  (hlc & 65535)::int4 AS counter, node, partition, sequence::float8 AS sequence,
-  coalesce(expires_at, 0)::float8 AS "expiresAt", deleted`;
+/** Letters behind map $1 and key $2, of map $3 and key $4 unless NULL, $5 at most; see DeadLetter. */
+export const READ_LETTERS: string = `
+SELECT map, key, value, kind, (hlc >> 16)::float8 AS ms, (hlc & 65535)::int4 AS counter, node, deleted,
+  reason, refused_at AS "refusedAt", EXISTS (
+    SELECT 1 FROM tidewire.record WHERE record.map = letter.map AND record.key = letter.key
+      AND ${orderOf('letter')} < ${orderOf('record')}) AS "isSuperseded"
+FROM tidewire.dead_letter AS letter
+WHERE (map, key) > ($1::text, $2::text) AND map = coalesce($3::text, map)
+  AND key = coalesce($4::text, key)
+ORDER BY map, key LIMIT $5::int4`;
 
-/** Every record once: the newer of the table's and the dead letter's. */
-export const RECOVER: string = `
-SELECT ${READ_COLUMNS} FROM tidewire.record AS stored WHERE NOT EXISTS (
-  SELECT FROM tidewire.dead_letter AS dead WHERE dead.map = stored.map AND dead.key = stored.key
-    AND ${orderOf('stored')} < ${orderOf('dead')})
-UNION ALL
-SELECT ${READ_COLUMNS} FROM tidewire.dead_letter AS dead WHERE NOT EXISTS (
-  SELECT FROM tidewire.record AS stored WHERE dead.map = stored.map AND dead.key = stored.key
-    AND ${orderOf('stored')} >= ${orderOf('dead')})`;
+/**
+ * Map $1, key $2. The fence is held alone, so no statement of a server is under way: one that forgets a
+ * collected tombstone would let an older letter come back.
+ */
+export const REQUEUE_LETTER: string = `
+WITH fence AS MATERIALIZED (SELECT 1 FROM tidewire.fence FOR UPDATE), letter AS (
+  DELETE FROM tidewire.dead_letter AS dead USING fence WHERE map = $1::text AND key = $2::text
+  RETURNING ${ROW_COLUMNS.map((column) => `dead.${column}`).join(', ')}
+), written AS (
+  INSERT INTO tidewire.record AS stored (${ROW_COLUMNS.join(', ')})
+  SELECT ${ROW_COLUMNS.join(', ')} FROM letter
+  ${replaceIfNewer(ROW_COLUMNS)}
+  RETURNING 1
+)
+SELECT (SELECT count(*) FROM letter)::int4 AS letters, (SELECT count(*) FROM written)::int4 AS written`;
+
+/** All records, buried ones too, for a RowDecoder. */
+export const COPY_ALL: string = `COPY (
+  SELECT ${ROW_COLUMNS.join(', ')} FROM tidewire.record
+  UNION ALL SELECT ${ROW_COLUMNS.join(', ')} FROM tidewire.dead_letter
+) TO STDOUT (FORMAT binary)`;
 
 export const PARTITION_NUMBERS = `
 SELECT partition, max(sequence)::float8 AS sequence FROM (

@@ -1,30 +1,27 @@
 import {
   COPY_RECORDS_MIN,
-  DATABASE_CONNECT_MS,
-  DATABASE_STATEMENT_MS,
   FENCE_HOLDER_MS,
+  MERGE_RECORDS_MIN,
   PARTITIONS,
   RECOVERY_GROUP_RECORDS,
 } from '@tidewire/core';
 import type { CollectionMark } from '@tidewire/core/threads';
 import { NewRowsGuess } from './new-rows-guess.js';
-import { toStoreError } from './postgres-error.js';
+import { openStore, resumeStore } from './postgres-fence.js';
 import {
-  attempt,
   type DatabaseConnection,
-  dial,
-  type Link,
-  leave,
+  dialReader,
+  type Lane,
+  Link,
   type Rows,
-  within,
 } from './postgres-link.js';
 import { encodeRows } from './postgres-rows.js';
-import { prepareSchema } from './postgres-schema.js';
 import {
   BASES,
   BURY,
   baseParameters,
   COLLECTED,
+  COPY_ALL,
   FLUSH,
   FORGET_COLLECTED,
   holdFence,
@@ -34,11 +31,11 @@ import {
   markParameters,
   PARTITION_NUMBERS,
   RAISE_COLLECTED,
-  RECOVER,
   recordParameters,
   STAGE,
 } from './postgres-statement.js';
 import { CopyRefusedError, Transaction } from './postgres-transaction.js';
+import { RowGroups } from './row-groups.js';
 import {
   type Opening,
   type PartitionFacts,
@@ -47,9 +44,6 @@ import {
   type StoredRecord,
   StoreError,
 } from './store.js';
-
-/** The advisory lock of whoever writes, one a database. The number says "tide" in ASCII. */
-const LOCK = 0x74696465;
 
 /**
  * The store on Postgres.
@@ -83,37 +77,35 @@ export class PostgresStore implements Store {
   }
 
   async open(options: { takeOver: boolean }): Promise<Opening> {
-    let store = 0n;
-    await this.#establish(async (link) => {
-      store = await this.#take(link, options.takeOver);
-    });
-    return { epoch: this.#epoch, store };
+    const { takeOver } = options;
+    const holderMs = this.#holderMs;
+    const opening = await this.#establish((link) => openStore(link, { takeOver, holderMs }));
+    this.#epoch = opening.epoch;
+    return opening;
   }
 
   async recover(onRecords: (records: StoredRecord[]) => Promise<void>): Promise<PartitionFacts> {
     const link = await this.#ready();
-    const groups = link.sql<StoredRecord[]>`${link.sql.unsafe(RECOVER)}`.cursor(
-      RECOVERY_GROUP_RECORDS,
-    );
-    const iterator = groups[Symbol.asyncIterator]();
+    const reader = dialReader(this.#connection);
     try {
+      const rows = await link.attempt(reader.unsafe(COPY_ALL).readable());
+      const groups = new RowGroups(rows, RECOVERY_GROUP_RECORDS);
       for (;;) {
-        const group = await attempt(link, iterator.next());
-        if (group.done === true) break;
-        await onRecords(group.value);
+        const group = await link.attempt(groups.next());
+        if (group.length === 0) break;
+        await onRecords(group);
       }
-    } catch (error) {
-      link.lost = true; // the cursor is still open on it
-      throw error;
+      return await link.attempt(link.use((lane) => this.#facts(lane)));
+    } finally {
+      await reader.end({ timeout: 0 });
     }
-    return await attempt(link, this.#facts(link));
   }
 
-  async #facts({ sql }: Link): Promise<PartitionFacts> {
+  async #facts(lane: Lane): Promise<PartitionFacts> {
     const [sequences, bases, collected] = await Promise.all([
-      sql.unsafe<PartitionNumber[]>(PARTITION_NUMBERS),
-      sql.unsafe<(PartitionNumber & { epoch: number })[]>(BASES, [this.#epoch]),
-      sql.unsafe<CollectionMark[]>(COLLECTED),
+      lane.unsafe<PartitionNumber[]>(PARTITION_NUMBERS),
+      lane.unsafe<(PartitionNumber & { epoch: number })[]>(BASES, [this.#epoch]),
+      lane.unsafe<CollectionMark[]>(COLLECTED),
     ]);
     return { sequences, bases: byEpoch(bases), collected };
   }
@@ -121,7 +113,8 @@ export class PostgresStore implements Store {
   /** Few records go in one statement, which is the quickest answer; many by COPY, the least work. */
   async flush(records: readonly StoredRecord[]): Promise<void> {
     if (records.length === 0) return;
-    if (records.length >= COPY_RECORDS_MIN && (await this.#copy(records))) return;
+    if (records.length >= COPY_RECORDS_MIN && (await this.#copyNew(records))) return;
+    if (records.length >= MERGE_RECORDS_MIN && (await this.#merge(records))) return;
     await this.#write(FLUSH, recordParameters(records));
   }
 
@@ -150,30 +143,35 @@ export class PostgresStore implements Store {
   }
 
   async close(): Promise<void> {
-    if (this.#renewal !== undefined && this.#link !== undefined) this.#link.lost = true;
-    if (this.#link !== undefined) await leave(this.#link);
+    if (this.#renewal !== undefined) this.#link?.lose();
+    await this.#link?.leave();
   }
 
   /** Runs a statement that takes the fence as $1 and $2 and answers a row if it held. */
   async #write(text: string, parameters: string[]): Promise<Rows> {
     const link = await this.#ready();
     const number = this.#number;
-    const query = link.sql.unsafe(text, [this.#epoch, number, ...parameters], { prepare: true });
-    const rows = await attempt(link, query);
+    const values = [this.#epoch, number, ...parameters];
+    const rows = await link.attempt(
+      link.use(async (lane) => await lane.unsafe(text, values, { prepare: true })),
+    );
     if (rows.length === 0) throw this.#lostFence(number);
     return rows;
   }
 
-  /** False if the server does not take them so. */
-  async #copy(records: readonly StoredRecord[]): Promise<boolean> {
+  /** False if they are not thought to be new, or are not. */
+  async #copyNew(records: readonly StoredRecord[]): Promise<boolean> {
+    if (!this.#guess.areNew()) return false;
     const rows = encodeRows(records);
-    if (this.#guess.areNew()) {
-      if (await this.#transact((transaction) => transaction.copy('tidewire.record', rows))) {
-        this.#guess.onRight();
-        return true;
-      }
-      this.#guess.onWrong();
-    }
+    const areNew = await this.#transact((transaction) => transaction.copy('tidewire.record', rows));
+    if (areNew) this.#guess.onRight();
+    else this.#guess.onWrong();
+    return areNew;
+  }
+
+  /** False if the server does not take them so. */
+  async #merge(records: readonly StoredRecord[]): Promise<boolean> {
+    const rows = encodeRows(records);
     return await this.#transact((transaction) => mergeRows(transaction, rows));
   }
 
@@ -190,7 +188,7 @@ export class PostgresStore implements Store {
         return 'DONE';
       },
     );
-    const outcome = await attempt(link, transacted.catch(refusalOf));
+    const outcome = await link.attempt(transacted.catch(refusalOf));
     if (outcome === 'FENCED') throw this.#lostFence(number);
     return outcome === 'DONE';
   }
@@ -203,7 +201,7 @@ export class PostgresStore implements Store {
 
   async #ready(): Promise<Link> {
     if (this.#fenced) throw this.#fence();
-    if (this.#renewal === undefined && this.#link?.lost === false) return this.#link;
+    if (this.#renewal === undefined && this.#link?.isLost === false) return this.#link;
     this.#renewal ??= this.#renew().finally(() => {
       this.#renewal = undefined;
     });
@@ -211,81 +209,24 @@ export class PostgresStore implements Store {
   }
 
   async #renew(): Promise<Link> {
-    if (this.#link !== undefined) void leave(this.#link);
-    return await this.#establish((link) => this.#resume(link));
+    void this.#link?.leave();
+    const number = await this.#establish((link) => resumeStore(link, this.#epoch, this.#holderMs));
+    if (number === undefined) throw this.#fence();
+    this.#number = number;
+    return this.#link as Link;
   }
 
   /** Connects anew; `claim` makes the new connections the only ones that may write. */
-  async #establish(claim: (link: Link) => Promise<void>): Promise<Link> {
-    const link = dial(this.#connection);
+  async #establish<T>(claim: (link: Link) => Promise<T>): Promise<T> {
+    const link = new Link(this.#connection);
     this.#link = link;
     try {
-      await within(DATABASE_STATEMENT_MS, claim(link));
+      return await link.attempt(claim(link));
     } catch (error) {
-      link.lost = true;
-      void leave(link);
-      throw toStoreError(error);
+      link.lose();
+      void link.leave();
+      throw error;
     }
-    return link;
-  }
-
-  /** The first connections of a process: lock, tables, epoch. Returns the store's number. */
-  async #take(link: Link, takeOver: boolean): Promise<bigint> {
-    const isLocked = await tryLock(link);
-    if (!isLocked && !takeOver)
-      throw new StoreError(
-        'LOCKED',
-        'Another Tidewire writes to this database; stop it, or take over with --take-over.',
-      );
-    const store = await prepareSchema((text) => link.lock.unsafe(text));
-    const [fence] = await this.#raise(
-      link,
-      'UPDATE tidewire.fence SET epoch = epoch + 1, connection = 0 RETURNING epoch::float8',
-    );
-    this.#epoch = Number(fence['epoch']);
-    if (!isLocked) await this.#seizeLock(link);
-    return store;
-  }
-
-  /** Connections in place of lost ones. The fence comes first: who is fenced takes no lock. */
-  async #resume(link: Link): Promise<void> {
-    const [fence] = await this.#raise(
-      link,
-      `UPDATE tidewire.fence SET connection = connection + 1 WHERE epoch = ${this.#epoch}
-        RETURNING connection::float8`,
-    );
-    if (fence === undefined) throw this.#fence();
-    this.#number = Number(fence['connection']);
-    if (!(await tryLock(link)))
-      throw new StoreError('UNAVAILABLE', 'The lock of the earlier connection still stands.');
-  }
-
-  /** Updates the fence, waiting for statements that hold it and ending those that take too long. */
-  async #raise(link: Link, update: string): Promise<Rows> {
-    const ask = 'SELECT pg_backend_pid() AS pid';
-    return await Transaction.run(link, ask, async (transaction, [{ pid }]) => {
-      const timer = setTimeout(() => {
-        link.lock`SELECT pg_terminate_backend(holder)
-          FROM unnest(pg_blocking_pids(${pid})) AS holder`.catch(() => {
-          link.lost = true;
-        });
-      }, this.#holderMs);
-      try {
-        return await transaction.statement(update);
-      } finally {
-        clearTimeout(timer);
-      }
-    });
-  }
-
-  /** Ends whoever holds the lock. The fence is raised: it finds out when it comes back. */
-  async #seizeLock(link: Link): Promise<void> {
-    await link.lock`
-      SELECT pg_terminate_backend(pid, ${DATABASE_CONNECT_MS}) FROM pg_locks
-      WHERE locktype = 'advisory' AND classid = 0 AND objid = ${LOCK} AND granted
-        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
-    if (!(await tryLock(link)))
-      throw new StoreError('LOCKED', 'The process that writes to this database cannot be ended.');
   }
 
   #fence(): StoreError {
@@ -315,10 +256,4 @@ function byEpoch(
     bases.set(epoch, sequences);
   }
   return bases;
-}
-
-async function tryLock(link: Link): Promise<boolean> {
-  const [row] = await link.lock<{ locked: boolean }[]>`
-    SELECT pg_try_advisory_lock(${LOCK}::int8) AS locked`;
-  return row.locked;
 }

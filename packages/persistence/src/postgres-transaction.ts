@@ -1,7 +1,5 @@
-import type { Link, Rows } from './postgres-link.js';
+import type { Lane, Link, Rows } from './postgres-link.js';
 import { ROW_COLUMNS } from './postgres-rows.js';
-
-type Connection = Awaited<ReturnType<Link['sql']['reserve']>>;
 
 const ABORTED = '25P02'; // in_failed_sql_transaction
 const NOT_PERMITTED = '42501'; // an account that may make no temporary table
@@ -12,17 +10,16 @@ export class CopyRefusedError extends Error {
 }
 
 /**
- * A transaction on a connection of its own. The driver's own kind says ROLLBACK even to a connection
- * that is gone, and then throws from a timer where nobody can catch it; so here nothing is said to a
- * connection once its link is lost.
+ * A transaction. The driver's own kind says ROLLBACK even to a connection that is gone, and then
+ * throws from a timer where nobody can catch it; so here nothing is said once the link is lost.
  */
 export class Transaction {
   readonly #link: Link;
-  readonly #connection: Connection;
+  readonly #lane: Lane;
 
-  private constructor(link: Link, connection: Connection) {
+  private constructor(link: Link, lane: Lane) {
     this.#link = link;
-    this.#connection = connection;
+    this.#lane = lane;
   }
 
   /**
@@ -34,20 +31,23 @@ export class Transaction {
     opening: string,
     work: (transaction: Transaction, rows: Rows) => Promise<T>,
   ): Promise<T> {
-    const transaction = new Transaction(link, await link.sql.reserve());
-    try {
-      const [, rows] = (await transaction.#simple(`BEGIN; ${opening}`)) as unknown as Rows[];
-      const result = await work(transaction, rows);
-      await transaction.#commit();
-      return result;
-    } catch (error) {
-      await transaction.#rollBack(error);
-      throw isRefusal(error) ? new CopyRefusedError('The COPY was refused.') : error;
-    }
+    return await link.use(async (lane) => {
+      const transaction = new Transaction(link, lane);
+      try {
+        const answers = await transaction.statement(`BEGIN; ${opening}`);
+        const result = await work(transaction, answers.at(-1) as unknown as Rows);
+        await transaction.#commit();
+        return result;
+      } catch (error) {
+        await transaction.#rollBack(error);
+        throw isRefusal(error) ? new CopyRefusedError('The COPY was refused.') : error;
+      }
+    });
   }
 
   async statement(text: string): Promise<Rows> {
-    return await this.#simple(text);
+    this.#link.requireAlive();
+    return await this.#lane.unsafe(text);
   }
 
   /**
@@ -55,9 +55,9 @@ export class Transaction {
    * commit: the driver loses an error that comes behind the last byte.
    */
   async copy(table: string, rows: Buffer): Promise<void> {
-    this.#requireLink();
+    this.#link.requireAlive();
     const columns = ROW_COLUMNS.join(', ');
-    const copy = await this.#connection
+    const copy = await this.#lane
       .unsafe(`COPY ${table} (${columns}) FROM STDIN (FORMAT binary)`)
       .writable();
     copy.on('error', () => {}); // told as said
@@ -67,28 +67,13 @@ export class Transaction {
   }
 
   async #commit(): Promise<void> {
-    const { command } = await this.#simple('COMMIT');
+    const { command } = await this.statement('COMMIT');
     if (command !== 'COMMIT') throw new CopyRefusedError(`The commit was answered ${command}.`);
-    this.#connection.release();
   }
 
-  /** A connection that is gone, or may be, is left: neither told nor given back. */
   async #rollBack(cause: unknown): Promise<void> {
-    if (this.#link.lost || !isOfStatement(cause)) {
-      this.#link.lost = true;
-      return;
-    }
-    await this.#simple('ROLLBACK');
-    this.#connection.release();
-  }
-
-  async #simple(text: string): Promise<Rows> {
-    this.#requireLink();
-    return await this.#connection.unsafe(text);
-  }
-
-  #requireLink(): void {
-    if (this.#link.lost) throw new Error('the connection was lost');
+    if (!isOfStatement(cause)) this.#link.lose();
+    if (!this.#link.isLost) await this.statement('ROLLBACK');
   }
 }
 

@@ -29,7 +29,7 @@ import { type Store, type StoredRecord, StoreError } from './store.js';
 /** What recovery found. */
 export interface Recovered {
   readonly records: number;
-  /** The highest stamp of all records. */
+  /** The highest stamp of all records, collected tombstones included. */
   readonly ms: number;
   readonly counter: number;
   /** See PartitionFacts. */
@@ -83,7 +83,7 @@ export class Recovery {
   async run(store: Store, onProgress: (records: number) => void): Promise<Recovered> {
     const { sequences, bases, collected } = await store.recover(async (records) => {
       this.#requireGoing();
-      for (const record of records) await this.#put(record);
+      for (const record of records) while (!this.#maybePut(record)) await this.#roomFor(record);
       for (const target of this.#targets) target.publish();
       onProgress(this.#records);
     });
@@ -98,19 +98,35 @@ export class Recovery {
     return { records: this.#records, ms: this.#ms, counter: this.#counter, bases };
   }
 
-  async #put(record: StoredRecord): Promise<void> {
+  /** False if the ring has no room. */
+  #maybePut(record: StoredRecord): boolean {
     const key = this.#keyOf(record);
-    const target = this.#targets[ownerOf(record.partition, this.#targets.length)];
+    const target = this.#targetOf(record);
     const words = imageWordsOf(record, key.keyLength);
-    let at = target.producer.claim(RecoveryKind.RECORD, words);
-    if (at === NO_ROOM) at = await this.#claim(target, RecoveryKind.RECORD, words);
+    const at = target.producer.claim(RecoveryKind.RECORD, words);
+    if (at === NO_ROOM) return false;
     writeImage(record, key, target, at);
     this.#raise(record.partition, record.sequence);
     this.#records++;
-    if (record.ms > this.#ms || (record.ms === this.#ms && record.counter > this.#counter)) {
-      this.#ms = record.ms;
-      this.#counter = record.counter;
-    }
+    this.#meet(record);
+    return true;
+  }
+
+  #meet({ ms, counter }: { readonly ms: number; readonly counter: number }): void {
+    if (ms < this.#ms || (ms === this.#ms && counter <= this.#counter)) return;
+    this.#ms = ms;
+    this.#counter = counter;
+  }
+
+  async #roomFor(record: StoredRecord): Promise<void> {
+    const target = this.#targetOf(record);
+    const words = imageWordsOf(record, this.#keyOf(record).keyLength);
+    target.publish();
+    await this.#wait(() => target.hasRoom(words));
+  }
+
+  #targetOf({ partition }: StoredRecord): Target {
+    return this.#targets[ownerOf(partition, this.#targets.length)];
   }
 
   #keyOf(record: StoredRecord): ImageKey {
@@ -153,6 +169,7 @@ export class Recovery {
     target.words[at + RecoveryPartition.PARTITION] = partition;
     target.words[at + RecoveryPartition.SEQUENCE_LOW] = RecordLayout.lowWord(sequence);
     target.words[at + RecoveryPartition.SEQUENCE_HIGH] = RecordLayout.highWord(sequence);
+    this.#meet(collected); // a tombstone that is gone had a stamp, too
     const { ms, counter, node } = collected;
     target.words[at + RecoveryPartition.GC_SEQUENCE_LOW] = RecordLayout.lowWord(collected.sequence);
     target.words[at + RecoveryPartition.GC_SEQUENCE_HIGH] = RecordLayout.highWord(

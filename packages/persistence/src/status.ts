@@ -20,14 +20,15 @@ export type PersistenceStatus =
        */
       readonly bases: ReadonlyMap<number, Float64Array>;
     }
+  /** Or: it is for another reason than was told. */
   | { readonly kind: 'down'; readonly reason: string }
   | { readonly kind: 'up' }
-  /** A record that the store refuses was put aside. */
+  /** A record that the store refuses was put aside, for the reason that `code` names: see StoreError. */
   | {
       readonly kind: 'buried';
       readonly map: string;
       readonly key: string;
-      readonly reason: string;
+      readonly code: string;
     }
   /** Another process has taken over: this one must stop. */
   | { readonly kind: 'fenced'; readonly reason: string }

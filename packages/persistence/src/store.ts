@@ -49,6 +49,8 @@ export type StoreErrorKind =
   | 'UNAVAILABLE'
   /** The store refuses a record for itself: it never takes these records together. */
   | 'REJECTED'
+  /** The store fails inside: an outage, or these records meet what is damaged there. */
+  | 'DAMAGED'
   /** At `open`: another process holds the store. */
   | 'LOCKED'
   /** At `open`: what is there is not Tidewire's, or is damaged. */
@@ -62,10 +64,13 @@ export type StoreErrorKind =
 export class StoreError extends Error {
   override name = 'StoreError';
   readonly kind: StoreErrorKind;
+  /** The store's own code, as a SQLSTATE; empty: none. Unlike the message it never quotes a record. */
+  readonly code: string;
 
-  constructor(kind: StoreErrorKind, message: string, cause?: unknown) {
+  constructor(kind: StoreErrorKind, message: string, cause?: unknown, code: string = '') {
     super(message, cause === undefined ? undefined : { cause });
     this.kind = kind;
+    this.code = code;
   }
 }
 
@@ -88,7 +93,8 @@ export interface Store {
   open(options: { takeOver: boolean }): Promise<Opening>;
 
   /**
-   * Hands over every record once, tombstones and expired ones included, in groups, each awaited.
+   * Hands over every record, tombstones and expired ones included, in groups, each awaited. A buried
+   * record comes beside the one of its key: the newer counts.
    */
   recover(onRecords: (records: StoredRecord[]) => Promise<void>): Promise<PartitionFacts>;
 

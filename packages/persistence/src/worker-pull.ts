@@ -15,7 +15,7 @@ import {
 } from '@tidewire/core/threads';
 import { Batch } from './batch.js';
 import { type End, readEnd } from './batch-end.js';
-import { type Backlog, backoffMs, batchRecords, isDue } from './flush-window.js';
+import { type Backlog, backoffMs, batchRecords, HALVINGS_MAX, isDue } from './flush-window.js';
 import { ImageReader } from './record-image.js';
 import { type StoredRecord, StoreError } from './store.js';
 
@@ -27,8 +27,6 @@ const NONE: Backlog = { dirty: 0, lane: 0, sinceMs: Number.POSITIVE_INFINITY };
 
 /** What the pulls of all workers share. */
 interface PullContext {
-  /** Starts a flush; settles with what became of it. */
-  flush(records: StoredRecord[]): Promise<void>;
   /** Called when a flush has settled, from outside a turn. */
   wake(): void;
   random(): number;
@@ -57,7 +55,7 @@ type State =
  *     IDLE → PULLING → FLUSHING → IDLE, or after a failure → BACKOFF → IDLE
  *
  * Invariant: a watermark moves only by the END of the running pull under the running attempt, after
- * its records have been committed. A failure raises ATTEMPT, which makes the worker hand over again
+ * its records have been committed; and none falls. A failure raises ATTEMPT, which makes the worker hand over again
  * whatever is not flushed; an END of another pull or attempt completes nothing.
  */
 export class WorkerPull {
@@ -67,6 +65,7 @@ export class WorkerPull {
   readonly #ring: RingConsumer;
   readonly #images: ImageReader;
   readonly #context: PullContext;
+  readonly #flushRecords: (records: StoredRecord[]) => Promise<void>;
   readonly #batch: Batch = new Batch();
   #state: State = { kind: 'IDLE' };
   #backlog: Backlog = NONE;
@@ -78,6 +77,7 @@ export class WorkerPull {
   /** The worker may have more than its counters say: at the start, and after a failure or MORE. */
   #mustPull = true;
   #failures = 0;
+  #halvings = 0;
   #draining = false;
 
   constructor(options: {
@@ -85,6 +85,8 @@ export class WorkerPull {
     maps: MapTable;
     gateway: Doorbell;
     context: PullContext;
+    /** Starts a flush; settles with what became of it. */
+    flush: (records: StoredRecord[]) => Promise<void>;
   }) {
     this.#control = new Int32Array(options.memory.control);
     this.#worker = new Doorbell(this.#control, WorkerControl.WORKER_DOORBELL);
@@ -92,6 +94,7 @@ export class WorkerPull {
     this.#ring = new RingConsumer(options.memory.batchRing);
     this.#images = new ImageReader(options.memory.batchRing, options.maps);
     this.#context = options.context;
+    this.#flushRecords = options.flush;
     this.#pull = loadWord(this.#control, WorkerControl.PULL_REQUESTED);
     this.#attempt = loadWord(this.#control, WorkerControl.ATTEMPT);
     this.#laneFlushed = loadWord(this.#control, WorkerControl.LANE_FLUSHED);
@@ -182,7 +185,11 @@ export class WorkerPull {
     this.#wakeAtChanges(this.#load(WorkerControl.CHANGES) + FAR_AWAY);
     this.#pull = (this.#pull + 1) | 0;
     this.#batch.clear();
-    storeWord(this.#control, WorkerControl.PULL_RECORDS, batchRecords(this.#backlog));
+    storeWord(
+      this.#control,
+      WorkerControl.PULL_RECORDS,
+      batchRecords(this.#backlog, this.#halvings),
+    );
     storeWord(this.#control, WorkerControl.PULL_REQUESTED, this.#pull);
     this.#worker.ring();
     this.#backlog = NONE;
@@ -229,7 +236,7 @@ export class WorkerPull {
   #flush(end: End, changesHanded: number): void {
     const state: State = { kind: 'FLUSHING', end, changesHanded, outcome: undefined };
     this.#state = state;
-    this.#context.flush(this.#batch.take()).then(
+    this.#flushRecords(this.#batch.take()).then(
       () => {
         state.outcome = 'COMMITTED';
         this.#context.wake();
@@ -264,17 +271,21 @@ export class WorkerPull {
       assert(sequence >= loadWatermark(this.#control, index), 'a watermark never falls');
       storeWatermark(this.#control, index, sequence);
     }
-    this.#laneFlushed = end.laneHanded;
-    storeWord(this.#control, WorkerControl.LANE_FLUSHED, end.laneHanded);
+    if (((end.laneHanded - this.#laneFlushed) | 0) > 0) {
+      this.#laneFlushed = end.laneHanded;
+      storeWord(this.#control, WorkerControl.LANE_FLUSHED, end.laneHanded);
+    }
     this.#gateway.ring();
     this.#mustPull ||= end.more;
     this.#failures = 0;
+    this.#halvings = Math.max(0, this.#halvings - 1);
     this.#state = { kind: 'IDLE' };
   }
 
   #backOff(nowMs: number): void {
     this.#raiseAttempt();
     this.#failures++;
+    this.#halvings = Math.min(this.#halvings + 1, HALVINGS_MAX);
     const untilMs = nowMs + backoffMs(this.#failures, this.#context.random());
     this.#state = { kind: 'BACKOFF', untilMs };
   }

@@ -1,4 +1,5 @@
 import {
+  BACKOFF_MAX_MS,
   BASES_INTERVAL_MS,
   BATCH_RECORDS_MAX,
   COLLECTION_RETRY_MS,
@@ -18,6 +19,7 @@ import {
   writeCollectionMarks,
 } from '@tidewire/core/threads';
 import t from 'tap';
+import { HALVINGS_MAX } from '#lib/flush-window.js';
 import { PersistenceEngine } from '#lib/persistence-engine.js';
 import type { PersistenceStatus } from '#lib/status.js';
 import { type PartitionNumber, StoreError } from '#lib/store.js';
@@ -247,8 +249,68 @@ t.test('WB-18: a record that the store refuses is buried, and holds nothing up',
     scene.store.buried.map(({ key }) => key),
     ['k3', 'k7'],
   );
-  t.same(scene.kinds, ['buried', 'buried']);
+  t.same(
+    scene.reports,
+    ['k3', 'k7'].map((key) => ({ kind: 'buried', map: 'users', key, code: '22012' })),
+    'and what the store says of it stays with the record',
+  );
   t.ok(scene.engine.isClean);
+});
+
+t.test('WB-57: how far SAFE writes are flushed never falls, across its wrap too', async (t) => {
+  for (const start of [5, 2 ** 31 - 2, -2]) {
+    const scene = new Scene();
+    storeWord(scene.worker.control, WorkerControl.LANE_TAIL, start);
+    await scene.flushAll();
+    for (let i = 0; i < 3; i++) scene.worker.change(record(`k${i}`), true);
+    await scene.flushAll();
+    t.equal(scene.worker.word(WorkerControl.LANE_FLUSHED), (start + 3) | 0);
+    scene.worker.change(record('late'), true);
+    scene.engine.doWork();
+    scene.worker.answer({ lane: (start + 1) | 0 });
+    await scene.flushAll();
+    t.equal(scene.worker.word(WorkerControl.LANE_FLUSHED), (start + 3) | 0, `from ${start}`);
+  }
+});
+
+t.test('WB-58: an outage after some were buried does not tell of them again', async (t) => {
+  const scene = await Scene.idle();
+  const outages = [OUTAGE];
+  scene.store.rejected = new Set(['k0', 'k1']);
+  for (let i = 0; i < 4; i++) scene.worker.change(record(`k${i}`));
+  for (let attempts = 0; !scene.engine.isClean && attempts < 100; attempts++) {
+    scene.nowMs += BACKOFF_MAX_MS;
+    scene.step();
+    for (let halves = 0; halves < 4; halves++) {
+      await turnOfEventLoop();
+      for (const call of scene.store.calls.splice(0)) await call.settle(outages.pop());
+    }
+    scene.step();
+  }
+  t.ok(scene.engine.isClean);
+  t.ok(scene.store.buried.length > 2, 'they were buried again, which is harmless');
+  t.same(
+    scene.kinds.filter((kind) => kind === 'buried'),
+    ['buried', 'buried'],
+  );
+});
+
+t.test('WB-59: damaged rows hold up their worker for some attempts only', async (t) => {
+  const scene = await Scene.idle();
+  scene.store.damaged = new Set(['k5', 'k7']);
+  for (let i = 0; i < 10; i++) scene.worker.change(record(`k${i}`));
+  for (let attempts = 0; !scene.engine.isClean && attempts < 100; attempts++) {
+    scene.nowMs += BACKOFF_MAX_MS;
+    scene.step();
+    for (let halves = 0; halves < 10; halves++) {
+      await turnOfEventLoop();
+      for (const call of scene.store.calls.splice(0)) await call.settle();
+    }
+    scene.step();
+  }
+  t.ok(scene.engine.isClean);
+  t.same([...new Set(scene.store.buried.map(({ key }) => key))], ['k5', 'k7']);
+  t.same(scene.kinds, ['down', 'buried', 'buried', 'up']);
 });
 
 t.test('WB-19: an idle engine is woken by the first change, a busy one by none', async (t) => {
@@ -337,6 +399,50 @@ t.test('WB-23: an outage and its end are noticed while nothing is written', asyn
     scene.step();
   }
   t.same(scene.kinds, ['down', 'up']);
+});
+
+t.test(
+  'WB-48: batches that fail become shorter, and longer again with every one that does not',
+  async (t) => {
+    const scene = await Scene.idle();
+    for (let i = 0; i < 40; i++) scene.worker.change(record(`k${i}`));
+    scene.step();
+    scene.nowMs = FLUSH_INTERVAL_MS;
+    scene.step();
+    const sizes = [scene.store.last.records.length];
+    for (let failure = 0; failure < HALVINGS_MAX - 1; failure++) {
+      await scene.store.last.settle(OUTAGE);
+      scene.step();
+      scene.nowMs += BACKOFF_MAX_MS;
+      scene.step();
+      sizes.push(scene.store.last.records.length);
+    }
+    t.equal(sizes[0], 40);
+    t.equal(sizes.at(-2), 4);
+    t.equal(sizes.at(-1), 2);
+    const after: number[] = [];
+    while (!scene.engine.isClean) {
+      await scene.flushAll();
+      after.push(scene.store.last.records.length);
+    }
+    t.same(after.slice(0, 4), [4, 8, 16, 10]);
+  },
+);
+
+t.test('WB-56: each new reason of an outage is told, one that lasts once', async (t) => {
+  const scene = await Scene.idle();
+  const reasons = ['It was cut.', 'It refuses.', 'It refuses.', 'It is read-only.'];
+  for (const reason of reasons) {
+    scene.store.probeError = new StoreError('UNAVAILABLE', reason);
+    scene.nowMs += PROBE_INTERVAL_MS;
+    scene.step();
+    await turnOfEventLoop();
+    scene.step();
+  }
+  t.same(
+    scene.reports.map((status) => (status.kind === 'down' ? status.reason : status.kind)),
+    ['It was cut.', 'It refuses.', 'It is read-only.'],
+  );
 });
 
 t.test('WB-40: how far partitions are flushed is kept, once a second where it moved', async (t) => {

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { COPY_RECORDS_MIN } from '@tidewire/core';
+import { COPY_RECORDS_MIN, MERGE_RECORDS_MIN } from '@tidewire/core';
 import t from 'tap';
 import { FLUSH, recordParameters } from '#lib/postgres-statement.js';
 import { PostgresStore } from '#lib/postgres-store.js';
@@ -181,6 +181,66 @@ t.test(
   },
 );
 
+t.test(
+  'OUTAGE-12: read-only or too slow: the flush fails, and succeeds once that has ended',
+  async (t) => {
+    const { store, sql } = await place();
+    t.teardown(() => store.close());
+    await store.open(FIRST);
+    const { database } = sql.options;
+    const rows = (ms: number): StoredRecord[] =>
+      sorted(Array.from({ length: MERGE_RECORDS_MIN }, (_, i) => record(`k${i}`, { ms })));
+    const reconnect = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE pid <> pg_backend_pid() AND datname = '${database}'`;
+    const settings = ['default_transaction_read_only = on', "statement_timeout = '1ms'"];
+    for (const [i, setting] of settings.entries()) {
+      await sql.unsafe(`ALTER DATABASE ${database} SET ${setting}; ${reconnect}`);
+      for (const batch of [rows(2 * i + 1), [record('one', { ms: 2 * i + 1 })]])
+        for (let attempt = 0; attempt < 2; attempt++)
+          await rejects(t, store.flush(batch), 'UNAVAILABLE');
+      await sql.unsafe(`BEGIN READ WRITE; SET LOCAL statement_timeout = 0;
+      ALTER DATABASE ${database} RESET ALL; COMMIT; ${reconnect}`);
+      await store.flush(rows(2 * i + 2)).catch(() => store.flush(rows(2 * i + 2)));
+      const [{ count }] = await sql`SELECT count(*)::int FROM tidewire.record
+      WHERE hlc >> 16 = ${2 * i + 2}`;
+      t.equal(count, MERGE_RECORDS_MIN, setting);
+    }
+  },
+);
+
+t.test(
+  'OUTAGE-13: connections ended at any moment of a flush, however large, lose nothing',
+  async (t) => {
+    const { store, sql } = await place();
+    t.teardown(() => store.close());
+    await store.open(FIRST);
+    const counts = [1, COPY_RECORDS_MIN, MERGE_RECORDS_MIN];
+    let failures = 0;
+    for (let ms = 1; ms <= 60; ms++) {
+      const count = counts[ms % counts.length];
+      const rows = sorted(Array.from({ length: count }, (_, i) => record(`k${i + ms}`, { ms })));
+      const isCut = ms % 2 === 0;
+      for (let attempt = 0; ; attempt++) {
+        const flushed = store.flush(rows).then(
+          () => true,
+          (error) => {
+            if (error.kind !== 'UNAVAILABLE') t.fail(error.message);
+            return false;
+          },
+        );
+        // The statement that cuts takes its own time, so each attempt is cut elsewhere.
+        if (isCut && attempt === 0) await sql.unsafe(`SELECT pg_sleep(${ms / 10_000}); ${CUT}`);
+        if (await flushed) break;
+        failures++;
+      }
+      const [{ found }] = await sql`SELECT count(*)::int AS found FROM tidewire.record
+      WHERE hlc >> 16 = ${ms}`;
+      if (found !== count) t.fail(`${found} of ${count} rows of flush ${ms}`);
+    }
+    t.ok(failures > 0, `${failures} flushes were cut`);
+  },
+);
+
 t.test('WB-8: a server that cannot be reached is UNAVAILABLE', async (t) => {
   const store = new PostgresStore({ url: 'postgres://nobody@127.0.0.1:1/none' });
   await rejects(t, store.open(FIRST), 'UNAVAILABLE');
@@ -220,13 +280,13 @@ t.test(
     t.teardown(() => store.close());
     await store.open(FIRST);
     await sql`CREATE INDEX ON tidewire.record ((1 / (length(value) - 3)))`;
-    const rows = Array.from({ length: COPY_RECORDS_MIN + 1 }, (_, i) =>
+    const rows = Array.from({ length: MERGE_RECORDS_MIN + 1 }, (_, i) =>
       record(`k${i}`, { value: text(i === 7 ? 'abc' : 'abcd') }),
     );
     await rejects(t, store.flush(sorted(rows)), 'REJECTED', /division by zero/);
     t.same(await sql`SELECT FROM tidewire.record`, []);
     await store.flush(sorted(rows.filter(({ value }) => value.length === 4)));
-    t.equal((await sql`SELECT FROM tidewire.record`).length, COPY_RECORDS_MIN);
+    t.equal((await sql`SELECT FROM tidewire.record`).length, MERGE_RECORDS_MIN);
   },
 );
 
@@ -241,11 +301,11 @@ t.test('WB-44: an account that may make no temporary table flushes all the same'
   t.teardown(() => second.close());
   await second.open(FIRST);
   for (const ms of [1, 2]) {
-    const rows = Array.from({ length: COPY_RECORDS_MIN }, (_, i) => record(`k${i}`, { ms }));
+    const rows = Array.from({ length: MERGE_RECORDS_MIN }, (_, i) => record(`k${i}`, { ms }));
     await second.flush(sorted(rows));
   }
   const [{ count }] = await sql`SELECT count(*)::int FROM tidewire.record WHERE hlc >> 16 = 2`;
-  t.equal(count, COPY_RECORDS_MIN);
+  t.equal(count, MERGE_RECORDS_MIN);
 });
 
 t.test('FENCE-9: a large flush under way commits before a take-over or never', async (t) => {
@@ -254,7 +314,7 @@ t.test('FENCE-9: a large flush under way commits before a take-over or never', a
   await store.open(FIRST);
   await store.flush([record('k0', { ms: 1 })]);
   await sql.unsafe(`BEGIN; SELECT 1 FROM tidewire.record FOR UPDATE`);
-  const rows = Array.from({ length: COPY_RECORDS_MIN }, (_, i) => record(`k${i}`, { ms: 3 }));
+  const rows = Array.from({ length: MERGE_RECORDS_MIN }, (_, i) => record(`k${i}`, { ms: 3 }));
   const stalled = store.flush(sorted(rows)).catch((error) => error.kind);
   const isStalled = `SELECT 1 FROM pg_stat_activity
     WHERE datname = current_database() AND wait_event_type = 'Lock'`;

@@ -2,9 +2,17 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { ARENA_BYTES_MAX, ARENA_BYTES_MIN, WORKERS_MAX } from '@tidewire/core';
-import { type TlsFiles, TRANSPORTS, type TransportName } from '@tidewire/gateway';
+import { ARENA_BYTES_MAX, ARENA_BYTES_MIN, TOKEN_LEEWAY_MS, WORKERS_MAX } from '@tidewire/core';
+import {
+  type GatewayLimits,
+  type TlsFiles,
+  TRANSPORTS,
+  type TransportName,
+} from '@tidewire/gateway';
 import { z } from 'zod';
+import { AUTH_SETTINGS, type AuthConfig, authConfigOf } from './auth-config.js';
+import { ConfigError } from './config-error.js';
+import { limitHelp, limitsOf } from './limit-config.js';
 import { durationMs, isMapName, mapTtlOf } from './map-ttl.js';
 
 const UNITS: Readonly<Record<string, number>> = {
@@ -18,6 +26,14 @@ const UNITS: Readonly<Record<string, number>> = {
 const SETTINGS = {
   port: { value: 'N', help: 'TCP port (default 7271; 0 takes a free one)' },
   host: { value: 'HOST', help: 'address to listen on (default 127.0.0.1)' },
+  'admin-port': {
+    value: 'N',
+    help: 'port for the operator: /metrics, /info, /maps (default: that of --port + 1)',
+  },
+  'admin-host': {
+    value: 'HOST',
+    help: 'its address, where whoever reaches it may read all (default 127.0.0.1)',
+  },
   workers: { value: 'N', help: 'partition workers (default: cores − 2, at least 1)' },
   memory: { value: 'SIZE', help: 'memory for records, as 512M or 4G (default: 25 % of RAM)' },
   'data-dir': { value: 'DIR', help: 'embedded Postgres and local files (default .tidewire)' },
@@ -33,6 +49,7 @@ const SETTINGS = {
     value: 'LIST',
     help: 'pages that may connect, as https://a.org,https://b.org, or * (default: those of this machine)',
   },
+  ...AUTH_SETTINGS,
   processors: {
     value: 'FILE',
     help: 'an ES module whose functions clients may execute on records',
@@ -41,10 +58,17 @@ const SETTINGS = {
     value: 'MAP=TIME',
     help: 'lifetime of what is put into a map without one, as sessions=30m; for more maps repeat it',
   },
-  'take-over': { value: undefined, help: 'end the server that holds the database' },
+  limit: {
+    value: 'NAME=N',
+    help: 'a limit from the list below, as in-flight=100; for more of them repeat it',
+  },
+  'take-over': {
+    value: undefined,
+    help: 'end the server that holds the database of --database-url',
+  },
   config: {
     value: 'FILE',
-    help: 'a JSON file with any of these settings, and "maps": { "sessions": { "ttl": "30m" } }',
+    help: 'a JSON file with any of these settings, "maps": { "sessions": { "ttl": "30m" } } and "limits": { "in-flight": 100 }',
   },
   help: { value: undefined, help: 'this text' },
 } as const;
@@ -77,14 +101,14 @@ const Ttl = z
   .refine((text) => durationMs(text) !== undefined, 'is a time, as 45s, 30m, 12h or 7d')
   .transform((text) => durationMs(text) as number);
 
-const MapTtls = z
+const Texts = z
   .union([z.string(), z.array(z.string())])
-  .transform((texts) => [texts].flat().flatMap((text) => text.split(',')))
-  .refine(
-    (texts) => texts.every((text) => mapTtlOf(text) !== undefined),
-    'is a map and a time, as sessions=30m',
-  )
-  .transform((texts) => new Map(texts.map((text) => mapTtlOf(text) as [string, number])));
+  .transform((texts) => [texts].flat().flatMap((text) => text.split(',')));
+
+const MapTtls = Texts.refine(
+  (texts) => texts.every((text) => mapTtlOf(text) !== undefined),
+  'is a map and a time, as sessions=30m',
+).transform((texts) => new Map(texts.map((text) => mapTtlOf(text) as [string, number])));
 
 const Maps = z
   .record(z.string(), z.strictObject({ ttl: Ttl }))
@@ -93,6 +117,8 @@ const Maps = z
 const ConfigSchema = z.strictObject({
   port: z.coerce.number().int().min(0).max(65_535).default(7271),
   host: z.string().min(1).default('127.0.0.1'),
+  'admin-port': z.coerce.number().int().min(0).max(65_535).optional(),
+  'admin-host': z.string().min(1).default('127.0.0.1'),
   workers: z.coerce
     .number()
     .int()
@@ -108,17 +134,33 @@ const ConfigSchema = z.strictObject({
   'log-level': z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   'map-ttl': MapTtls.default(() => new Map()),
   maps: Maps.default({}),
+  limit: Texts.default([]),
+  limits: z.record(z.string(), z.unknown()).default({}),
   'take-over': Flag.default(false),
   transport: z.enum(TRANSPORTS).optional(),
   'tls-key': Path.optional(),
   'tls-cert': Path.optional(),
   'allow-origin': Origins.optional(),
+  auth: z.enum(['none', 'jwt']).default('none'),
+  'auth-key': Path.optional(),
+  'auth-jwks': z.string().min(1).optional(),
+  'auth-audience': z.string().min(1).optional(),
+  'auth-issuer': z.string().min(1).optional(),
+  'auth-leeway': z.coerce
+    .number()
+    .min(0)
+    .max(3600)
+    .default(TOKEN_LEEWAY_MS / 1000),
+  policy: Path.optional(),
+  'allow-no-auth': Flag.default(false),
   processors: Path.optional(),
 });
 
 export interface Config {
   readonly port: number;
   readonly host: string;
+  readonly adminPort: number;
+  readonly adminHost: string;
   readonly workers: number;
   /** Bytes of each worker's arena. */
   readonly arenaBytes: number;
@@ -128,6 +170,7 @@ export interface Config {
   readonly takeOver: boolean;
   /** Lifetime in milliseconds of what is put without one, by the name of the map. */
   readonly mapTtls: ReadonlyMap<string, number>;
+  readonly limits: GatewayLimits;
   /** Undefined: the best there is. */
   readonly transport: TransportName | undefined;
   readonly tls: TlsFiles | undefined;
@@ -135,11 +178,8 @@ export interface Config {
   readonly processors: string | undefined;
   /** Undefined: pages of this machine. */
   readonly allowOrigin: readonly string[] | undefined;
-}
-
-/** A setting is wrong; the message is a sentence for the operator. */
-export class ConfigError extends Error {
-  override name = 'ConfigError';
+  /** Undefined: anybody may come in. */
+  readonly auth: AuthConfig | undefined;
 }
 
 /** Reads the settings, or undefined if only help was asked for. Throws ConfigError. */
@@ -165,6 +205,8 @@ export function readConfig(
   return {
     port: parsed.data.port,
     host: parsed.data.host,
+    adminPort: parsed.data['admin-port'] ?? portBeside(parsed.data.port),
+    adminHost: parsed.data['admin-host'],
     workers,
     arenaBytes: Math.min(arenaBytes, ARENA_BYTES_MAX),
     dataDir: parsed.data['data-dir'],
@@ -172,11 +214,21 @@ export function readConfig(
     logLevel: parsed.data['log-level'],
     takeOver: parsed.data['take-over'],
     mapTtls: mapTtlsOf(parsed.data),
+    limits: limitsOf(parsed.data),
     transport: parsed.data.transport,
     tls: tlsFiles(parsed.data['tls-key'], parsed.data['tls-cert']),
     processors: parsed.data.processors,
     allowOrigin: parsed.data['allow-origin'],
+    auth: authConfigOf(parsed.data, {
+      secret: environment['TIDEWIRE_AUTH_SECRET'] || undefined,
+      host: parsed.data.host,
+    }),
   };
+}
+
+/** The next one; any free one beside any free one. */
+function portBeside(port: number): number {
+  return port === 0 || port === 65_535 ? 0 : port + 1;
 }
 
 /** A flag goes before the file, map by map. */
@@ -206,7 +258,11 @@ export function helpText(): string {
     '',
     ...lines,
     '',
+    'Limits; all but the first four are of one connection:',
+    ...limitHelp(),
+    '',
     'Every flag can be given as TIDEWIRE_<NAME> too (TIDEWIRE_DATA_DIR, …), the database as DATABASE_URL.',
+    'A secret by which tokens are signed is given as TIDEWIRE_AUTH_SECRET alone.',
   ].join('\n');
 }
 
@@ -216,7 +272,7 @@ function readFlags(args: readonly string[]): Record<string, unknown> {
       name,
       {
         type: value === undefined ? ('boolean' as const) : ('string' as const),
-        multiple: name === 'map-ttl',
+        multiple: name === 'map-ttl' || name === 'limit',
       },
     ]),
   );

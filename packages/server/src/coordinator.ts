@@ -19,6 +19,7 @@ import {
   type SharedMemory,
 } from '@tidewire/core/threads';
 import {
+  type AccessRules,
   createTransport,
   Gateway,
   GatewayLoop,
@@ -33,12 +34,16 @@ import {
   type PersistenceStatus,
   PersistenceThread,
 } from '@tidewire/persistence';
+import { readAccessRules } from './access-rules.js';
+import { adminPages } from './admin-pages.js';
+import { AdminServer } from './admin-server.js';
 import type { Config } from './config.js';
 import { EmbeddedDatabase } from './embedded-database.js';
-import type { Log } from './log.js';
+import { type Log, sessionLogOf } from './log.js';
 import { Status } from './status.js';
 
 const DEADLINES_INTERVAL_MS = 100;
+const CROWD_LOG_INTERVAL_MS = 10_000;
 const CLOCK_BOUND_INTERVAL_MS = 1000;
 /** For answers that are under way, and then for the last flushes. */
 const DRAIN_MS_MAX = 2000;
@@ -69,6 +74,7 @@ export class Coordinator {
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #onFatal: (reason: string) => void;
   #transport: Transport | undefined;
+  #admin: AdminServer | undefined;
   #embedded: EmbeddedDatabase | undefined;
   #pool: WorkerThreads | undefined;
   #persistence: PersistenceThread | undefined;
@@ -85,6 +91,8 @@ export class Coordinator {
   /** By what cursors of earlier connections and starts are judged. */
   #store = 0n;
   #bases: ReadonlyMap<number, Float64Array> = new Map();
+  /** Newcomers turned away, as far as the log tells. */
+  #turnedAway = 0;
   /** Undefined from recovery until the persistence thread has told. */
   #unflushed: number | undefined = 0;
 
@@ -117,10 +125,13 @@ export class Coordinator {
       node: randomInt(1, NODE_MAX + 1),
       version: options.version,
       mapTtls: options.config.mapTtls,
+      limits: options.config.limits,
       random: randomBytes,
       publish: (topic, bytes) => this.#transport?.publish(topic, bytes),
-      http: (path, isLocal) => this.#status.answer(path, isLocal),
+      http: (path) => this.#status.answer(path),
       onWork: () => this.#loop.wake(),
+      log: sessionLogOf(this.#log),
+      onDenied: (denial) => this.#log.warn(denial, 'not permitted'),
     });
     this.#loop = new GatewayLoop({
       gateway: this.#gateway,
@@ -129,11 +140,13 @@ export class Coordinator {
     });
   }
 
-  /** Resolves with the port once connections are taken. Rejects with a sentence. */
-  async start(): Promise<number> {
+  /** Resolves with its ports once connections are taken. Rejects with a sentence. */
+  async start(): Promise<{ port: number; adminPort: number }> {
+    const rules = await this.#step(this.#readAccessRules());
     await this.#step(mkdir(this.#config.dataDir, { recursive: true }));
     const startMs = await this.#step(this.#clockBound.read());
     const port = await this.#step(this.#listen());
+    const adminPort = await this.#step(this.#listenForOperator());
     const processors = await this.#step(this.#loadProcessors());
     const connection = await this.#step(this.#openDatabase());
     this.#startPool(processors);
@@ -149,9 +162,11 @@ export class Coordinator {
       this.#pool?.checkHangs();
       this.#status.observe();
     });
-    this.#gateway.open({ epoch: this.#status.epoch, store: this.#store, bases: this.#bases });
+    this.#every(CROWD_LOG_INTERVAL_MS, () => this.#logTurnedAway());
+    const start = { epoch: this.#status.epoch, store: this.#store, bases: this.#bases };
+    this.#gateway.open(start, rules);
     this.#status.phase = 'ready';
-    return port;
+    return { port, adminPort };
   }
 
   /**
@@ -169,6 +184,7 @@ export class Coordinator {
     this.#gateway.flush(); // SAFE results of the last batch
     for (const timer of this.#timers) clearInterval(timer);
     this.#transport?.close();
+    this.#admin?.close();
     await this.#pool?.stop();
     this.#loop.stop();
     await this.#closeDatabase();
@@ -185,9 +201,21 @@ export class Coordinator {
     }
   }
 
+  #logTurnedAway(): void {
+    const { turnedAway, connections } = this.#gateway.admission;
+    const count = turnedAway - this.#turnedAway;
+    this.#turnedAway = turnedAway;
+    if (count > 0) this.#log.warn({ count, connections }, 'newcomers were turned away by limits');
+  }
+
   /** One step of the start, unless the start has been ended meanwhile. */
   #step<T>(work: Promise<T>): Promise<T> {
     return Promise.race([this.#ended, work]);
+  }
+
+  async #readAccessRules(): Promise<AccessRules | undefined> {
+    const { auth } = this.#config;
+    return auth && (await readAccessRules(auth, Date.now));
   }
 
   async #listen(): Promise<number> {
@@ -203,6 +231,12 @@ export class Coordinator {
       this.#log.warn({ reason }, 'the transport is ws, which is slower than uWebSockets'),
     );
     return await this.#transport.listen(this.#config.host, this.#config.port);
+  }
+
+  async #listenForOperator(): Promise<number> {
+    const { adminHost, adminPort } = this.#config;
+    this.#admin = new AdminServer(adminPages(this.#status, this.#gateway));
+    return await this.#admin.listen(adminHost, adminPort);
   }
 
   async #openDatabase(): Promise<DatabaseConnection> {
@@ -298,15 +332,17 @@ export class Coordinator {
         this.#onRecovered();
         return;
       case 'down':
+        if (this.#status.database !== 'down')
+          this.#log.warn({ reason: status.reason }, 'the database is away; writes go on in memory');
         this.#status.onDatabaseDown(status.reason);
-        this.#log.warn({ reason: status.reason }, 'the database is away; writes go on in memory');
         return;
       case 'up':
         this.#status.onDatabaseUp();
         this.#log.info({}, 'the database is back');
         return;
       case 'buried':
-        this.#log.error({ map: status.map, reason: status.reason }, 'a record was put aside');
+        this.#status.buried++;
+        this.#log.error({ map: status.map, sqlstate: status.code }, 'a record was put aside');
         return;
       case 'stopped':
         this.#unflushed = status.unflushed;

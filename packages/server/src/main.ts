@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { type Config, ConfigError, helpText, readConfig } from './config.js';
+import { type Config, helpText, readConfig } from './config.js';
+import { ConfigError } from './config-error.js';
 import { Coordinator } from './coordinator.js';
 import { createLog } from './log.js';
 
@@ -60,11 +61,11 @@ async function main(): Promise<void> {
   process.on('SIGINT', onSignal);
   if (config.tls !== undefined) process.on('SIGHUP', () => void coordinator.reload());
   try {
-    const port = await coordinator.start();
+    const { port, adminPort } = await coordinator.start();
     const database = config.databaseUrl === undefined ? 'embedded' : 'external';
     const scheme = config.tls === undefined ? 'ws' : 'wss';
     process.stdout.write(
-      `tidewire ready ${scheme}://${config.host}:${port} pid=${process.pid} workers=${config.workers} database=${database}\n`,
+      `tidewire ready ${scheme}://${config.host}:${port} pid=${process.pid} workers=${config.workers} database=${database} admin=http://${config.adminHost}:${adminPort}\n`,
     );
   } catch (error) {
     await stop((error as Error).message);

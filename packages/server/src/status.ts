@@ -1,15 +1,51 @@
-import { loadWord, type SharedMemory, WorkerControl } from '@tidewire/core/threads';
-import type { Gateway, HttpAnswer } from '@tidewire/gateway';
+import { loadWatermark, loadWord, type SharedMemory, WorkerControl } from '@tidewire/core/threads';
+import type { Gateway, HttpAnswer, SubscriptionCounts } from '@tidewire/gateway';
 
 const SPAN_BYTES = 64 * 1024;
+
+/** What a server holds and how it fares. */
+export interface Facts extends SubscriptionCounts {
+  readonly records: number;
+  /** Memory of records in use, and what they may take. */
+  readonly bytes: number;
+  readonly bytesLimit: number;
+  /** Changes that the database does not have, and for how long there have been any. */
+  readonly dirty: number;
+  readonly flushLagMs: number;
+  readonly database: 'starting' | 'up' | 'down';
+  /** Why it is down. */
+  readonly outage: string | undefined;
+  /** Records that the database has refused since the start. */
+  readonly buried: number;
+  readonly connections: number;
+  /** Sessions with a query under way. */
+  readonly querying: number;
+  readonly workers: number;
+  readonly loads: readonly WorkerLoad[];
+  readonly epoch: number;
+  readonly version: string;
+}
+
+/** What is asked of one worker, and what its predicates have cost since its start. */
+export interface WorkerLoad {
+  readonly streams: number;
+  readonly mapTopics: number;
+  readonly keyTopics: number;
+  readonly predicateTopics: number;
+  readonly predicatesLinear: number;
+  readonly predicatesFound: number;
+  readonly predicatesConcerned: number;
+}
 
 /** Where a server stands; what the HTTP paths tell. */
 export class Status {
   phase: 'starting' | 'recovering' | 'ready' | 'stopping' = 'starting';
   epoch = 0;
   recovered = 0;
+  /** Records that the database has refused since the start. */
+  buried = 0;
   #database: 'starting' | 'up' | 'down' = 'starting';
-  /** Why it is down. It may name hosts: for this machine alone. */
+  /** Why it is down. It may name hosts: for the operator alone. */
   #outage: string | undefined;
   readonly #memory: SharedMemory;
   readonly #version: string;
@@ -50,7 +86,8 @@ export class Status {
     if (this.#dirty() === 0) this.#cleanMs = this.#nowMs();
   }
 
-  answer(path: string, isLocal: boolean): HttpAnswer {
+  /** For everybody. */
+  answer(path: string): HttpAnswer {
     switch (path) {
       case '/healthz':
         return json(200, { status: 'ok', pid: process.pid, version: this.#version });
@@ -60,14 +97,13 @@ export class Status {
           database: this.database,
           recovered: this.recovered,
         });
-      case '/info':
-        return isLocal ? json(200, this.#info()) : json(403, { error: 'Ask from this machine.' });
       default:
-        return json(404, { error: 'There are /healthz, /readyz and /info.' });
+        return json(404, { error: 'There are /healthz and /readyz.' });
     }
   }
 
-  #info(): object {
+  /** For the operator. */
+  facts(): Facts {
     const dirty = this.#dirty();
     const gateway = this.#gateway();
     return {
@@ -78,10 +114,12 @@ export class Status {
       flushLagMs: dirty === 0 ? 0 : Math.round(this.#nowMs() - this.#cleanMs),
       database: this.#database,
       outage: this.#outage,
+      buried: this.buried,
       connections: gateway.connections,
       ...gateway.subscriptionCounts,
       querying: gateway.querying,
       workers: this.#memory.workers.length,
+      loads: this.#memory.workers.map(({ control }) => loadOf(new Int32Array(control))),
       epoch: this.epoch,
       version: this.#version,
     };
@@ -103,10 +141,21 @@ export class Status {
   }
 }
 
+function loadOf(control: Int32Array): WorkerLoad {
+  return {
+    streams: loadWord(control, WorkerControl.STREAMS),
+    mapTopics: loadWord(control, WorkerControl.TOPICS_MAP),
+    keyTopics: loadWord(control, WorkerControl.TOPICS_KEY),
+    predicateTopics: loadWord(control, WorkerControl.TOPICS_PREDICATE),
+    predicatesLinear: loadWord(control, WorkerControl.PREDICATES_LINEAR),
+    predicatesFound: loadWatermark(control, WorkerControl.PREDICATES_FOUND),
+    predicatesConcerned: loadWatermark(control, WorkerControl.PREDICATES_CONCERNED),
+  };
+}
+
 function json(status: number, body: object): HttpAnswer {
   const texts: Readonly<Record<number, string>> = {
     200: '200 OK',
-    403: '403 Forbidden',
     404: '404 Not Found',
     503: '503 Service Unavailable',
   };

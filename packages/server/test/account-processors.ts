@@ -8,6 +8,14 @@ export function withdraw(record: { value: unknown } | undefined, amount: unknown
   return { put: balance - Number(amount) };
 }
 
+/** Moves an amount from the first record to the second. */
+export function transfer(
+  [from, to]: readonly ({ value: unknown } | undefined)[],
+  amount: unknown,
+): unknown {
+  return [withdraw(from, amount), withdraw(to, -Number(amount))];
+}
+
 /** Ends its worker if the record has this value, and changes it else. */
 export function exitAt(record: { value: unknown } | undefined, value: unknown): unknown {
   if (record?.value === value) process.exit(3);

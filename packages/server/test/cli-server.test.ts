@@ -47,7 +47,7 @@ t.test(
 );
 
 t.test('CLI-42: info prints what the server holds', async (t) => {
-  const { exit, out } = await run('info');
+  const { exit, out } = await run('info', '--admin', server.admin);
   t.equal(exit, 0);
   t.match(
     String(out),

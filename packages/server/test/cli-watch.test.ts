@@ -1,3 +1,4 @@
+import { connect } from '@tidewire/client/node';
 import { StartFrom } from '@tidewire/schemas';
 import { type Test, test } from 'tap';
 import { type CommandRun, ran, start } from './command-line.js';
@@ -75,6 +76,25 @@ test('CLI-62: watch goes on after a lost connection and tells what it could not 
   run.stop();
   t.equal(await run.exit, 0);
   t.match(run.stderr.text, /the connection is lost, trying again\n.*before the server had told/);
+});
+
+test('CLI-74: watch reads no more than its reader takes, and goes on when it does', async (t) => {
+  const { server, watch } = await watching(t);
+  const run = await watch();
+  const client = await connect(server.url);
+  t.teardown(() => client.close());
+  run.stdout.stall();
+  const value = 'x'.repeat(30_000);
+  let puts = 0;
+  while (server.unsentBytes < 1_000_000 && puts < 2000)
+    await client.map('m').put(`${puts++}`, value);
+  t.ok(puts < 2000, 'what was not read waits with the server');
+  t.ok(run.stdout.writableLength < 1_000_000, 'and little of it with the command');
+  run.stdout.unstall();
+  await run.stdout.said(`"key":"${puts - 1}"`);
+  run.stop();
+  t.equal(await run.exit, 0);
+  t.equal(lines(run).length, puts);
 });
 
 test('CLI-63: options of watch and list that make no sense are refused with one sentence', async (t) => {

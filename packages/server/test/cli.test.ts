@@ -75,10 +75,12 @@ test('CLI-5: watch ends with 1 when the server shuts it out', async (t) => {
 test('CLI-6: info prints what the server tells over HTTP', async (t) => {
   const server = await served(t);
   server.info = { records: 12, bytes: 3400, bytesLimit: 9000, dirty: 2, flushLagMs: 80, epoch: 3 };
-  const info = await ran(['info', '--url', server.url]);
+  const admin = server.url.replace('ws', 'http');
+  const info = await ran(['info', '--admin', admin]);
   t.equal(info.exit, 0);
   server.info = { error: 'Ask from this machine.' };
-  const refused = await ran(['info', '--url', server.url]);
+  server.infoStatus = 403;
+  const refused = await ran(['info', '--admin', admin]);
   t.match(refused, { exit: 1, out: '', error: /: Ask from this machine\.\n$/ });
   t.match(info.out, /^records +12\nbytes +3400\nlimit +9000\ndirty +2\nflush lag ms +80\n/);
 });
@@ -135,6 +137,8 @@ test('CLI-9: --help tells of all commands and of each, --version the version', a
     'explain',
     'load',
     'info',
+    'dead-letters',
+    'maps',
   ]) {
     t.match(all.out, `  ${name}`);
     t.match(await ran([name, '--help']), { exit: 0, out: `Usage: tidewire ${name}`, error: '' });

@@ -155,6 +155,33 @@ t.test('CLIENT-141: they agree after the server was killed and started again', a
   });
 });
 
+t.test(
+  'CLIENT-166: fast writes that a killed server had not saved are sent to the next one',
+  async (t) => {
+    const map = (await CutClient.connect(t)).client.map<Item>('logged');
+    const sql = await server.sql();
+    await map.put('kept', { n: 0 }, { safe: true });
+    const saved = async (isolated: typeof sql) =>
+      isolated`select key from tidewire.record where map = 'logged'`;
+    const written = Array.from({ length: 300 }, (_, n) => `k${n}`);
+    const locking = sql.begin(async (isolated) => {
+      await isolated`lock table tidewire.record in exclusive mode`;
+      await Promise.all(written.map((key, n) => map.put(key, { n })));
+      t.equal((await saved(isolated as never)).length, 1, 'the database has none of them');
+      server.signal('SIGKILL');
+      await server.end;
+    });
+    await locking;
+    await server.restart();
+    const reader = (await CutClient.connect(t)).client.map<Item>('logged');
+    const told = new Told();
+    await reader.subscribe(told.onEvent, { from: 'snapshot' });
+    const expected = new Map<string, unknown>(written.map((key, n) => [key, { n }]));
+    await agree(ofTold(told), expected.set('kept', { n: 0 }));
+    await map.put('last', { n: 1 }, { safe: true });
+  },
+);
+
 t.test('CLIENT-142: fetch, list and count give what the records say', async (t) => {
   const { client } = await CutClient.connect(t);
   const map = client.map<{ name: string; size: number; place: { country: string } }>('cities');

@@ -7,6 +7,7 @@ export class Captured extends Writable {
   isTTY = false;
   columns: number | undefined;
   #isStalled = false;
+  #goOn = (): void => {};
   #waiting: { text: string; resolve: () => void }[] = [];
 
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {
@@ -16,12 +17,19 @@ export class Captured extends Writable {
       resolve();
       return false;
     });
-    if (!this.#isStalled) done();
+    if (this.#isStalled) this.#goOn = done;
+    else done();
   }
 
   /** Whatever reads this does not read on. */
   stall(): void {
     this.#isStalled = true;
+  }
+
+  /** It does again. */
+  unstall(): void {
+    this.#isStalled = false;
+    this.#goOn();
   }
 
   get text(): string {

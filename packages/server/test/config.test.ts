@@ -2,7 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import { totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import t from 'tap';
-import { type Config, ConfigError, helpText, readConfig } from '#lib/config.js';
+import { type Config, helpText, readConfig } from '#lib/config.js';
+import { ConfigError } from '#lib/config-error.js';
 import { RunningServer } from './running-server.js';
 
 const NONE = {};
@@ -23,11 +24,11 @@ t.test('CONF-1: every setting has a default', async (t) => {
 
 t.test('CONF-2: a flag goes before the environment, that before the file', async (t) => {
   const file = join(t.testdir(), 'config.json');
-  await writeFile(file, JSON.stringify({ port: 1, workers: 1, host: 'a', memory: '64M' }));
-  const environment = { TIDEWIRE_CONFIG: file, TIDEWIRE_PORT: '2', TIDEWIRE_HOST: 'b' };
-  t.match(readConfig(['--port', '3'], environment), { port: 3, host: 'b', workers: 1 });
+  await writeFile(file, JSON.stringify({ port: 1, workers: 1, host: '127.0.0.2', memory: '64M' }));
+  const environment = { TIDEWIRE_CONFIG: file, TIDEWIRE_PORT: '2', TIDEWIRE_HOST: '127.0.0.3' };
+  t.match(readConfig(['--port', '3'], environment), { port: 3, host: '127.0.0.3', workers: 1 });
   t.match(readConfig([], environment), { port: 2, arenaBytes: 64 * 1024 * 1024 });
-  t.match(readConfig(['--config', file], NONE), { port: 1, host: 'a' });
+  t.match(readConfig(['--config', file], NONE), { port: 1, host: '127.0.0.2' });
 });
 
 t.test(
@@ -113,6 +114,58 @@ t.test('CONF-8: the server ends with 2 and one sentence for a wrong setting', as
   }
 });
 
+t.test(
+  'AUTH-20: without tokens the server listens on this machine alone, unless told to',
+  async (t) => {
+    for (const host of ['127.0.0.1', '127.8.0.1', 'localhost', '::1'])
+      t.equal(readConfig(['--host', host], NONE)?.auth, undefined, host);
+    for (const host of ['0.0.0.0', '::', '10.0.0.1', '127.example.org', 'example.org'])
+      t.throws(() => readConfig(['--host', host], NONE), ConfigError, host);
+    t.equal(readConfig(['--host', '0.0.0.0', '--allow-no-auth'], NONE)?.host, '0.0.0.0');
+    t.equal(readConfig([], { TIDEWIRE_HOST: '::', TIDEWIRE_ALLOW_NO_AUTH: 'true' })?.host, '::');
+    const guarded = readConfig(['--host', '::', '--auth', 'jwt', '--auth-key', 'k.pem'], NONE);
+    t.same(guarded?.auth?.keys, { kind: 'pem-file', path: resolve('k.pem') });
+  },
+);
+
+t.test(
+  'AUTH-21: tokens need exactly one key; a secret comes from the environment alone',
+  async (t) => {
+    const secret = { TIDEWIRE_AUTH: 'jwt', TIDEWIRE_AUTH_SECRET: 'x'.repeat(32) };
+    t.equal(readConfig([], secret)?.auth?.keys.kind, 'secret');
+    t.match(
+      readConfig(
+        ['--auth', 'jwt', '--auth-jwks', 'https://a.org/keys', '--auth-leeway', '5'],
+        NONE,
+      ),
+      {
+        auth: { keys: { kind: 'jwks-url', url: new URL('https://a.org/keys') }, leewayMs: 5000 },
+      },
+    );
+    t.match(readConfig(['--auth', 'jwt', '--auth-jwks', 'keys.json', '--auth-issuer', 'i'], NONE), {
+      auth: { keys: { kind: 'jwks-file' }, issuer: 'i', audience: undefined, leewayMs: 30_000 },
+    });
+    const wrong: string[][] = [
+      ['--auth', 'jwt'],
+      ['--auth', 'basic'],
+      ['--auth', 'jwt', '--auth-key', 'a', '--auth-jwks', 'b'],
+      ['--auth', 'jwt', '--auth-jwks', 'http://a.org/keys'],
+      ['--auth', 'jwt', '--auth-jwks', 'https://'],
+      ['--auth-key', 'a'],
+      ['--auth-secret', 'x'.repeat(32)],
+      ['--auth', 'jwt', '--auth-key', 'a', '--auth-leeway', '-1'],
+    ];
+    for (const args of wrong) {
+      const error = thrownBy(() => readConfig(args, NONE));
+      t.ok(error instanceof ConfigError, args.join(' '));
+      t.match((error as Error).message, /^[^\n]+\.$/);
+    }
+    const both = thrownBy(() => readConfig(['--auth-key', 'a'], secret));
+    t.ok(both instanceof ConfigError);
+    t.notMatch((both as Error).message, 'xxxx', 'the secret is not repeated');
+  },
+);
+
 function thrownBy(action: () => void): unknown {
   try {
     action();
@@ -160,4 +213,22 @@ t.test('LIFE-41: a wrong lifetime of a map is refused with one sentence', async 
     await writeFile(file, JSON.stringify({ maps }));
     t.throws(() => readConfig(['--config', file], NONE), { name: 'ConfigError' });
   }
+});
+
+t.test('LIMIT-23: limits come by flag, environment and file, limit by limit', async (t) => {
+  const file = join(t.testdir(), 'config.json');
+  await writeFile(file, JSON.stringify({ limits: { 'in-flight': 5, subscriptions: 6 } }));
+  const flags = ['--config', file, '--limit', 'in-flight=7', '--limit', 'bytes-per-second=8'];
+  t.match(readConfig(flags, NONE)?.limits, {
+    inFlight: 7,
+    subscriptions: 6,
+    bytesPerSecond: 8,
+    operationsPerSecond: 0,
+    connections: 65_536,
+  });
+  const environment = { TIDEWIRE_LIMIT: 'connections=9,strangers=10' };
+  t.match(readConfig([], environment)?.limits, { connections: 9, strangers: 10 });
+  for (const text of ['inflight=1', 'in-flight', 'in-flight=', 'in-flight=0', 'in-flight=1025'])
+    t.throws(() => readConfig(['--limit', text], NONE), ConfigError, text);
+  t.match(helpText(), /connections-per-address +connections of one address \(default 65536\)/);
 });

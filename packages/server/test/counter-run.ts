@@ -67,10 +67,8 @@ class CounterRun {
     const folder = await mkdtemp(join(tmpdir(), 'tidewire-counter-'));
     const clients = await this.#connectAll();
     try {
-      const counting = Promise.all(clients.map((client) => this.#count(client)));
-      const faults = Promise.all([this.#kill(clients[0], folder), this.#drop()]);
-      await counting;
-      await faults;
+      const counting = clients.map((client) => this.#count(client));
+      await Promise.all([...counting, this.#kill(clients[0], folder), this.#drop()]);
       const entry = await clients[0].map<number>('counters').get('hits');
       return {
         sum: entry?.value ?? 0,

@@ -82,6 +82,7 @@ export class FakeServer {
   /** What a test wants an operation to be answered instead of being carried out. */
   refuse: (operation: Operation) => ResultInit | undefined = () => undefined;
   info: unknown = {};
+  infoStatus = 200;
   puts = 0;
   inFlightSeen = 0;
   readonly #http: Server;
@@ -101,7 +102,7 @@ export class FakeServer {
       });
     });
     http.on('request', (request, response) => {
-      response.statusCode = request.url === '/info' ? 200 : 404;
+      response.statusCode = request.url === '/info' ? this.infoStatus : 404;
       response.end(JSON.stringify(this.info));
     });
   }
@@ -119,6 +120,13 @@ export class FakeServer {
   text(map: string, key: string): string | undefined {
     const stored = this.records.get(`${map}/${key}`);
     return stored && Buffer.from(stored.value).toString('utf8');
+  }
+
+  /** Bytes that its connections have not taken. */
+  get unsentBytes(): number {
+    let bytes = 0;
+    for (const { bufferedAmount } of this.#sockets.clients) bytes += bufferedAmount;
+    return bytes;
   }
 
   dropAll(code: number, reason: string): void {

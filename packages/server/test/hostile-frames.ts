@@ -53,6 +53,7 @@ function honest(random: SeededRandom): Uint8Array {
     { case: 'unsubscribe', value: { subscriptionId: 1 + random.below(9) } },
     { case: 'query', value: { requestId: random.below(9), map: 'm', where, limit: 3 } },
     { case: 'cancelQuery', value: { requestId: random.below(9) } },
+    { case: 'askDurable', value: { partitions: [random.below(271)] } },
     { case: 'hello', value: { protocolVersion: 1, node: 3, resumeToken: random.bytes(16) } },
   ];
   return encodeFrame(random.pick(bodies), BigInt(1 + random.below(1000)));
@@ -85,7 +86,7 @@ function randomBytes(random: SeededRandom): HostileFrame {
 /** Field 9 and up, skipped as Protobuf wants it; then there is no body. */
 function unknownBody(random: SeededRandom): HostileFrame {
   const body = random.bytes(random.below(100));
-  const tag = ((9 + random.below(7)) << 3) | 2;
+  const tag = ((11 + random.below(5)) << 3) | 2;
   return { bytes: Uint8Array.of(tag, body.length, ...body), expected: 'closed' };
 }
 

@@ -1,6 +1,6 @@
 import { Code } from '@tidewire/schemas';
 import t from 'tap';
-import { get, put, SAFE, textOf } from './operations.js';
+import { get, put, remove, SAFE, textOf } from './operations.js';
 import { OutageDatabase } from './outage-database.js';
 import { type OperationInit, RawClient } from './raw-client.js';
 import { RunningServer } from './running-server.js';
@@ -38,6 +38,12 @@ t.test(
       again.every(({ outcome }) => outcome === Code.APPLIED),
       'overwrites go on',
     );
+    const removed = taken.splice(0, FRAME);
+    const removals = await client.operate(...removed.map((key) => remove('m', key)));
+    t.ok(
+      removals.every(({ outcome }) => outcome === Code.APPLIED),
+      'removes go on',
+    );
     t.same(await wrongIn(client), []);
     const other = await connected(t);
     t.match(await other.operate(get('m', taken[0])), [{ outcome: Code.FOUND }], 'it lives');
@@ -47,7 +53,8 @@ t.test(
 t.test('OUTAGE-8: all that filled it reaches the table once the database is back', async (t) => {
   database.proxy.heal();
   await server.until(({ dirty, database }) => dirty === 0 && database === 'up');
-  const rows = await database.sql()`SELECT key, value FROM tidewire.record WHERE map = 'm'`;
+  const rows = await database.sql()`SELECT key, value FROM tidewire.record
+    WHERE map = 'm' AND NOT deleted`;
   t.equal(rows.length, taken.length);
   t.ok(rows.every(({ key, value }) => textOf(value) === valueTextOf(key)));
 });

@@ -8,6 +8,8 @@ interface Pair {
   readonly database: Socket;
   /** Bytes or an end of it have vanished: it is of no use any more. */
   isHoled: boolean;
+  /** An answer has vanished. */
+  isMuted: boolean;
 }
 
 /**
@@ -16,12 +18,13 @@ interface Pair {
  *     stall  nothing passes, ends of connections neither; all of it arrives at the heal
  *     cut    connections end, and new ones end at once
  *     hole   what is sent vanishes, and new connections get no answer
+ *     mute   what the database answers vanishes
  */
 export class OutageProxy {
   readonly #server: Server;
   readonly #pairs: Set<Pair> = new Set();
   #socketPath: string;
-  #state: 'OPEN' | 'STALLED' | 'CUT' | 'HOLED' = 'OPEN';
+  #state: 'OPEN' | 'STALLED' | 'CUT' | 'HOLED' | 'MUTED' = 'OPEN';
 
   private constructor(socketDir: string) {
     this.#socketPath = pathIn(socketDir);
@@ -58,10 +61,14 @@ export class OutageProxy {
     this.#state = 'HOLED';
   }
 
+  mute(): void {
+    this.#state = 'MUTED';
+  }
+
   heal(): void {
     this.#state = 'OPEN';
     for (const pair of this.#pairs) {
-      if (pair.isHoled) destroy(pair);
+      if (pair.isHoled || pair.isMuted) destroy(pair);
       pair.client.resume();
       pair.database.resume();
     }
@@ -80,7 +87,8 @@ export class OutageProxy {
       return;
     }
     const database = connect({ path: this.#socketPath, allowHalfOpen: true });
-    const pair: Pair = { client, database, isHoled: this.#state === 'HOLED' };
+    const isHoled = this.#state === 'HOLED';
+    const pair: Pair = { client, database, isHoled, isMuted: false };
     database.on('error', () => client.destroy());
     this.#pairs.add(pair);
     this.#carry(pair, client, database);
@@ -90,7 +98,9 @@ export class OutageProxy {
 
   #carry(pair: Pair, from: Socket, to: Socket): void {
     from.on('data', (bytes) => {
-      if (!this.#swallows(pair)) to.write(bytes);
+      if (this.#state === 'MUTED' && from === pair.database) pair.isMuted = true;
+      if (this.#swallows(pair) || (pair.isMuted && from === pair.database)) return;
+      to.write(bytes);
     });
     from.on('end', () => {
       if (!this.#swallows(pair)) to.end();

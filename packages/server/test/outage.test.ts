@@ -1,25 +1,17 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { Code, Level } from '@tidewire/schemas';
-import t, { type Test } from 'tap';
-import { get, put, remove, SAFE, textOf } from './operations.js';
-import { OutageDatabase } from './outage-database.js';
-import { RawClient } from './raw-client.js';
-import { MORTAL, RunningServer } from './running-server.js';
-
-const POLL_MS = 10;
-const LOOKS_MAX = 500;
-const KEYS = 300;
-const AWAY = 'the database is away; writes go on in memory';
-const BACK = 'the database is back';
+import t from 'tap';
+import { put, remove, SAFE } from './operations.js';
+import { AWAY, BACK, isSaid, isWhole, KEYS, linesOf, siteOf, write } from './outage-site.js';
+import { MORTAL } from './running-server.js';
 
 t.jobs = 2;
 
-/** A server on a database of the test's own, behind a proxy. */
-interface Site {
-  readonly database: OutageDatabase;
-  readonly server: RunningServer;
-  readonly client: RawClient;
-}
+/** Whoever writes a record waits for an advisory lock before the commit. */
+const WAIT_BEFORE_COMMIT = `
+  CREATE FUNCTION wait_before_commit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    PERFORM pg_advisory_xact_lock_shared(1); RETURN NULL; END $$;
+  CREATE TRIGGER wait_before_commit AFTER INSERT OR UPDATE ON tidewire.record
+    FOR EACH STATEMENT EXECUTE FUNCTION wait_before_commit()`;
 
 t.test(
   'OUTAGE-1, OUTAGE-3: connections cut and refused: FAST goes on, SAFE waits for its deadline',
@@ -77,8 +69,12 @@ t.test(
       t.match(await safe, [{ outcome: Code.APPLIED, refusal: 0, level: Level.DATABASE }]);
     }
     await isWhole(t, site);
+    await isSaid(t, site, 'up');
     const lines = linesOf(site);
-    t.ok(lines.every((line, i) => line === (i % 2 === 0 ? AWAY : BACK)));
+    t.same(
+      lines,
+      lines.map((_, i) => (i % 2 === 0 ? AWAY : BACK)),
+    );
     t.equal(lines.length % 2, 0, 'and it is back at the end');
   },
 );
@@ -149,77 +145,29 @@ t.test(
   },
 );
 
-async function siteOf(
-  t: Pick<Test, 'teardown'>,
-  env: Readonly<Record<string, string>> = {},
-): Promise<Site> {
-  const database = await OutageDatabase.start(t);
-  const server = await RunningServer.start(t, {
-    args: ['--database-url', database.url, '--workers', '2'],
-    env: { LOG_LEVEL: 'info', ...env },
-  });
-  const client = await RawClient.connect(server.url);
-  t.teardown(() => client.close());
-  return { database, server, client };
-}
-
-/** FAST writes, each answered and readable. */
-async function write({ client }: Site, name: string): Promise<void> {
-  const keys = Array.from({ length: KEYS }, (_, i) => `${name}-${i}`);
-  const results = await client.operate(...keys.map((key) => put('m', key, `"${key}"`)));
-  const read = await client.operate(get('m', keys[0]));
-  for (const { outcome, level } of results)
-    if (outcome !== Code.APPLIED || level !== Level.MEMORY) throw new Error('FAST did not go on');
-  if (textOf(read[0].value) !== `"${keys[0]}"`) throw new Error('a FAST write cannot be read');
-}
-
-/** Waits until the server knows, and asks whether it says so everywhere. */
-async function isSaid(t: Test, { server }: Site, database: 'up' | 'down'): Promise<void> {
-  await server.until((info) => info.database === database);
-  const ready = await fetch(`${server.url.replace('ws:', 'http:')}/readyz`);
-  t.match([ready.status, await ready.json()], [200, { status: 'ready', database }]);
-}
-
-/** Waits for the end of an outage and of its backlog; then the table is what memory is. */
-async function isWhole(t: Test, site: Site): Promise<void> {
-  await isSaid(t, site, 'up');
-  const sql = site.database.sql();
-  for (let look = 0; ; look++) {
-    await site.server.until(({ dirty }) => dirty === 0);
-    const rows = await sql<{ key: string; value: Uint8Array; hlc: string; deleted: boolean }[]>`
-      SELECT key, value, hlc::text, deleted FROM tidewire.record WHERE map = 'm' ORDER BY key`;
-    const { records } = await site.server.info();
-    if (rows.length !== records && look < LOOKS_MAX) {
-      await delay(POLL_MS); // a worker reports its numbers a little after its answers
-      continue;
-    }
-    const found = await readAll(
-      site.client,
-      rows.map(({ key }) => key),
-    );
-    t.equal(rows.length, records, 'the table has every record');
-    t.same(
-      rows.map(({ hlc, deleted, value }) => [hlc, deleted ? '' : textOf(value)]),
-      found.map(({ stamp, value }) => [String(stamp), textOf(value)]),
-      'as memory has it',
-    );
-    return;
-  }
-}
-
-async function readAll(client: RawClient, keys: readonly string[]) {
-  const results = [];
-  for (let at = 0; at < keys.length; at += KEYS)
-    results.push(
-      ...(await client.operate(...keys.slice(at, at + KEYS).map((key) => get('m', key)))),
-    );
-  return results;
-}
-
-/** What the log says of the database. */
-function linesOf({ server }: Site): string[] {
-  return server.log
-    .split('\n')
-    .filter((line) => line.includes('"msg":"the database is'))
-    .map((line) => (JSON.parse(line) as { msg: string }).msg);
-}
+t.test(
+  'OUTAGE-15: a commit whose answer is lost counts as an outage, and is not lost or doubled',
+  { buffered: true },
+  async (t) => {
+    const site = await siteOf(t);
+    await write(site, 'before');
+    const sql = site.database.sql();
+    for (let rows = 0; rows < KEYS; )
+      [{ rows }] = await sql`SELECT count(*)::int AS rows FROM tidewire.record`;
+    await sql.unsafe(`${WAIT_BEFORE_COMMIT}; SELECT pg_advisory_lock(1)`);
+    const safe = site.client.operate(put('m', 'k', '"safe"', SAFE));
+    for (let waiting = 0; waiting === 0; )
+      [{ waiting }] = await sql`SELECT count(*)::int AS waiting FROM pg_locks WHERE NOT granted`;
+    site.database.proxy.mute();
+    await sql`SELECT pg_advisory_unlock(1)`;
+    for (let rows = 0; rows === 0; )
+      [{ rows }] = await sql`SELECT count(*)::int AS rows FROM tidewire.record WHERE key = 'k'`;
+    await write(site, 'during');
+    site.database.proxy.cut();
+    await isSaid(t, site, 'down');
+    site.database.proxy.heal();
+    t.match(await safe, [{ outcome: Code.APPLIED, refusal: 0, level: Level.DATABASE }]);
+    await isWhole(t, site);
+    t.same(linesOf(site), [AWAY, BACK]);
+  },
+);

@@ -31,6 +31,29 @@ t.test('PROC-5: clients execute the processors that the server was started with'
   t.match(server.log, /"sha256":"[0-9a-f]{64}"/);
 });
 
+t.test('PROC-10: clients change several records of one partition at once', async (t) => {
+  const server = await RunningServer.start(t, { args: ['--processors', MODULE] });
+  const client = await connect(server.url);
+  t.teardown(() => client.close());
+  const [current, savings] = ['current', 'savings'].map((name) => client.map<number>(name));
+  await current.put('ann', 100);
+  const others = [{ map: 'savings', key: 'ann' }];
+  const moved = await current.execute('ann', 'transfer', 60, { others, safe: true });
+  t.equal(moved?.value, 40);
+  t.equal((await savings.get('ann'))?.value, 60);
+  t.match(await refusal(current.execute('ann', 'transfer', 60, { others })), {
+    code: Code.FAILED,
+    present: { value: 40 },
+  });
+  t.equal((await savings.get('ann'))?.value, 60);
+  const elsewhere = [{ map: 'savings', key: 'bob' }];
+  const refused = await refusal(current.execute('ann', 'transfer', 1, { others: elsewhere }));
+  t.equal(refused.code, Code.INVALID);
+  const many = Array.from({ length: 64 }, (_, i) => ({ map: `m${i}`, key: 'ann' }));
+  const tooMany = await refusal(current.execute('ann', 'transfer', 1, { others: many }));
+  t.equal(tooMany.code, Code.TOO_LARGE);
+});
+
 t.test(
   'PROC-6: a server without processors forbids them; a bad module ends its start',
   async (t) => {

@@ -153,6 +153,9 @@ export class RawClient {
       case 'events':
         this.events.push(...body.value.events);
         break;
+      case 'eventGroups':
+        for (const { events } of body.value.groups) this.events.push(...events);
+        break;
       case 'subscribed':
         this.#onSubscribed.get(body.value.subscriptionId)?.();
         break;

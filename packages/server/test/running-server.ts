@@ -10,7 +10,7 @@ import postgres from 'postgres';
 import type { Test } from 'tap';
 
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
-const READY = /tidewire ready (wss?:\/\/\S+) pid=(\d+)/;
+const READY = /tidewire ready (wss?:\/\/\S+) pid=(\d+) .*admin=(http:\S+)/;
 /** Whoever runs the tests may choose the transport. */
 const TRANSPORT: Readonly<Record<string, string>> = process.env['TIDEWIRE_TRANSPORT']
   ? { TIDEWIRE_TRANSPORT: process.env['TIDEWIRE_TRANSPORT'] }
@@ -59,6 +59,8 @@ export interface Info {
 export class RunningServer {
   readonly dataDir: string;
   url = '';
+  /** Its port for operators. */
+  admin = '';
   /** What it has written to standard error since the first start. */
   log = '';
   #child: ChildProcess;
@@ -119,7 +121,7 @@ export class RunningServer {
   }
 
   async info(): Promise<Info> {
-    return (await (await fetch(this.#http('/info'))).json()) as Info;
+    return (await (await fetch(`${this.admin}/info`)).json()) as Info;
   }
 
   /** Resolves once `/info` is as wanted; a worker reports its numbers a little after its answers. */
@@ -161,7 +163,17 @@ export class RunningServer {
 
   #spawn(): ChildProcess {
     const { args = [], env = {} } = this.#options;
-    const flags = ['--port', '0', '--data-dir', this.dataDir, '--memory', '256M', ...args];
+    const flags = [
+      '--port',
+      '0',
+      '--admin-port',
+      '0',
+      '--data-dir',
+      this.dataDir,
+      '--memory',
+      '256M',
+      ...args,
+    ];
     const child = spawn(process.execPath, ['--enable-source-maps', MAIN, ...flags], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { PATH: process.env['PATH'], LOG_LEVEL: 'error', ...TRANSPORT, ...env },
@@ -188,6 +200,7 @@ export class RunningServer {
         const match = READY.exec(text);
         if (match === null) return;
         this.url = match[1];
+        this.admin = match[3];
         resolve(true);
       });
       void this.#end.then(() => resolve(false));
@@ -225,10 +238,6 @@ export class RunningServer {
     const path = join(this.dataDir, PID_FILE);
     const text = await readFile(path, 'utf8').catch(() => '');
     return text === '' ? [] : text.split('\n');
-  }
-
-  #http(path: string): string {
-    return this.url.replace('ws', 'http') + path;
   }
 }
 

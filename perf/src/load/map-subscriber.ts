@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { PARTITIONS, PROTOCOL_VERSION } from '@tidewire/core';
@@ -25,6 +26,15 @@ const SIGN_INTERVAL_MS = 5000;
 
 export type SubscriberCursor = MessageInitShape<typeof CursorSchema>;
 
+/** What a subscriber holds of a key. */
+export interface Held {
+  readonly sequence: bigint;
+  /** Of the write: its stamp, then its node. */
+  readonly order: bigint;
+}
+
+const NODE_BITS = 24n;
+
 /** What a subscription is asked for, and told how far it has got. */
 export interface SubscriberOptions {
   readonly port: number;
@@ -41,8 +51,13 @@ export class MapSubscriber extends WebSocketReader {
   bytes = 0;
   /** Told that it reads too slowly. */
   lags = 0;
-  /** Key → sequence of what it holds. */
-  readonly held: Map<string, bigint> = new Map();
+  /** Of `bytes`, those until it was live and knew its cursor. */
+  bytesToLive = 0;
+  /** Keys that a SNAPSHOT took back, or set to an older state. */
+  rolledBack = 0;
+  /** Effects of a write that this epoch's events had shown before, or a newer one of its key. */
+  repeated = 0;
+  readonly held: Map<string, Held> = new Map();
   readonly #options: SubscriberOptions;
   readonly #socket: Socket;
   readonly #inbox: Inbox = new Inbox(INBOX_BYTES);
@@ -50,6 +65,11 @@ export class MapSubscriber extends WebSocketReader {
   /** The highest sequence of an event. */
   readonly #seen: BigUint64Array = new BigUint64Array(PARTITIONS);
   readonly #partitionOf: Map<string, number> = new Map();
+  /** Key → order of the last write that had an effect, in this epoch. */
+  readonly #effects: Map<string, bigint> = new Map();
+  #effectsEpoch = 0n;
+  /** Partitions whose SNAPSHOT runs → keys it has shown. */
+  readonly #shown: Map<number, Set<string>> = new Map();
   #welcome: Welcome | undefined;
   #isDone = false;
   #hasProgress = false;
@@ -72,7 +92,7 @@ export class MapSubscriber extends WebSocketReader {
   /** Resolves once it is live and knows its cursor. */
   static async open(options: SubscriberOptions): Promise<MapSubscriber> {
     const subscriber = new MapSubscriber(options);
-    await subscriber.#until(() => subscriber.#isDone && subscriber.#hasProgress);
+    await subscriber.#becomeLive();
     return subscriber;
   }
 
@@ -81,10 +101,12 @@ export class MapSubscriber extends WebSocketReader {
     const { port } = earlier.#options;
     const options = { port, start: StartFrom.RESUME, cursor: earlier.cursor };
     const subscriber = new MapSubscriber(options);
-    for (const [key, sequence] of earlier.held) subscriber.held.set(key, sequence);
+    for (const [key, held] of earlier.held) subscriber.held.set(key, held);
     for (const [key, partition] of earlier.#partitionOf)
       subscriber.#partitionOf.set(key, partition);
-    await subscriber.#until(() => subscriber.#isDone && subscriber.#hasProgress);
+    for (const [key, order] of earlier.#effects) subscriber.#effects.set(key, order);
+    subscriber.#effectsEpoch = earlier.#effectsEpoch;
+    await subscriber.#becomeLive();
     return subscriber;
   }
 
@@ -115,6 +137,11 @@ export class MapSubscriber extends WebSocketReader {
     clearInterval(this.#signs);
     this.#socket.resume();
     await this.#until(() => this.held.size === expected.count && sumOf(this) === expected.sum);
+  }
+
+  /** Resolves once its connection has ended, and everything that had come is taken. */
+  async ended(): Promise<void> {
+    if (!this.#socket.closed) await once(this.#socket, 'close');
   }
 
   close(): void {
@@ -181,8 +208,20 @@ export class MapSubscriber extends WebSocketReader {
     }
   }
 
+  async #becomeLive(): Promise<void> {
+    try {
+      await this.#until(() => this.#isDone && this.#hasProgress);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+    this.bytesToLive = this.bytes;
+  }
+
   #onWelcome(welcome: Welcome): void {
     this.#welcome = welcome;
+    if (welcome.epoch !== this.#effectsEpoch) this.#effects.clear();
+    this.#effectsEpoch = welcome.epoch;
     const { start } = this.#options;
     this.#send({ case: 'subscribe', value: { subscriptionId: 1, map: MAP, start } });
   }
@@ -193,18 +232,60 @@ export class MapSubscriber extends WebSocketReader {
   }
 
   #takeSlice(slice: Slice): void {
-    if (slice.kind === SliceKind.SNAPSHOT && slice.begins)
-      for (const key of this.held.keys())
-        if (this.#partitionOf.get(key) === slice.partition) this.held.delete(key);
-    for (const event of slice.events) this.#take(event);
+    const { kind, partition, sequence, begins, ends, events } = slice;
+    this.#see(partition, sequence);
+    if (kind !== SliceKind.SNAPSHOT) {
+      for (const event of events) this.#take(event);
+      return;
+    }
+    if (begins) this.#shown.set(partition, new Set());
+    for (const event of events) this.#show(event);
+    if (ends) this.#replace(partition);
+  }
+
+  /** A SNAPSHOT is how things are, whatever was held. */
+  #show(event: Event): void {
+    const held = this.held.get(event.key);
+    this.#shown.get(event.partition)?.add(event.key);
+    if (held !== undefined && held.order > orderOf(event.stamp, event.node)) this.rolledBack++;
+    if (held?.order === orderOf(event.stamp, event.node)) this.#hold(event);
+    else this.#effect(event);
+  }
+
+  #replace(partition: number): void {
+    const shown = this.#shown.get(partition);
+    this.#shown.delete(partition);
+    for (const key of this.held.keys()) {
+      if (this.#partitionOf.get(key) !== partition || shown?.has(key)) continue;
+      this.held.delete(key);
+      this.rolledBack++;
+    }
   }
 
   #take(event: Event): void {
-    if (event.sequence > this.#seen[event.partition]) this.#seen[event.partition] = event.sequence;
-    if (event.sequence <= (this.held.get(event.key) ?? 0n)) return;
-    this.#partitionOf.set(event.key, event.partition);
-    if (event.kind === EventKind.REMOVE) this.held.delete(event.key);
-    else this.held.set(event.key, event.sequence);
+    this.#see(event.partition, event.sequence);
+    if (event.sequence > (this.held.get(event.key)?.sequence ?? 0n)) this.#effect(event);
+  }
+
+  #see(partition: number, sequence: bigint): void {
+    if (sequence > this.#seen[partition]) this.#seen[partition] = sequence;
+  }
+
+  /** Writes of one key have their effects in the order of stamps, each once. */
+  #effect(event: Event): void {
+    const order = orderOf(event.stamp, event.node);
+    const last = this.#effects.get(event.key) ?? -1n;
+    const isEffect = event.kind !== EventKind.REMOVE || this.held.has(event.key);
+    if (isEffect && order <= last) this.repeated++;
+    this.#effects.set(event.key, order);
+    this.#hold(event);
+  }
+
+  #hold(event: Event): void {
+    const { key, kind, partition, sequence } = event;
+    this.#partitionOf.set(key, partition);
+    if (kind === EventKind.REMOVE) this.held.delete(key);
+    else this.held.set(key, { sequence, order: orderOf(event.stamp, event.node) });
   }
 
   #send(body: MessageInitShape<typeof ClientFrameSchema>['body'] & object): void {
@@ -234,6 +315,11 @@ export class MapSubscriber extends WebSocketReader {
 /** The sequences of all keys held, added: equal for equal views of one epoch. */
 export function sumOf(subscriber: MapSubscriber): bigint {
   let sum = 0n;
-  for (const sequence of subscriber.held.values()) sum += sequence;
+  for (const { sequence } of subscriber.held.values()) sum += sequence;
   return sum;
+}
+
+/** Of two writes of a key the one of the higher order wins. */
+export function orderOf(stamp: bigint, node: number): bigint {
+  return (stamp << NODE_BITS) | BigInt(node);
 }

@@ -45,6 +45,8 @@ export interface LoadPlan {
   /** Predicates registered, and numbers in the values for them to match; 0: none. */
   readonly predicates: number;
   readonly seed: number;
+  /** Of Hello; empty: none. */
+  readonly token: string;
 }
 
 /** Events that all subscribers together get of one applied write. */

@@ -16,6 +16,7 @@ const RESULTS = 0x1a;
 const EVENTS = 0x22;
 const SUBSCRIBED = 0x2a;
 const ERROR = 0x42;
+const EVENT_GROUPS = 0x72;
 
 /**
  * `tidewire.v1` at the least cost: results and events are counted by walking over their lengths,
@@ -54,7 +55,12 @@ export class TidewireDialect extends WebSocketReader implements Dialect {
   }
 
   protected override onUpgrade(): void {
-    const value = { protocolVersion: PROTOCOL_VERSION, node: this.#options.connection + 1 };
+    const { token } = this.#plan;
+    const value = {
+      protocolVersion: PROTOCOL_VERSION,
+      node: this.#options.connection + 1,
+      token,
+    };
     const hello = create(ClientFrameSchema, { body: { case: 'hello', value } });
     this.#link.write(maskedMessage(toBinary(ClientFrameSchema, hello)));
   }
@@ -74,6 +80,7 @@ export class TidewireDialect extends WebSocketReader implements Dialect {
     if (end !== to) this.#link.fail('a server frame holds something behind its body');
     if (tag === RESULTS) this.#onResults(bytes, this.#next, to);
     else if (tag === EVENTS) this.#onEvents(bytes, this.#next, to);
+    else if (tag === EVENT_GROUPS) this.#onEventGroups(bytes, this.#next, to);
     else if (tag === WELCOME) this.#onWelcome();
     else if (tag === SUBSCRIBED) this.#onSubscribed();
     else if (tag === ERROR)
@@ -127,6 +134,19 @@ export class TidewireDialect extends WebSocketReader implements Dialect {
         bytes[at + 1] | (bytes[at + 2] << 8) | (bytes[at + 3] << 16) | (bytes[at + 4] << 24);
       this.#mix.onAnswer(id - REQUEST_ID_BASE, outcome);
       this.#link.answer(id - REQUEST_ID_BASE, outcome, refusal);
+      at = end;
+    }
+  }
+
+  /** EventGroups: entries of tag 0x0a, each Events. */
+  #onEventGroups(bytes: Buffer, from: number, to: number): void {
+    let at = from;
+    while (at < to) {
+      if (bytes[at] !== 0x0a) this.#link.fail('a group of events was expected');
+      const length = this.#varint(bytes, at + 1);
+      const end = this.#next + length;
+      if (end > to) this.#link.fail('a group of events that goes beyond its frame');
+      this.#onEvents(bytes, this.#next, end);
       at = end;
     }
   }

@@ -39,6 +39,7 @@ export const COMMON: Omit<LoadPlan, 'dialect' | 'port'> = {
   subscription: 'map',
   predicates: 0,
   seed: SEED,
+  token: '',
 };
 
 /** The goals' load, with what `shape` says otherwise. */

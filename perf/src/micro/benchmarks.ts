@@ -114,6 +114,7 @@ function resultWrite(): MicroBenchmark {
     record,
     withValue: false,
     detail: new Uint8Array(0),
+    retryAfterMs: 0,
   };
   const batch = (): number => {
     for (let i = 0; i < BATCH; i++) {

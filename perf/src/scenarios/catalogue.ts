@@ -1,5 +1,6 @@
 import type { Scenario } from '../measure/scenario.js';
 import { connectionCurve } from './connection-curve.js';
+import { hostileMix } from './hostile-mix.js';
 import { fastWrites } from './p1-fast-writes.js';
 import { fastWritesBare } from './p1b-fast-writes-bare.js';
 import { batchedWrites } from './p2-batched-writes.js';
@@ -57,6 +58,7 @@ export const SCENARIOS: readonly Scenario[] = [
   twoWorkers,
   ...YCSB,
   soak,
+  hostileMix,
   connectionCurve,
   restart,
   ...COMPARISONS,

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LoadClient } from '../load/load-client.js';
 import type { LoadPlan } from '../load/plan.js';
+import { Issuer } from '../measure/issuer.js';
 import { residentBytesOf } from '../measure/process-cpu.js';
 import type { Bench, Sample, Scenario } from '../measure/scenario.js';
 import type { Side } from '../measure/statistics.js';
@@ -21,34 +22,44 @@ const SHAPE = { connections: 1, subscription: 'key', keys: 1 } as const;
 
 /**
  * Growth of the process's resident memory by the connections, on a fresh process each time. A
- * connection has said Hello (there are no credentials yet) and watches a key of its own. What the
- * kernel keeps for a socket is the same on both sides and not counted.
+ * connection has said Hello with a token and watches a key of its own. What the kernel keeps for a
+ * socket is the same on both sides and not counted.
  */
 export const idleConnections: Scenario = {
   id: 'P18',
   title:
-    'memory per idle connection with one key subscription, 10 k (--quick: 3 k) ÷ raw uWebSockets',
+    'memory per idle authenticated connection with one key subscription, 10 k (--quick: 3 k) ÷ raw uWebSockets',
   unit: 'B',
   bar: 2,
   goal: 1.3,
   better: 'lower',
-  open: async ({ isQuick }) => new IdleConnectionsBench(isQuick ? CONNECTIONS_QUICK : CONNECTIONS),
+  open: async ({ isQuick }) =>
+    new IdleConnectionsBench(isQuick ? CONNECTIONS_QUICK : CONNECTIONS, await Issuer.open()),
 };
 
 class IdleConnectionsBench implements Bench {
   readonly #connections: number;
+  readonly #issuer: Issuer;
 
-  constructor(connections: number) {
+  constructor(connections: number, issuer: Issuer) {
     this.#connections = connections;
+    this.#issuer = issuer;
   }
 
   async measure(side: Side): Promise<Sample> {
-    const target = await (side === 'ours' ? tidewireTarget(SHAPE) : echoTarget(SHAPE));
+    const target = await (side === 'ours' ? this.#ours() : echoTarget(SHAPE));
     const plan = { ...target.plan, subscribers: this.#connections };
     return await measureConnections(target, plan);
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    await this.#issuer.close();
+  }
+
+  #ours(): Promise<TidewireTarget> {
+    const { flags, mint } = this.#issuer;
+    return tidewireTarget({ ...SHAPE, token: mint.valid() }, { flags });
+  }
 }
 
 async function measureConnections(

@@ -89,7 +89,7 @@ class WriteBehindBench implements Bench {
   async #measureCopy(): Promise<Sample> {
     const rows = this.#target.plan.keys;
     const map = `copy${++this.#copies}`;
-    const text = await rowsForCopy(this.#sql, map, rows);
+    const text = await rowsForCopy(this.#target.server, map, rows);
     const startedAt = performance.now();
     await copyRows(this.#sql, text);
     const seconds = (performance.now() - startedAt) / 1000;

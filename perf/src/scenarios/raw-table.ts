@@ -73,14 +73,27 @@ export class RawTable {
   }
 }
 
-/** The server's rows of keys up to `count` under another map, as the text that COPY reads. */
-export async function rowsForCopy(sql: Database, map: string, count: number): Promise<Buffer> {
+/**
+ * The server's rows of keys up to `count` under another map, as the text that COPY reads.
+ *
+ * Over a connection of its own: postgres.js may leave the socket paused that a COPY was read from.
+ */
+export async function rowsForCopy(
+  server: TidewireServer,
+  map: string,
+  count: number,
+): Promise<Buffer> {
+  const sql = await server.openDatabase();
   const columns = COLUMNS.replace('map', `'${map}'`);
   const query = `
     COPY (SELECT ${columns} FROM tidewire.record WHERE map = '${MAP}' ORDER BY key LIMIT ${count})
     TO STDOUT`;
   const chunks: Buffer[] = [];
-  for await (const chunk of await sql.unsafe(query).readable()) chunks.push(chunk as Buffer);
+  try {
+    for await (const chunk of await sql.unsafe(query).readable()) chunks.push(chunk as Buffer);
+  } finally {
+    await sql.end({ timeout: 0 });
+  }
   return Buffer.concat(chunks);
 }
 

@@ -1,5 +1,5 @@
 import { assert } from '../assert.js';
-import { MAP_BYTES_MAX, MAPS_MAX } from '../limits.js';
+import { MAP_BYTES_MAX, MAPS_LENT_MAX, MAPS_MAX } from '../limits.js';
 import { hashOf } from '../partition-hash.js';
 
 const COUNT = 0;
@@ -10,19 +10,26 @@ export const MAP_TABLE_BYTES: number = HEADER_BYTES + MAPS_MAX * ENTRY_BYTES;
 
 /** `idOf` knows no such map. */
 export const NO_MAP = -1;
-/** `register` found the table full. */
+/** There is no id left. */
 export const MAPS_FULL = -2;
+/** `lend` has lent as many as may be lent. */
+export const MAPS_LENT = -3;
 
 /**
- * Map names and their 16-bit ids, append-only in shared memory.
+ * Map names and their 16-bit ids, in shared memory.
  * Writer: the persistence thread until recovery has ended, the gateway from then on. A reader sees
- * an entry once COUNT includes it, and entries never change. Looking up allocates nothing.
+ * an entry once COUNT includes it. From the first write into its map on an entry never changes; before
+ * that an id is only lent to those who watch the map, and goes to another one once they have gone. So
+ * readers, who meet ids in records, find the names by `nameOf`. Looking up allocates nothing.
  */
 export class MapTable {
   readonly #words: Int32Array;
   readonly #bytes: Uint8Array;
   readonly #slots: Int32Array = new Int32Array(MAPS_MAX * 2).fill(NO_MAP); // by hash, open addressing
-  readonly #names: string[] = [];
+  readonly #names: Map<number, string> = new Map(); // of what `nameOf` was asked for
+  /** Given by `lend`, and not written. */
+  readonly #lent: Set<number> = new Set();
+  readonly #free: number[] = []; // given back
   #known = 0;
 
   constructor(buffer: SharedArrayBuffer) {
@@ -34,31 +41,85 @@ export class MapTable {
     return Atomics.load(this.#words, COUNT);
   }
 
-  /** Id of the map named by `bytes[offset, offset + length)`, or NO_MAP. */
+  /** Id of the map named by `bytes[offset, offset + length)`, or NO_MAP: nobody has written it. */
   idOf(bytes: Uint8Array, offset: number, length: number): number {
+    const id = this.#lookUp(bytes, offset, length);
+    return this.#lent.size > 0 && this.#lent.has(id) ? NO_MAP : id;
+  }
+
+  /** Id of a map that is about to be written, a new one if need be; MAPS_FULL if there is none left. */
+  register(bytes: Uint8Array, offset: number, length: number): number {
+    const known = this.#lookUp(bytes, offset, length);
+    if (known === NO_MAP) return this.#enter(bytes, offset, length);
+    if (this.#lent.size > 0) this.#lent.delete(known);
+    return known;
+  }
+
+  /** Id of a map that is about to be watched, written or not; else MAPS_FULL or MAPS_LENT. */
+  lend(bytes: Uint8Array, offset: number, length: number): number {
+    const known = this.#lookUp(bytes, offset, length);
+    if (known !== NO_MAP) return known;
+    if (this.#lent.size >= MAPS_LENT_MAX) return MAPS_LENT;
+    const id = this.#enter(bytes, offset, length);
+    if (id !== MAPS_FULL) this.#lent.add(id);
+    return id;
+  }
+
+  /** Nobody watches the map any more: unless it has been written its id is free. */
+  giveBack(id: number): void {
+    if (!this.#lent.delete(id)) return;
+    this.#vacate(this.#slotOf(id));
+    this.#names.delete(id);
+    this.#free.push(id);
+  }
+
+  nameOf(id: number): string {
+    assert(id >= 0 && id < this.count, 'unknown map id'); // acquire
+    const known = this.#names.get(id);
+    if (known !== undefined) return known;
+    const at = HEADER_BYTES + id * ENTRY_BYTES + 4;
+    const name = new TextDecoder().decode(this.#bytes.slice(at, at + this.#words[(at >> 2) - 1]));
+    this.#names.set(id, name);
+    return name;
+  }
+
+  #lookUp(bytes: Uint8Array, offset: number, length: number): number {
     this.#learn();
     return this.#slots[this.#find(bytes, offset, length)];
   }
 
-  /** As `idOf`, giving an unknown map the next id; MAPS_FULL if there is none left. */
-  register(bytes: Uint8Array, offset: number, length: number): number {
-    const known = this.idOf(bytes, offset, length);
-    if (known !== NO_MAP) return known;
-    const id = this.count;
-    if (id === MAPS_MAX) return MAPS_FULL;
+  #enter(bytes: Uint8Array, offset: number, length: number): number {
     assert(length >= 1 && length <= MAP_BYTES_MAX, 'map name length');
+    const id = this.#free.pop() ?? this.count;
+    if (id === MAPS_MAX) return MAPS_FULL;
     const at = HEADER_BYTES + id * ENTRY_BYTES;
     this.#words[at >> 2] = length;
     this.#bytes.set(bytes.subarray(offset, offset + length), at + 4);
+    this.#slots[this.#find(bytes, offset, length)] = id;
+    if (id < this.count) return id; // a record of it reaches its readers by rings, which release
     Atomics.store(this.#words, COUNT, id + 1); // release: the entry is complete
-    this.#learn();
+    this.#known = id + 1;
     return id;
   }
 
-  nameOf(id: number): string {
-    this.#learn();
-    assert(id >= 0 && id < this.#known, 'unknown map id');
-    return this.#names[id];
+  #slotOf(id: number): number {
+    const at = HEADER_BYTES + id * ENTRY_BYTES;
+    return this.#find(this.#bytes, at + 4, this.#words[at >> 2]);
+  }
+
+  /** Empties a slot and moves up what was put behind it for want of a place (Knuth 6.4, R). */
+  #vacate(slot: number): void {
+    const mask = this.#slots.length - 1;
+    let empty = slot;
+    this.#slots[empty] = NO_MAP;
+    for (let i = (slot + 1) & mask; this.#slots[i] !== NO_MAP; i = (i + 1) & mask) {
+      const at = HEADER_BYTES + this.#slots[i] * ENTRY_BYTES;
+      const wanted = hashOf(this.#bytes, at + 4, this.#words[at >> 2]) & mask;
+      if (((i - wanted) & mask) < ((i - empty) & mask)) continue; // the empty one is before its place
+      this.#slots[empty] = this.#slots[i];
+      this.#slots[i] = NO_MAP;
+      empty = i;
+    }
   }
 
   /** Takes in entries that another thread has appended. */
@@ -67,7 +128,6 @@ export class MapTable {
     for (; this.#known < count; this.#known++) {
       const at = HEADER_BYTES + this.#known * ENTRY_BYTES;
       const length = this.#words[at >> 2];
-      this.#names.push(new TextDecoder().decode(this.#bytes.slice(at + 4, at + 4 + length)));
       this.#slots[this.#find(this.#bytes, at + 4, length)] = this.#known;
     }
   }

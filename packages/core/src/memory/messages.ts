@@ -15,6 +15,9 @@ export const RequestKind = {
   TICK: 8,
   FORGET_SESSION: 9,
   END_PRESENCE: 10,
+  RULE: 11,
+  FORGET_RULE: 12,
+  CENSUS: 13,
 } as const;
 
 /**
@@ -49,6 +52,22 @@ export const OPERATION_SAFE = 1;
 export const OPERATION_RETURN_WINNER = 2;
 /** An update: OperationExtension follows the value. */
 export const OPERATION_EXTENDED = 4;
+/** The session may not do it to every record: OperationRules follow, last of all. */
+export const OPERATION_RULED = 32;
+
+/** Behind the value of an OPERATION, or behind its extension. */
+export const OperationRules = {
+  /** Rule that a record must pass, before the write if there is one and after it; or NO_RULE. */
+  WRITE: 0,
+  /** Rule that a record must pass to be shown; NO_RULE or RULE_NOTHING. */
+  READ: 1,
+  WORDS: 2,
+} as const;
+
+/** Every record passes. */
+export const NO_RULE = 0;
+/** No record passes. */
+export const RULE_NOTHING = -1;
 /** The stamp is a client's: where the key is unknown it may be TOO_OLD. */
 export const OPERATION_CLIENT_STAMP = 8;
 /** A put that makes a presence record. */
@@ -67,13 +86,27 @@ export const OperationExtension = {
   IF_NODE: 8,
   /** APPEND: elements that stay; 0: all. EXECUTE: the number of the processor. */
   KEEP: 9,
-  WORDS: 10,
+  /** EXECUTE: records that the processor is given beside the operation's own; a GroupRecord each. */
+  OTHER_COUNT: 10,
+  WORDS: 11,
+} as const;
+
+/** Behind the extension of an EXECUTE: names a further record of the same partition. */
+export const GroupRecord = {
+  HASH: 0,
+  /** Map id (16) | key length in bytes (16). */
+  MAP_KEY_LENGTH: 1,
+  /** Zero-padded to words. */
+  KEY: 2,
 } as const;
 
 export const EXTENSION_IF_ABSENT = 1;
 export const EXTENSION_IF_STAMP = 2;
 /** A repeated operation of which nobody knows any more whether it has had its effect. */
 export const EXTENSION_UNCERTAIN = 4;
+
+/** CENSUS: count the records of every map. A later one replaces one that is under way. */
+export const CensusRequest = { NUMBER: 0, WORDS: 1 } as const;
 
 /**
  * SUBSCRIBE: changes of a map, of a key of it, or of the records for which a predicate holds,
@@ -123,6 +156,11 @@ export const CatchUpRequest = {
 export const CATCH_UP_RESUME = 0;
 /** Everything there is; the cursor means nothing. */
 export const CATCH_UP_SNAPSHOT = 1;
+/**
+ * A RENEWAL if anything of the partition is above the cursor: to a subscriber who may not see every record,
+ * the hash of a key would confirm a guess of its name.
+ */
+export const CATCH_UP_RENEW = 2;
 
 /** QUERY: send the records of a map that match, as ROWS records of this STREAM. */
 export const QueryRequest = {
@@ -156,9 +194,21 @@ export const CancelRequest = { STREAM: 0, WORDS: 1 } as const;
 /** FORGET_SESSION: the session of this resume token will not come back. */
 export const ForgetSessionRequest = { TOKEN: 0, WORDS: 4 } as const;
 
+/** RULE: records pass the rule of this number, above 0 and never used twice, if the predicate holds. */
+export const RuleRequest = {
+  RULE: 0,
+  /** Length of the Predicate message in bytes. */
+  PREDICATE_LENGTH: 1,
+  BODY: 2,
+} as const;
+
+/** FORGET_RULE: no operation names the rule any more. */
+export const ForgetRuleRequest = { RULE: 0, WORDS: 1 } as const;
+
 /**
  * END_PRESENCE: the client has gone whose newest presence put of this key has this stamp and node. Ends the
- * record as a lifetime ends, if it is a presence record of that node and not newer; nobody is answered.
+ * record as a lifetime ends, if it is a presence record of that node, not newer, and passes the predicate, if
+ * there is one: anybody may call itself by a node. Nobody is answered.
  */
 export const EndPresenceRequest = {
   HASH: 0,
@@ -169,8 +219,10 @@ export const EndPresenceRequest = {
   NODE: 4,
   /** In bytes. */
   KEY_LENGTH: 5,
-  /** Zero-padded to words. */
-  KEY: 6,
+  /** Length of the Predicate message in bytes; 0: every record passes. */
+  PREDICATE_LENGTH: 6,
+  /** The key, zero-padded to words, then the predicate. */
+  KEY: 7,
 } as const;
 
 /**
@@ -183,11 +235,11 @@ export const TickRequest = { NOW_LOW: 0, NOW_HIGH: 1, FLAGS: 2, WORDS: 3 } as co
 export const TICK_REPORT = 1;
 
 /** Interest ring: gateway → worker, for one that starts. It executes nothing before END. */
-export const InterestKind = { SUBSCRIBE: 1, END: 2 } as const;
+export const InterestKind = { SUBSCRIBE: 1, END: 2, RULE: 3 } as const;
 
-/** SUBSCRIBE: as in the request ring, but not answered. */
+/** SUBSCRIBE: as in the request ring, but not answered. RULE: as there. */
 
-/** END: the worker's start of this number has been told every interest there is. */
+/** END: the worker's start of this number has been told every interest and every rule there is. */
 export const InterestEnd = { START: 0, WORDS: 1 } as const;
 
 /** Outbound ring: worker → gateway. */
@@ -198,19 +250,25 @@ export const OutboundKind = {
   SLICE: 4,
   ROWS: 5,
   PROGRESS: 6,
+  CENSUS: 7,
 } as const;
 
 /** RESULT: the one answer to the operation whose request ring record ended at REQUEST_POSITION. */
 export const ResultMessage = {
   REQUEST_POSITION: 0,
   SESSION: 1,
-  /** 1: goes out once LANE_FLUSHED has reached LANE_POSITION; 0: at once. */
+  /** How it goes out: 0 at once, or one of the following. */
   WAITS: 2,
   LANE_POSITION: 3,
   /** Bytes of the Result message, as it stands in Results with its tag and length. */
   BYTES: 4,
   BODY: 5,
 } as const;
+
+/** Once LANE_FLUSHED has reached LANE_POSITION. */
+export const RESULT_WAITS = 1;
+/** At once; a rule of its session forbade it. In LANE_POSITION: map id (16) | operation kind (16). */
+export const RESULT_FORBIDDEN = 2;
 
 /**
  * EVENT: one change as some topics see it. A change that concerns several kinds of topics, or very many
@@ -263,10 +321,19 @@ export const RowsMessage = {
 
 /** The stream has ended in this worker. */
 export const STREAM_LAST = 1;
-/** SLICE: a cursor lies above what the partition has reached: it is forged. Ends the stream. */
-export const STREAM_FORGED = 2;
 /** ROWS: the sorted rows are larger than a query may hold. Ends the stream. */
-export const STREAM_TOO_LARGE = 4;
+export const STREAM_TOO_LARGE = 2;
+/** ROWS, with STREAM_TOO_LARGE: only together with those of other queries; may be asked again. */
+export const STREAM_OVERLOADED = 4;
+
+/** CENSUS: what this worker holds of every map that has a record in it, tombstones left out. */
+export const CensusMessage = {
+  NUMBER: 0,
+  COUNT: 1,
+  /** Entries of 4 words: map id, records, bytes of their images low, high. */
+  ENTRIES: 2,
+  ENTRY_WORDS: 4,
+} as const;
 
 /** PROGRESS: every change up to these sequences that concerns any topic is before this record. */
 export const ProgressMessage = {

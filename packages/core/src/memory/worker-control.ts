@@ -58,6 +58,12 @@ export const STREAMS = 72;
 export const TOPICS_MAP = 73;
 export const TOPICS_KEY = 74;
 export const TOPICS_PREDICATE = 75;
+/** Predicates that are tried at every change of their map; stored once a turn, as are the next two. */
+export const PREDICATES_LINEAR = 76;
+/** Predicates that changes have found since the worker's start, two words (see watermark.ts). */
+export const PREDICATES_FOUND = 88;
+/** Of those, the ones that the changes concerned, two words. */
+export const PREDICATES_CONCERNED = 90;
 /** 1 while an operation is executed: a death is that operation's doing. */
 export const IS_EXECUTING = 80;
 

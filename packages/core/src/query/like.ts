@@ -57,9 +57,8 @@ type Seeker = (text: string, from: number) => number;
 
 /** Finds where the first `part` from an offset on ends, or −1. */
 function seeker(part: readonly number[]): Seeker {
-  const isShort = part.length <= 32;
-  if (isShort && !part.includes(ANY)) return literalSeeker(String.fromCodePoint(...part));
-  return bitSeeker(part);
+  if (part.length > 32) return bitSeeker(part);
+  return part.includes(ANY) ? wordSeeker(part) : literalSeeker(String.fromCodePoint(...part));
 }
 
 function literalSeeker(part: string): Seeker {
@@ -76,8 +75,8 @@ function literalSeeker(part: string): Seeker {
 function bitSeeker(part: readonly number[]): Seeker {
   const words = Math.ceil(part.length / 32);
   const any = bitsOf(part, ANY, words);
-  const masks = new Map<number, Int32Array>();
-  for (const code of part) if (!masks.has(code)) masks.set(code, bitsOf(part, code, words));
+  const masks = new Map(part.map((code) => [code, bitsOf(part, code, words)]));
+  const asciiMasks = Array.from({ length: 128 }, (_, code) => masks.get(code) ?? any);
   const lastBit = (part.length - 1) % 32;
   const state = new Int32Array(words);
   return (text, from) => {
@@ -85,8 +84,26 @@ function bitSeeker(part: readonly number[]): Seeker {
     for (let at = from; at < text.length; ) {
       const code = text.codePointAt(at)!;
       at += code > 0xffff ? 2 : 1;
-      advance(state, masks.get(code) ?? any);
+      advance(state, code < 128 ? asciiMasks[code] : (masks.get(code) ?? any));
       if ((state[words - 1] >>> lastBit) & 1) return at;
+    }
+    return -1;
+  };
+}
+
+/** The same for at most 32 code points: the time of most patterns, and of the dearest. */
+function wordSeeker(part: readonly number[]): Seeker {
+  const [any] = bitsOf(part, ANY, 1);
+  const masks = new Map(part.map((code) => [code, bitsOf(part, code, 1)[0]]));
+  const asciiMasks = Int32Array.from({ length: 128 }, (_, code) => masks.get(code) ?? any);
+  const last = 1 << (part.length - 1);
+  return (text, from) => {
+    let state = 0;
+    for (let at = from; at < text.length; ) {
+      const code = text.codePointAt(at)!;
+      at += code > 0xffff ? 2 : 1;
+      state = ((state << 1) | 1) & (code < 128 ? asciiMasks[code] : (masks.get(code) ?? any));
+      if ((state & last) !== 0) return at;
     }
     return -1;
   };

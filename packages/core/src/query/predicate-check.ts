@@ -1,6 +1,7 @@
 import { unreachable } from '../assert.js';
 import {
   KEY_BYTES_MAX,
+  LIKE_BYTES_COUNTED_MIN,
   LIKE_BYTES_MAX,
   PATH_STEPS_MAX,
   PREDICATE_DEPTH_MAX,
@@ -17,6 +18,8 @@ const utf8 = new TextEncoder();
 interface Budget {
   nodes: number;
   literals: number;
+  /** Of patterns. */
+  likeBytes: number;
 }
 
 /**
@@ -26,8 +29,11 @@ interface Budget {
  * @throws PredicateError with the place in the tree, such as `all[2].not.gt`.
  */
 export function checkPredicate(predicate: Predicate): void {
-  const budget = { nodes: PREDICATE_NODES_MAX, literals: PREDICATE_LITERALS_MAX };
-  checkNode(predicate, '', 1, budget);
+  checkNode(predicate, '', 1, {
+    nodes: PREDICATE_NODES_MAX,
+    literals: PREDICATE_LITERALS_MAX,
+    likeBytes: LIKE_BYTES_MAX,
+  });
 }
 
 /** @throws PredicateError unless `field` is a place that a record can have. */
@@ -77,6 +83,9 @@ function checkNode(predicate: Predicate, path: string, depth: number, budget: Bu
       return;
     default:
       budget.literals -= checkTest(predicate, here);
+      if (predicate.kind === 'like') budget.likeBytes -= likeBytesOf(predicate.text);
+      if (budget.likeBytes < 0)
+        throw tooLarge(here, `patterns of more than ${LIKE_BYTES_MAX} bytes in all`);
       if (budget.literals < 0) throw tooLarge(here, `more than ${PREDICATE_LITERALS_MAX} literals`);
   }
 }
@@ -118,10 +127,14 @@ function checkTest(test: Test, path: string): number {
   }
 }
 
+/** What a pattern counts: bytes, for the time of a match grows with them. */
+function likeBytesOf(pattern: string): number {
+  return Math.max(LIKE_BYTES_COUNTED_MIN, utf8.encode(pattern).length);
+}
+
 function checkTextTest(test: Extract<Test, { kind: 'prefix' | 'like' }>, path: string): void {
   if (test.field.kind === 'stamp') throw wrong(path, '$stamp is a number, not text');
-  const bytesMax = test.kind === 'like' ? LIKE_BYTES_MAX : Number.POSITIVE_INFINITY;
-  checkText(test.text, path, { what: 'text', bytesMax });
+  checkText(test.text, path, { what: 'text', bytesMax: Number.POSITIVE_INFINITY });
 }
 
 function checkBetween(test: Extract<Test, { kind: 'between' }>, path: string): void {

@@ -61,6 +61,37 @@ export class RingProducer {
     return this.#hasRoom(words + this.#reserve);
   }
 
+  /** Words of data. */
+  get capacity(): number {
+    return this.#capacity;
+  }
+
+  /** Position behind what was claimed last. */
+  get tail(): number {
+    return this.#tail;
+  }
+
+  /**
+   * Words claimed and not read yet. Looks at what the consumer has read only where more than a quarter of
+   * the ring seems used; below it the answer may be too high.
+   */
+  used(): number {
+    const used = (this.#tail - this.#headCache) | 0;
+    if (used <= this.#capacity / 4) return used;
+    this.#headCache = Atomics.load(this.words, HEAD); // acquire: the consumer is done with them
+    return (this.#tail - this.#headCache) | 0;
+  }
+
+  /** The consumer had read everything before `position` when it was last looked at. */
+  hasTaken(position: number): boolean {
+    return ((position - this.#headCache) | 0) <= 0;
+  }
+
+  /** The consumer is done with everything before `position`. Acquire. */
+  isTaken(position: number): boolean {
+    return ((position - Atomics.load(this.words, HEAD)) | 0) <= 0;
+  }
+
   /** True once the consumer has read everything committed. Acquire. */
   isDrained(): boolean {
     return Atomics.load(this.words, HEAD) === this.#committed;

@@ -20,6 +20,8 @@ export const ClientBody = {
   PING: 6,
   QUERY: 7,
   CANCEL_QUERY: 8,
+  REFRESH: 9,
+  ASK_DURABLE: 10,
 } as const;
 
 /** `nextOperation` has filled the fields of one. */
@@ -43,7 +45,8 @@ const STAMP_FIELD = 7;
 const IF_STAMP_FIELD = 14;
 const FIRST_EPOCH_FIELD = 17;
 const PROCESSOR_FIELD = 18;
-const OPERATION_FIELDS = 18;
+const OTHERS_FIELD = 19;
+const OPERATION_FIELDS = 19;
 
 const HIGH = 0x1_0000_0000;
 const NO_BYTES: Uint8Array = new Uint8Array(0);
@@ -121,7 +124,7 @@ export class FrameReader extends OperationFields {
   #readFrameField(tag: number, end: number): FrameFault {
     const field = tag >>> 3;
     const wireType = tag & 7;
-    if (field > ClientBody.CANCEL_QUERY) return this.#skip(wireType, end);
+    if (field > ClientBody.ASK_DURABLE) return this.#skip(wireType, end);
     if (field === CLOCK_FIELD) {
       if (wireType !== FIXED64) return wrongWireType(wireType);
       if (end - this.#at < FIXED64_BYTES) return FrameFault.TRUNCATED;
@@ -302,6 +305,10 @@ export class FrameReader extends OperationFields {
       case PROCESSOR_FIELD:
         this.processorOffset = offset;
         this.processorLength = length;
+        break;
+      case OTHERS_FIELD:
+        this.othersOffset = offset;
+        this.othersLength = length;
         break;
       default:
         if (field <= OPERATION_FIELDS) return FrameFault.WIRE_TYPE;

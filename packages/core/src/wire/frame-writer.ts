@@ -29,9 +29,15 @@ import {
 const CLOCK_TAG = 0x09;
 const RESULTS_TAG = 0x1a;
 const EVENTS_TAG = 0x22;
+const EVENT_GROUPS_TAG = 0x72;
 // Results and Events
 const RESULT_TAG = 0x0a;
 const TOPIC_TAG = 0x08;
+// EventGroups
+const GROUP_TAG = 0x0a;
+
+/** A group's length, known at its end, is a varint of so many bytes whatever it is. */
+const GROUP_LENGTH_BYTES = 3;
 
 const HEAD_CLOCK_BYTES = 9;
 
@@ -43,6 +49,9 @@ const RESULT_FIXED_BYTES = 11;
 
 /** Room to keep in front of a body for its head. */
 export const FRAME_HEAD_BYTES_MAX: number = HEAD_CLOCK_BYTES + 6 + 6;
+
+/** What `beginEventGroup` writes at the most. */
+export const GROUP_HEAD_BYTES_MAX: number = 1 + GROUP_LENGTH_BYTES + 6;
 
 /** What a Result says; the caller keeps one and fills it anew for each. */
 export interface ResultFields {
@@ -58,6 +67,23 @@ export interface ResultFields {
   withValue: boolean;
   /** A sentence in UTF-8; empty: none. */
   detail: Uint8Array;
+  /** When it may be tried again; 0: nothing is known. */
+  retryAfterMs: number;
+}
+
+/** A result that says nothing yet; it is filled again and again. */
+export function emptyResult(): ResultFields {
+  return {
+    requestId: 0,
+    outcome: 0,
+    refusal: 0,
+    level: 0,
+    partition: 0,
+    record: NO_RECORD,
+    withValue: false,
+    detail: new Uint8Array(0),
+    retryAfterMs: 0,
+  };
 }
 
 /** Length of the Result as an entry of Results: tag, length and fields. */
@@ -85,7 +111,8 @@ export function writeResult(
   at = writeFixed32(target, at + 7, result.requestId);
   at = writeNumber(target, at, 0x28, result.partition);
   at = writeSpoken(target, at, result, words, wordBytes);
-  return writeBytes(target, at, 0x62, result.detail, 0, result.detail.length);
+  at = writeBytes(target, at, 0x62, result.detail, 0, result.detail.length);
+  return writeNumber(target, at, 0x68, result.retryAfterMs);
 }
 
 function writeSpoken(
@@ -114,6 +141,11 @@ export function patchRefusal(target: Uint8Array, offset: number, refusal: number
 /** Sets the level of the Result that `writeResult` put at `offset`. */
 export function patchLevel(target: Uint8Array, offset: number, level: number): void {
   target[entryBody(target, offset) + RESULT_LEVEL] = level;
+}
+
+/** The refusal of the Result that `writeResult` put at `offset`; 0: none. */
+export function refusalIn(target: Uint8Array, offset: number): number {
+  return target[entryBody(target, offset) + RESULT_REFUSAL];
 }
 
 /** The request id of the Result that `writeResult` put at `offset`. */
@@ -149,6 +181,43 @@ export function writeEventsHead(
   return writeHead(target, body, EVENTS_TAG, end - body, clockMs, clockCounter);
 }
 
+/** Begins an entry of EventGroups: entries of Events on `topic` follow, then `endEventGroup`. */
+export function beginEventGroup(target: Uint8Array, offset: number, topic: number): number {
+  target[offset] = GROUP_TAG;
+  return writeNumber(target, offset + 1 + GROUP_LENGTH_BYTES, TOPIC_TAG, topic);
+}
+
+/** Writes the length of the group that begins at `offset` and ends at `end`: below 2 MiB. */
+export function endEventGroup(target: Uint8Array, offset: number, end: number): void {
+  const length = end - offset - 1 - GROUP_LENGTH_BYTES;
+  target[offset + 1] = length | 0x80;
+  target[offset + 2] = (length >>> 7) | 0x80;
+  target[offset + 3] = length >>> 14;
+}
+
+/** As `writeResultsHead`, for groups of events. */
+export function writeEventGroupsHead(
+  target: Uint8Array,
+  start: number,
+  end: number,
+  clockMs: number,
+  clockCounter: number,
+): number {
+  return writeHead(target, start, EVENT_GROUPS_TAG, end - start, clockMs, clockCounter);
+}
+
+/** As `writeResultsHead`, for a single group, ended or not: a frame of Events, without its topic's group. */
+export function writeSingleGroupHead(
+  target: Uint8Array,
+  start: number,
+  end: number,
+  clockMs: number,
+  clockCounter: number,
+): number {
+  const body = start + 1 + GROUP_LENGTH_BYTES;
+  return writeHead(target, body, EVENTS_TAG, end - body, clockMs, clockCounter);
+}
+
 /** Writes clock, tag and length of a body that lies at `target[body, body + length)`, before it. */
 export function writeHead(
   target: Uint8Array,
@@ -170,7 +239,7 @@ export function writeHead(
 function resultBodyBytes(result: ResultFields, words: Int32Array): number {
   const record = result.record;
   const own = RESULT_FIXED_BYTES + numberBytes(result.partition);
-  const bytes = own + blobBytes(result.detail.length);
+  const bytes = own + blobBytes(result.detail.length) + numberBytes(result.retryAfterMs);
   if (record === NO_RECORD) return bytes;
   const spoken = bytes + recordBytes(words, record);
   if (!result.withValue || RecordLayout.isTombstone(words, record)) return spoken;

@@ -32,6 +32,8 @@ export class OperationFields {
   firstEpoch = 0;
   processorOffset = 0;
   processorLength = 0;
+  othersOffset = 0;
+  othersLength = 0;
 }
 
 /**
@@ -121,6 +123,8 @@ export function clearOperation(operation: OperationFields): void {
   operation.firstEpoch = 0;
   operation.processorOffset = 0;
   operation.processorLength = 0;
+  operation.othersOffset = 0;
+  operation.othersLength = 0;
 }
 
 /** Reads 8 bytes that are known to be there; returns the offset behind them. */

@@ -1,6 +1,6 @@
 import type { Test } from 'tap';
-import { createUwsTransport } from '#lib/uws-transport.js';
-import { createWsTransport } from '#lib/ws-transport.js';
+import { createUwsTransport } from '#lib/transport/uws-transport.js';
+import { createWsTransport } from '#lib/transport/ws-transport.js';
 import type { CreateTransport } from '../served.js';
 import { type Case, type Group, type Name, outcomeOf, serveEchoes } from './conformance.js';
 import { connectionGroups } from './connection-cases.js';

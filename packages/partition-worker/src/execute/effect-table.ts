@@ -1,5 +1,6 @@
-import { assert, EFFECT_VALUE_BYTES_MAX } from '@tidewire/core';
+import { assert, EFFECT_VALUE_BYTES_MAX, EFFECTS_SESSION_DIVISOR } from '@tidewire/core';
 import { copyWords, EffectLayout, RecordLayout } from '@tidewire/core/threads';
+import { ABSENT } from '../store/record-store.js';
 
 const { EFFECT_WORDS, FREE, IMAGE, REQUEST_ID, STATE, TOKEN, TOKEN_WORDS, USED } = EffectLayout;
 const { FLAG_EXPIRES, HEADER_WORDS, LENGTHS, NODE_FLAGS } = RecordLayout;
@@ -12,20 +13,26 @@ const VALUE_WORDS_MAX: number = RecordLayout.wordsOf(EFFECT_VALUE_BYTES_MAX);
 export class EffectTable {
   /** The entries; an effect is the index of its image in them, ABSENT_EFFECT stands for none. */
   readonly words: Int32Array;
+  readonly #sessionMax: number;
   readonly #free: number[] = [];
   /** Token → request id → entry. */
   readonly #entries: Map<string, Map<number, number>> = new Map();
 
   constructor(buffer: SharedArrayBuffer) {
     this.words = new Int32Array(buffer);
+    this.#sessionMax = this.words.length / EFFECT_WORDS / EFFECTS_SESSION_DIVISOR;
     for (let entry = this.words.length - EFFECT_WORDS; entry >= 0; entry -= EFFECT_WORDS)
       if (this.words[entry + STATE] === USED)
         this.#list(tokenAt(this.words, entry + TOKEN), this.words[entry + REQUEST_ID], entry);
       else this.#free.push(entry);
+    for (const [token, effects] of this.#entries)
+      this.#entries.set(token, new Map([...effects].sort(([a], [b]) => (a - b) | 0)));
   }
 
-  get isFull(): boolean {
-    return this.#free.length === 0;
+  /** No further effect of the session whose token lies at `at` can be remembered. */
+  isFullFor(tokens: Int32Array, at: number): boolean {
+    if (this.#free.length === 0) return true;
+    return (this.#entries.get(tokenAt(tokens, at))?.size ?? 0) >= this.#sessionMax;
   }
 
   get count(): number {
@@ -38,7 +45,7 @@ export class EffectTable {
     return entry === undefined ? ABSENT_EFFECT : entry + IMAGE;
   }
 
-  /** Remembers the record as the request's effect, once. REQUIRES: not full, or known already. */
+  /** Remembers the record, or ABSENT, as the request's effect, once. REQUIRES: not full, or known already. */
   remember(
     tokens: Int32Array,
     at: number,
@@ -102,6 +109,10 @@ function tokenAt(words: Int32Array, at: number): string {
 
 /** The record's image without its key, and without a value that is too long. */
 function writeImage(words: Int32Array, at: number, records: Int32Array, record: number): void {
+  if (record === ABSENT) {
+    words.fill(0, at, at + HEADER_WORDS); // no record has the sequence 0
+    return;
+  }
   copyWords(records, record, words, at, HEADER_WORDS);
   const bytes = RecordLayout.valueLengthOf(records[record + LENGTHS]);
   const valueLength = RecordLayout.wordsOf(bytes) > VALUE_WORDS_MAX ? 0 : bytes;

@@ -7,16 +7,21 @@ import type { Outbound } from '../outbound.js';
 import { ABSENT, FULL, type RecordStore } from '../store/record-store.js';
 import { compareWrite, shouldApply } from './conflict.js';
 import { EffectTable } from './effect-table.js';
+import { GroupExecutor } from './group-executor.js';
 import {
   flagsOf,
   isClientStamped,
+  isRuled,
   isSafe,
   isUpdate,
   isVisible,
   operationKindOf,
 } from './operation.js';
 import type { ProcessorRunner } from './processor-runner.js';
+import { otherCountOf } from './record-group.js';
+import type { RowRules } from './row-rules.js';
 import { SafeLane } from './safe-lane.js';
+import { LANE_FULL, MEMORY_FULL } from './shortage.js';
 import { UpdateExecutor } from './update-executor.js';
 
 /**
@@ -28,11 +33,13 @@ export class Executor {
   readonly #store: RecordStore;
   readonly #outbound: Outbound;
   readonly #events: ChangeEvents;
+  readonly #rules: RowRules;
   readonly #timers: Timers;
   readonly #control: Int32Array;
   readonly #lane: SafeLane;
   readonly #effects: EffectTable;
   readonly #updates: UpdateExecutor;
+  readonly #groups: GroupExecutor;
   /** Changes made by this worker's partitions so far, wrapping. */
   changes = 0;
 
@@ -40,6 +47,7 @@ export class Executor {
     store: RecordStore;
     outbound: Outbound;
     events: ChangeEvents;
+    rules: RowRules;
     timers: Timers;
     control: Int32Array;
     /** See effect-table.ts. */
@@ -49,14 +57,24 @@ export class Executor {
     this.#store = options.store;
     this.#outbound = options.outbound;
     this.#events = options.events;
+    this.#rules = options.rules;
     this.#timers = options.timers;
     this.#control = options.control;
     this.#lane = new SafeLane(options.store, options.control);
     this.#effects = new EffectTable(options.effects);
+    this.#groups = new GroupExecutor({
+      ...options,
+      lane: this.#lane,
+      onChanged: (count) => {
+        this.changes = (this.changes + count) | 0;
+      },
+      remember: (request, at, record) => this.#updates.remember(request, at, record),
+    });
     this.#updates = new UpdateExecutor({
       ...options,
       effects: this.#effects,
       lane: this.#lane,
+      groups: this.#groups,
       onApplied: (request, at, position, record, old) =>
         this.#applied(request, at, position, record, old),
     });
@@ -70,6 +88,16 @@ export class Executor {
   /** Ends a group of touches. */
   touchRecords(): void {
     this.#store.touchRecords();
+  }
+
+  /** The events of the last operation have not all been told: nothing may be written before they are. */
+  get isTelling(): boolean {
+    return this.#groups.isTelling;
+  }
+
+  /** Tells the next of them; room for what one operation says has been asked for. */
+  tellNext(): void {
+    this.#groups.tellNext();
   }
 
   /** Executes the operation whose ring record ends at `position`, and answers it. */
@@ -93,10 +121,16 @@ export class Executor {
   /** Answers the operation at the head of the ring if it happened before a death; else false. */
   settle(request: Int32Array, at: number, position: number): boolean {
     const record = this.#store.settled(position);
-    if (record === ABSENT) return false;
+    if (record === ABSENT) return this.#settleGroup(request, at, position);
     if (isUpdate(request, at)) this.#updates.remember(request, at, record);
     this.#applied(request, at, position, record, this.#store.settledOld);
     return true;
+  }
+
+  #settleGroup(request: Int32Array, at: number, position: number): boolean {
+    if (!isUpdate(request, at) || otherCountOf(request, at) === 0) return false;
+    const partition = partitionOf(request[at + Operation.HASH]);
+    return this.#groups.settle(request, at, position, partition);
   }
 
   /** The session whose token lies at `at` will not come back. */
@@ -111,7 +145,8 @@ export class Executor {
   }
 
   #get(request: Int32Array, at: number, position: number, partition: number, record: number): void {
-    const isFound = record !== ABSENT && isVisible(request, at, this.#store.words, record);
+    const isThere = record !== ABSENT && isVisible(request, at, this.#store.words, record);
+    const isFound = isThere && this.#rules.shows(request, at, record);
     const outcome = isFound ? Code.FOUND : Code.ABSENT;
     this.#outbound.answer(request, at, position, partition, record, outcome, Level.MEMORY);
   }
@@ -123,7 +158,8 @@ export class Executor {
     partition: number,
     record: number,
   ): void {
-    if (isSafe(request, at) && this.#lane.isFull) {
+    if (isSafe(request, at) && !this.#lane.hasRoom()) {
+      this.#outbound.explainShortage(LANE_FULL);
       this.#outbound.refuse(request, at, position, partition, Code.OVERLOADED);
       return;
     }
@@ -134,14 +170,30 @@ export class Executor {
     const flags = flagsOf(request, at);
     const order =
       record === ABSENT ? 1 : compareWrite(request, at, flags, this.#store.words, record);
+    if (isRuled(request, at) && !this.#mayWrite(request, at, record, order)) {
+      this.#outbound.forbid(request, at, position, partition);
+      return;
+    }
     if (!shouldApply(order)) {
       const outcome = order === 0 ? Code.DUPLICATE : Code.SUPERSEDED;
       this.#answer(request, at, position, partition, record, outcome);
       return;
     }
     const written = this.#store.put(record, request, at, partition, flags, position);
-    if (written === FULL) this.#outbound.refuse(request, at, position, partition, Code.OVERLOADED);
-    else this.#applied(request, at, position, written, record);
+    if (written !== FULL) return this.#applied(request, at, position, written, record);
+    this.#outbound.explainShortage(MEMORY_FULL);
+    this.#outbound.refuse(request, at, position, partition, Code.OVERLOADED);
+  }
+
+  /**
+   * Also where nothing is to be done: else writes at a guessed stamp would find out a hidden value. A removal
+   * that finds itself has been permitted when there was a record.
+   */
+  #mayWrite(request: Int32Array, at: number, record: number, order: number): boolean {
+    const rules = this.#rules;
+    if (!rules.mayTouch(request, at, record)) return false;
+    if (order === 0 && operationKindOf(request, at) === OperationKind.REMOVE) return true;
+    return rules.mayLeave(request, at, record, request, at);
   }
 
   /** Whether the key may have had a newer tombstone that was collected. */

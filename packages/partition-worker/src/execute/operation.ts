@@ -3,6 +3,7 @@ import {
   OPERATION_EXTENDED,
   OPERATION_PRESENCE,
   OPERATION_RETURN_WINNER,
+  OPERATION_RULED,
   OPERATION_SAFE,
   Operation,
   RecordLayout,
@@ -27,6 +28,11 @@ export function isSafe(request: Int32Array, at: number): boolean {
 /** An update: it is executed on what is there, whatever the stamps say. */
 export function isUpdate(request: Int32Array, at: number): boolean {
   return (request[at + Operation.MAP_KIND_FLAGS] & OPERATION_EXTENDED) !== 0;
+}
+
+/** The session may not do it to every record. */
+export function isRuled(request: Int32Array, at: number): boolean {
+  return (request[at + Operation.MAP_KIND_FLAGS] & OPERATION_RULED) !== 0;
 }
 
 /** Whether the stamp is a client's, and not one that the server has just given. */

@@ -8,7 +8,13 @@ import { OperationExtension, RecordLayout } from '@tidewire/core/threads';
 import { ValueKind } from '@tidewire/schemas';
 import { ABSENT } from '../store/record-store.js';
 import { nowOf } from './operation.js';
-import type { Change, NamedProcessor, ProcessedRecord } from './processor.js';
+import type {
+  Change,
+  GroupContext,
+  NamedProcessor,
+  ProcessedRecord,
+  ProcessorContext,
+} from './processor.js';
 import { argumentOf, extensionOf, keyOf, valueBytesOf } from './request-fields.js';
 
 /** What a processor's run has come to. */
@@ -16,7 +22,15 @@ export type Processed =
   | { readonly kind: 'PUT'; readonly value: Uint8Array; readonly ttlMs: number }
   | { readonly kind: 'REMOVE' }
   | { readonly kind: 'NOTHING' }
-  | { readonly kind: 'FAILED'; readonly reason: string };
+  | Failed;
+
+interface Failed {
+  readonly kind: 'FAILED';
+  readonly reason: string;
+}
+
+/** What the run of a group's processor has come to, for each record. */
+export type ProcessedGroup = { readonly kind: 'CHANGES'; readonly changes: Processed[] } | Failed;
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
 const encoder = new TextEncoder();
@@ -34,21 +48,71 @@ export class ProcessorRunner {
 
   /** Runs what the EXECUTE operation names on the record that is visible to it, or ABSENT. */
   run(request: Int32Array, at: number, records: Int32Array, record: number): Processed {
+    const context: ProcessorContext = {
+      key: decoder.decode(keyOf(request, at)),
+      nowMs: nowOf(request, at),
+    };
+    return this.#run(
+      request,
+      at,
+      ({ run }, argument) => run(recordOf(records, record), argument, context),
+      (change) => processedOf(change as Change),
+    );
+  }
+
+  /** The same on several records, each visible or ABSENT, with these keys. */
+  runGroup(
+    request: Int32Array,
+    at: number,
+    records: Int32Array,
+    group: readonly number[],
+    keys: readonly string[],
+  ): ProcessedGroup {
+    const context: GroupContext = { keys, nowMs: nowOf(request, at) };
+    return this.#run(
+      request,
+      at,
+      ({ run }, argument) =>
+        run(
+          group.map((record) => recordOf(records, record)),
+          argument,
+          context,
+        ),
+      (changes) => processedGroupOf(changes as readonly Change[] | undefined, group.length),
+    );
+  }
+
+  /** `call` counts against the time, `read` of what it has returned may throw as well. */
+  #run<T>(
+    request: Int32Array,
+    at: number,
+    call: (processor: NamedProcessor, argument: unknown) => unknown,
+    read: (returned: unknown) => T,
+  ): T | Failed {
     const processor = this.#processors[request[extensionOf(request, at) + OperationExtension.KEEP]];
     if (processor === undefined) return failed('There is no such processor.');
     const beganMs = this.#monotonicMs();
     try {
-      const change = processor.run(recordOf(records, record), jsonOf(argumentOf(request, at)), {
-        key: decoder.decode(keyOf(request, at)),
-        nowMs: nowOf(request, at),
-      });
+      const returned = call(processor, jsonOf(argumentOf(request, at)));
       const tookMs = this.#monotonicMs() - beganMs;
-      if (tookMs <= PROCESSOR_BUDGET_MS) return processedOf(change);
+      if (tookMs <= PROCESSOR_BUDGET_MS) return read(returned);
       return failed(`${processor.name} took ${Math.ceil(tookMs)} ms of ${PROCESSOR_BUDGET_MS}.`);
     } catch (error) {
       return failed(sentenceOf(error));
     }
   }
+}
+
+function processedGroupOf(changes: readonly Change[] | undefined, count: number): ProcessedGroup {
+  if (changes === undefined) return { kind: 'CHANGES', changes: [] };
+  if (!Array.isArray(changes) || changes.length !== count)
+    return failed(`What becomes of ${count} records is an array of as many changes.`);
+  const processed = changes.map(processedOf);
+  return processed.find(isFailed) ?? { kind: 'CHANGES', changes: processed };
+}
+
+function isFailed(processed: Processed): processed is Failed {
+  return processed.kind === 'FAILED';
 }
 
 function processedOf(change: Change): Processed {
@@ -85,6 +149,6 @@ function sentenceOf(error: unknown): string {
   return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
 }
 
-function failed(reason: string): Processed {
+function failed(reason: string): Failed {
   return { kind: 'FAILED', reason: reason.slice(0, PROCESSOR_ERROR_CHARACTERS_MAX) };
 }

@@ -32,10 +32,29 @@ export type Processor = (
   context: ProcessorContext,
 ) => Change;
 
+export interface GroupContext {
+  /** Keys of the records, in the order in which they were named. */
+  readonly keys: readonly string[];
+  /** As of a ProcessorContext. */
+  readonly nowMs: number;
+}
+
+/**
+ * As a Processor, for several records of one partition, of whatever maps: decides what becomes of each,
+ * in their order, or undefined: all stay as they are. All of it happens in memory or nothing;
+ * the database gets the records one by one, so a process that dies may leave a part of it there.
+ */
+export type GroupProcessor = (
+  records: readonly (ProcessedRecord | undefined)[],
+  argument: unknown,
+  context: GroupContext,
+) => readonly Change[] | undefined;
+
 /** A processor under the name by which operations ask for it. */
 export interface NamedProcessor {
   readonly name: string;
-  readonly run: Processor;
+  /** A Processor or a GroupProcessor: whoever names it knows. */
+  readonly run: (given: unknown, argument: unknown, context: unknown) => unknown;
 }
 
 /**
@@ -47,5 +66,5 @@ export async function loadProcessors(url: string): Promise<NamedProcessor[]> {
   return Object.keys(module)
     .filter((name) => typeof module[name] === 'function')
     .sort()
-    .map((name) => ({ name, run: module[name] as Processor }));
+    .map((name) => ({ name, run: module[name] as NamedProcessor['run'] }));
 }

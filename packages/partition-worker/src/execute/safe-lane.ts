@@ -15,9 +15,27 @@ export class SafeLane {
     this.#control = control;
   }
 
-  get isFull(): boolean {
+  hasRoom(references = 1): boolean {
     const flushed = loadWord(this.#control, WorkerControl.LANE_FLUSHED);
-    return ((this.#control[WorkerControl.LANE_TAIL] - flushed) | 0) >= LANE_ENTRIES;
+    const used = (this.#control[WorkerControl.LANE_TAIL] - flushed) | 0;
+    return used + references <= LANE_ENTRIES;
+  }
+
+  /**
+   * Refers persistence to `count` records that were written together; returns the lane position that
+   * their answer waits for. Said again after a death, it goes on behind those that are in the lane.
+   */
+  enterAll(partition: number, count: number, recordAt: (i: number) => number): number {
+    const { words } = this.#store;
+    const tail = this.#control[WorkerControl.LANE_TAIL];
+    let i = count;
+    while (
+      i > 0 &&
+      !this.#isNewest(tail, partition, RecordLayout.sequenceOf(words, recordAt(i - 1)))
+    )
+      i--;
+    for (; i < count; i++) this.enter(partition, recordAt(i));
+    return this.#control[WorkerControl.LANE_TAIL];
   }
 
   /** Refers persistence to a record; returns the lane position that its answer waits for. */

@@ -10,10 +10,14 @@ import { Level } from '@tidewire/schemas';
 import type { Outbound } from '../outbound.js';
 import { ABSENT, FULL, type RecordStore } from '../store/record-store.js';
 import { ABSENT_EFFECT, type EffectTable, hasToken } from './effect-table.js';
+import type { GroupExecutor } from './group-executor.js';
 import { flagsOf, isSafe, isVisible } from './operation.js';
 import type { ProcessorRunner } from './processor-runner.js';
+import { otherCountOf } from './record-group.js';
 import { extensionOf } from './request-fields.js';
+import type { RowRules } from './row-rules.js';
 import type { SafeLane } from './safe-lane.js';
+import { EFFECTS_FULL, LANE_FULL, MEMORY_FULL, type Shortage } from './shortage.js';
 import { isUncertain, meetsCondition, UpdateRequest } from './update-request.js';
 
 interface UpdateExecutorOptions {
@@ -22,7 +26,9 @@ interface UpdateExecutorOptions {
   readonly control: Int32Array;
   readonly effects: EffectTable;
   readonly lane: SafeLane;
+  readonly rules: RowRules;
   readonly runner: ProcessorRunner;
+  readonly groups: GroupExecutor;
   /** The update has been published as `record` over `old`: it is answered, and its events are told. */
   readonly onApplied: (
     request: Int32Array,
@@ -54,7 +60,7 @@ export class UpdateExecutor {
     partition: number,
     record: number,
   ): void {
-    const { effects, outbound } = this.#options;
+    const { effects, outbound, rules } = this.#options;
     const extension = extensionOf(request, at);
     const lowestPending = request[extension + OperationExtension.LOWEST_PENDING];
     effects.forgetBelow(request, extension, lowestPending);
@@ -65,20 +71,31 @@ export class UpdateExecutor {
     }
     const refusal = this.#apply(request, at, position, partition, record);
     if (refusal === Code.UNSPECIFIED) return;
-    if (refusal === Code.FOUND) this.#answerAsItIs(request, at, position, partition, record);
+    if (refusal === Code.FORBIDDEN) outbound.forbid(request, at, position, partition);
+    else if (refusal === Code.FOUND) this.#answerAsItIs(request, at, position, partition, record);
     else {
-      if (refusal === Code.FAILED) outbound.explain(this.#write.failure);
+      const isShown = rules.shows(request, at, record); // a processor may tell of the record
+      if (refusal === Code.FAILED && isShown) outbound.explain(this.#failure(request, at));
       outbound.refuse(request, at, position, partition, refusal, record);
     }
   }
 
   /** After the publish, also when it is found out after a death. */
-  remember(request: Int32Array, at: number, record: number): void {
+  readonly remember: (request: Int32Array, at: number, record: number) => void = (
+    request,
+    at,
+    record,
+  ) => {
     const { effects, store } = this.#options;
     const extension = extensionOf(request, at);
     if (!hasToken(request, extension)) return;
     const requestId = request[at + Operation.REQUEST_ID];
     effects.remember(request, extension, requestId, store.words, record);
+  };
+
+  #failure(request: Int32Array, at: number): string {
+    const { failure } = otherCountOf(request, at) > 0 ? this.#options.groups : this.#write;
+    return failure;
   }
 
   #answerAsItIs(
@@ -102,18 +119,29 @@ export class UpdateExecutor {
     partition: number,
     record: number,
   ): Code {
-    const { effects, lane, onApplied, store } = this.#options;
+    const { effects, groups, lane, onApplied, rules, store } = this.#options;
+    const others = otherCountOf(request, at);
     if (isUncertain(request, extensionOf(request, at))) return Code.UNCERTAIN;
-    if (effects.isFull || (isSafe(request, at) && lane.isFull)) return Code.OVERLOADED;
+    const hasRoom = !isSafe(request, at) || lane.hasRoom(1 + others);
+    if (effects.isFullFor(request, extensionOf(request, at))) return this.#lacks(EFFECTS_FULL);
+    if (!hasRoom) return this.#lacks(LANE_FULL);
+    if (!rules.mayTouch(request, at, record)) return Code.FORBIDDEN;
     if (!meetsCondition(request, at, store.words, record)) return Code.PRECONDITION;
+    if (others > 0) return groups.apply(request, at, position, partition);
     const refusal = this.#write.make(request, at, store.words, record);
     if (refusal !== Code.UNSPECIFIED) return refusal;
     const { words } = this.#write;
+    if (!rules.mayLeave(request, at, record, words, 0)) return Code.FORBIDDEN;
     const written = store.put(record, words, 0, partition, flagsOf(words, 0), position);
-    if (written === FULL) return Code.OVERLOADED;
+    if (written === FULL) return this.#lacks(MEMORY_FULL);
     this.remember(request, at, written);
     onApplied(request, at, position, written, record);
     return Code.UNSPECIFIED;
+  }
+
+  #lacks(shortage: Shortage): Code {
+    this.#options.outbound.explainShortage(shortage);
+    return Code.OVERLOADED;
   }
 
   /** The effect may have been replaced since by a `record` that is as durable, or more. */
@@ -125,16 +153,29 @@ export class UpdateExecutor {
     record: number,
     effect: number,
   ): void {
-    const { control, effects, lane, outbound } = this.#options;
-    const { words } = effects;
+    const { effects, outbound } = this.#options;
     const level = isSafe(request, at) ? Level.DATABASE : Level.MEMORY;
-    const flushed = loadWatermark(control, WorkerControl.flushedIndex(partition));
-    const mustWait = isSafe(request, at) && flushed < RecordLayout.sequenceOf(words, effect);
-    if (mustWait && record !== ABSENT && lane.isFull) {
+    if (isSafe(request, at) && !this.#awaitAgain(request, at, partition, record, effect)) {
+      outbound.explainShortage(LANE_FULL);
       outbound.refuse(request, at, position, partition, Code.OVERLOADED);
-      return;
-    }
-    if (mustWait && record !== ABSENT) outbound.waitForLane(lane.enter(partition, record));
-    outbound.answerWith(words, effect, request, at, position, partition, level);
+    } else outbound.answerWith(effects.words, effect, request, at, position, partition, level);
+  }
+
+  /** Lets the next answer wait until the effect is durable. False: there is no room for that. */
+  #awaitAgain(
+    request: Int32Array,
+    at: number,
+    partition: number,
+    record: number,
+    effect: number,
+  ): boolean {
+    const { control, effects, groups, lane, outbound } = this.#options;
+    if (otherCountOf(request, at) > 0) return groups.awaitAgain(request, at, partition);
+    const flushed = loadWatermark(control, WorkerControl.flushedIndex(partition));
+    const isFlushed = flushed >= RecordLayout.sequenceOf(effects.words, effect);
+    if (isFlushed || record === ABSENT) return true;
+    if (!lane.hasRoom()) return false;
+    outbound.waitForLane(lane.enter(partition, record));
+    return true;
   }
 }

@@ -12,7 +12,7 @@ import {
 import { OperationKind, ValueKind } from '@tidewire/schemas';
 import { ABSENT } from '../store/record-store.js';
 import { isVisible, operationKindOf } from './operation.js';
-import type { ProcessorRunner } from './processor-runner.js';
+import type { Processed, ProcessorRunner } from './processor-runner.js';
 import {
   argumentOf,
   extensionOf,
@@ -83,12 +83,10 @@ export class UpdateRequest {
   /** Returns 0, why the update cannot be done to this record, or FOUND: there is nothing to do. */
   make(request: Int32Array, at: number, records: Int32Array, record: number): Code {
     const kind = operationKindOf(request, at);
-    const before = record === ABSENT ? ABSENT : visible(request, at, records, record);
-    const { words } = this;
-    copyWords(request, at, words, 0, Operation.KEY);
-    copyWords(request, at + Operation.KEY, words, Operation.KEY, keyWordsOf(request, at));
-    raiseStamp(words, records, record);
-    if (kind === OperationKind.EXECUTE) return this.#process(request, at, records, before);
+    const before = visible(request, at, records, record);
+    this.#begin(request, at, records, record);
+    if (kind === OperationKind.EXECUTE)
+      return this.#take(this.#runner.run(request, at, records, before), records, before);
     if (!isUpdateKind(kind)) return this.#keepValue(request, at);
     if (before !== ABSENT && RecordLayout.valueKindOf(records, before) !== ValueKind.JSON)
       return Code.PRECONDITION;
@@ -101,6 +99,26 @@ export class UpdateRequest {
     return Code.UNSPECIFIED;
   }
 
+  /** The same for a record of a group, of which it is known what becomes of it. */
+  makeOf(
+    processed: Processed,
+    request: Int32Array,
+    at: number,
+    records: Int32Array,
+    record: number,
+  ): Code {
+    this.#begin(request, at, records, record);
+    const before = visible(request, at, records, record);
+    return this.#take(processed, records, before);
+  }
+
+  #begin(request: Int32Array, at: number, records: Int32Array, record: number): void {
+    const { words } = this;
+    copyWords(request, at, words, 0, Operation.KEY);
+    copyWords(request, at + Operation.KEY, words, Operation.KEY, keyWordsOf(request, at));
+    raiseStamp(words, records, record);
+  }
+
   #keepValue(request: Int32Array, at: number): Code {
     const from = valueIndexOf(request, at);
     const length = RecordLayout.valueLengthOf(request[at + Operation.LENGTHS]);
@@ -109,8 +127,7 @@ export class UpdateRequest {
   }
 
   /** FOUND: the processor leaves the record as it is. FAILED: see `failure`. */
-  #process(request: Int32Array, at: number, records: Int32Array, before: number): Code {
-    const processed = this.#runner.run(request, at, records, before);
+  #take(processed: Processed, records: Int32Array, before: number): Code {
     switch (processed.kind) {
       case 'PUT':
         if (processed.ttlMs > 0) setLifetime(this.words, processed.ttlMs);
@@ -187,6 +204,12 @@ function updateOf(kind: Update['kind'], request: Int32Array, at: number): Update
   };
 }
 
-function visible(request: Int32Array, at: number, records: Int32Array, record: number): number {
-  return isVisible(request, at, records, record) ? record : ABSENT;
+/** The record if it is visible to the operation, else ABSENT. */
+export function visible(
+  request: Int32Array,
+  at: number,
+  records: Int32Array,
+  record: number,
+): number {
+  return record !== ABSENT && isVisible(request, at, records, record) ? record : ABSENT;
 }

@@ -2,8 +2,10 @@ import {
   bytesToWords,
   CancelRequest,
   CatchUpRequest,
+  CensusRequest,
   CreditRequest,
   EndPresenceRequest,
+  ForgetRuleRequest,
   ForgetSessionRequest,
   InterestEnd,
   InterestKind,
@@ -11,6 +13,7 @@ import {
   QueryRequest,
   RecordLayout,
   RequestKind,
+  RuleRequest,
   SUBSCRIBE_WITH_OLD,
   SubscribeRequest,
   TickRequest,
@@ -49,6 +52,16 @@ export function introducedRecord(start: number): ControlRecord {
     const at = owner.interests.claim(InterestKind.END, InterestEnd.WORDS);
     if (at === NO_ROOM) return false;
     owner.interests.words[at + InterestEnd.START] = start;
+    return true;
+  };
+}
+
+/** Every map's records are to be counted. */
+export function censusRecord(number: number): ControlRecord {
+  return (owner) => {
+    const at = owner.requests.claimControl(RequestKind.CENSUS, CensusRequest.WORDS);
+    if (at === NO_ROOM) return false;
+    owner.requests.words[at + CensusRequest.NUMBER] = number;
     return true;
   };
 }
@@ -157,6 +170,52 @@ export function tickRecord(nowMs: number, flags: number): ControlRecord {
   };
 }
 
+/** Operations may name the rule from now on. */
+export function ruleRecord(rule: number, predicate: Uint8Array): ControlRecord {
+  return (owner) => {
+    const at = owner.requests.claimControl(RequestKind.RULE, ruleWords(predicate));
+    if (at === NO_ROOM) return false;
+    writeRule(owner.requests.words, owner.requestBytes, at, rule, predicate);
+    return true;
+  };
+}
+
+/** As `ruleRecord`, for a worker that starts and reads its interest ring first. */
+export function introduceRuleRecord(rule: number, predicate: Uint8Array): ControlRecord {
+  return (owner) => {
+    const at = owner.interests.claim(InterestKind.RULE, ruleWords(predicate));
+    if (at === NO_ROOM) return false;
+    writeRule(owner.interests.words, owner.interestBytes, at, rule, predicate);
+    return true;
+  };
+}
+
+/** No operation names the rule any more. */
+export function forgetRuleRecord(rule: number): ControlRecord {
+  return (owner) => {
+    const at = owner.requests.claimControl(RequestKind.FORGET_RULE, ForgetRuleRequest.WORDS);
+    if (at === NO_ROOM) return false;
+    owner.requests.words[at + ForgetRuleRequest.RULE] = rule;
+    return true;
+  };
+}
+
+function ruleWords(predicate: Uint8Array): number {
+  return RuleRequest.BODY + RecordLayout.wordsOf(predicate.length);
+}
+
+function writeRule(
+  words: Int32Array,
+  wordBytes: Uint8Array,
+  at: number,
+  rule: number,
+  predicate: Uint8Array,
+): void {
+  words[at + RuleRequest.RULE] = rule;
+  words[at + RuleRequest.PREDICATE_LENGTH] = predicate.length;
+  bytesToWords(predicate, 0, predicate.length, words, wordBytes, at + RuleRequest.BODY);
+}
+
 function subscribeWords({ key, predicate }: Interest): number {
   return SubscribeRequest.BODY + RecordLayout.wordsOf(key.length + predicate.length);
 }
@@ -204,12 +263,15 @@ export interface PresencePut {
   readonly ms: number;
   readonly counter: number;
   readonly node: number;
+  /** Predicate message that holds for what the client may write; empty: everything. */
+  readonly rows: Uint8Array;
 }
 
 /** The client of this put has gone. */
 export function endPresenceRecord(put: PresencePut): ControlRecord {
   return (owner) => {
-    const length = EndPresenceRequest.KEY + RecordLayout.wordsOf(put.key.length);
+    const rowsAt = EndPresenceRequest.KEY + RecordLayout.wordsOf(put.key.length);
+    const length = rowsAt + RecordLayout.wordsOf(put.rows.length);
     const at = owner.requests.claimControl(RequestKind.END_PRESENCE, length);
     if (at === NO_ROOM) return false;
     const { words } = owner.requests;
@@ -220,8 +282,10 @@ export function endPresenceRecord(put: PresencePut): ControlRecord {
       (RecordLayout.highWord(put.ms) << 16) | put.counter;
     words[at + EndPresenceRequest.NODE] = put.node;
     words[at + EndPresenceRequest.KEY_LENGTH] = put.key.length;
+    words[at + EndPresenceRequest.PREDICATE_LENGTH] = put.rows.length;
     const key = at + EndPresenceRequest.KEY;
     bytesToWords(put.key, 0, put.key.length, words, owner.requestBytes, key);
+    bytesToWords(put.rows, 0, put.rows.length, words, owner.requestBytes, at + rowsAt);
     return true;
   };
 }

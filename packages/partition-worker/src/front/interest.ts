@@ -1,4 +1,10 @@
-import { hashOf } from '@tidewire/core';
+import {
+  accessPlanOf,
+  canonicalPredicate,
+  encodePredicate,
+  hashOf,
+  type Predicate,
+} from '@tidewire/core';
 
 export const NO_BYTES: Uint8Array = new Uint8Array(0);
 
@@ -10,16 +16,28 @@ export interface Interest {
   readonly hash: number;
   /** The Predicate message in canonical form; empty: none. */
   readonly predicate: Uint8Array;
+  /** No index serves the predicate. */
+  readonly isLinear: boolean;
   /** Events carry the value before. */
   readonly withOld: boolean;
 }
 
-export function interestIn(
-  mapId: number,
-  options: { key?: Uint8Array; predicate?: Uint8Array; withOld?: boolean },
-): Interest {
-  const { key = NO_BYTES, predicate = NO_BYTES, withOld = false } = options;
-  return { mapId, key, hash: hashOf(key), predicate, withOld };
+/** What of a map is of interest; nothing: all of it. */
+export type Wish = Partial<Pick<Interest, 'key' | 'predicate' | 'isLinear' | 'withOld'>>;
+
+export function interestIn(mapId: number, wish: Wish): Interest {
+  const { key = NO_BYTES, predicate = NO_BYTES, isLinear = false, withOld = false } = wish;
+  return { mapId, key, hash: hashOf(key), predicate, isLinear, withOld };
+}
+
+/** A predicate in canonical form, and whether no index serves it. */
+export type Condition = Pick<Interest, 'predicate' | 'isLinear'>;
+
+/** @throws PredicateError unless the predicate is sound. */
+export function conditionOf(predicate: Predicate): Condition {
+  const canonical = canonicalPredicate(predicate);
+  const isLinear = accessPlanOf(canonical).some(({ kind }) => kind === 'linear');
+  return { predicate: encodePredicate(canonical), isLinear };
 }
 
 /** Equal for equal interests. */

@@ -2,6 +2,8 @@ import { InvariantError, OUTBOUND_RECORDS_A_TURN } from '@tidewire/core';
 import {
   loadWord,
   OutboundKind,
+  RESULT_FORBIDDEN,
+  RESULT_WAITS,
   ResultMessage,
   RingConsumer,
   SubscribedMessage,
@@ -14,12 +16,16 @@ import { PendingAcks } from './pending-acks.js';
 export interface OutboundHandlers {
   /** A Result, as an entry of Results, for the caller of this id; once for each operation. */
   onResult(caller: number, bytes: Uint8Array, offset: number, length: number): void;
+  /** A rule of the caller forbade an operation of this kind on that map; the result follows. */
+  onForbidden?(caller: number, mapId: number, kind: number): void;
   /** An EVENT record; after a worker's death some are said again, see HeardChanges. */
   onEvent(words: Int32Array, wordBytes: Uint8Array, at: number): void;
   onSlice(words: Int32Array, wordBytes: Uint8Array, at: number): void;
   onRows(words: Int32Array, wordBytes: Uint8Array, at: number): void;
   onProgress(worker: number, words: Int32Array, at: number): void;
   onSubscribed(worker: number, topic: number): void;
+  /** Never, unless a census was asked for. */
+  onCensus?(worker: number, words: Int32Array, at: number): void;
 }
 
 /** The other end of one worker's outbound ring, and the SAFE results that wait for it. */
@@ -83,6 +89,9 @@ export class OutboundReader {
       case OutboundKind.PROGRESS:
         this.#handlers.onProgress(this.#worker, words, index);
         return 0;
+      case OutboundKind.CENSUS:
+        this.#handlers.onCensus?.(this.#worker, words, index);
+        return 0;
       case OutboundKind.SUBSCRIBED:
         if (this.#isNew(words[index + SubscribedMessage.REQUEST_POSITION]))
           this.#handlers.onSubscribed(this.#worker, words[index + SubscribedMessage.TOPIC]);
@@ -97,11 +106,13 @@ export class OutboundReader {
     const sessionId = words[at + ResultMessage.SESSION];
     const length = words[at + ResultMessage.BYTES];
     const offset = (at + ResultMessage.BODY) * 4;
-    if (words[at + ResultMessage.WAITS] !== 0) {
-      const lanePosition = words[at + ResultMessage.LANE_POSITION];
+    const lanePosition = words[at + ResultMessage.LANE_POSITION];
+    if (words[at + ResultMessage.WAITS] === RESULT_WAITS) {
       this.#pending.add({ sessionId, lanePosition, elapsedMs }, this.#ringBytes, offset, length);
       return 1;
     }
+    if (words[at + ResultMessage.WAITS] === RESULT_FORBIDDEN)
+      this.#handlers.onForbidden?.(sessionId, lanePosition >>> 16, lanePosition & 0xffff);
     this.#handlers.onResult(sessionId, this.#ringBytes, offset, length);
     return 1;
   }

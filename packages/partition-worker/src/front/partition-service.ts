@@ -1,18 +1,21 @@
-import { Code, hashOf, MAPS_MAX, partitionOf } from '@tidewire/core';
+import { assert, Code, hashOf, MAPS_MAX, partitionOf } from '@tidewire/core';
 import {
   bytesToWords,
   MAPS_FULL,
   type MapTable,
   NO_MAP,
   NO_ROOM,
+  NO_RULE,
   OPERATION_CLIENT_STAMP,
   OPERATION_EXTENDED,
   OPERATION_PRESENCE,
   OPERATION_RETURN_WINNER,
+  OPERATION_RULED,
   OPERATION_SAFE,
   Operation,
   OperationExtension,
   type OperationFields,
+  OperationRules,
   ownerOf,
   RecordLayout,
   RequestKind,
@@ -21,10 +24,21 @@ import {
 import { AckLevel, OperationKind, ValueKind } from '@tidewire/schemas';
 import type { Interest } from './interest.js';
 import { Owner } from './owner.js';
+import { otherWords, type RecordName, writeOthers } from './record-name.js';
 import { type Caller, isUpdate, type OperationSource, writeExtension } from './update-fields.js';
 
 /** `route` has sent the operation to its owner. */
 export const ROUTED = 0;
+const NO_OTHERS: readonly RecordName[] = [];
+
+/** To which records an operation may be done; see OperationRules. */
+export interface OperationRuling {
+  readonly isRuled: boolean;
+  readonly write: number;
+  readonly read: number;
+}
+
+export const UNRULED: OperationRuling = { isRuled: false, write: NO_RULE, read: NO_RULE };
 
 /** A stamp and the gateway's time, as they go with an operation. */
 export interface OperationTime {
@@ -68,6 +82,11 @@ export class PartitionService {
     }
   }
 
+  /** Every change of the partition up to this sequence is in the database. */
+  flushedOf(partition: number): number {
+    return this.owners[ownerOf(partition, this.owners.length)].flushedOf(partition);
+  }
+
   /** Workers that own changes of the whole map (all), or of one key. */
   ownersOf(interest: Interest): number[] {
     if (interest.key.length === 0) return this.owners.map((_, worker) => worker);
@@ -76,39 +95,56 @@ export class PartitionService {
 
   /**
    * Sends the operation that `reader` stands at in `bytes`, already checked and stamped. Returns ROUTED,
-   * ABSENT for a get of a map that nobody has written, or a refusal.
+   * ABSENT for a get of a map that nobody has written, or a refusal. `others`: of an EXECUTE, the records
+   * that its processor is given beside the operation's own.
    */
   route(
     reader: OperationSource,
     bytes: Uint8Array,
     caller: Caller,
     time: OperationTime,
+    rules: OperationRuling = UNRULED,
+    others: readonly RecordName[] = NO_OTHERS,
   ): typeof ROUTED | Code {
     const mapId = this.#mapIdFor(reader, bytes);
     if (mapId === NO_MAP) return Code.ABSENT;
     if (mapId === MAPS_FULL) return Code.TOO_LARGE;
     const hash = hashOf(bytes, reader.keyOffset, reader.keyLength);
-    const owner = this.owners[ownerOf(partitionOf(hash), this.owners.length)];
+    const partition = partitionOf(hash);
+    if (others.some(({ key }) => partitionOf(hashOf(key)) !== partition)) return Code.INVALID;
+    const otherMapIds = others.map(({ map }) => this.#mapTable.register(map, 0, map.length));
+    if (otherMapIds.includes(MAPS_FULL)) return Code.TOO_LARGE;
+    const owner = this.owners[ownerOf(partition, this.owners.length)];
     const keyWords = RecordLayout.wordsOf(reader.keyLength);
     const valueWords = RecordLayout.wordsOf(reader.valueLength);
     const isExtended = isUpdate(reader);
-    const at = owner.requests.claim(
-      RequestKind.OPERATION,
-      Operation.KEY + keyWords + valueWords + (isExtended ? OperationExtension.WORDS : 0),
-    );
+    const extensionWords = isExtended ? OperationExtension.WORDS + otherWords(others) : 0;
+    const { isRuled } = rules;
+    assert(!isRuled || others.length === 0, 'groups are of sessions without rules');
+    if (isRuled && owner.isBehind) return Code.OVERLOADED; // it may not know the rules yet
+    const bodyWords =
+      Operation.KEY + keyWords + valueWords + extensionWords + (isRuled ? OperationRules.WORDS : 0);
+    if (!owner.shares.admits(caller.id, bodyWords)) return Code.OVERLOADED;
+    const at = owner.requests.claim(RequestKind.OPERATION, bodyWords);
     if (at === NO_ROOM) return Code.OVERLOADED;
     const { words } = owner.requests;
     words[at + Operation.SESSION] = caller.id;
     words[at + Operation.REQUEST_ID] = reader.requestId;
     words[at + Operation.HASH] = hash;
-    words[at + Operation.MAP_KIND_FLAGS] = (mapId << 16) | (reader.kind << 8) | flagsOf(reader);
+    words[at + Operation.MAP_KIND_FLAGS] =
+      (mapId << 16) | (reader.kind << 8) | flagsOf(reader) | (isRuled ? OPERATION_RULED : 0);
     writeTime(words, at, time, reader, this.#ttlOf(reader, mapId));
     words[at + Operation.LENGTHS] = RecordLayout.packLengths(reader.keyLength, reader.valueLength);
     const key = at + Operation.KEY;
     bytesToWords(bytes, reader.keyOffset, reader.keyLength, words, owner.requestBytes, key);
     const value = key + keyWords;
     bytesToWords(bytes, reader.valueOffset, reader.valueLength, words, owner.requestBytes, value);
-    if (isExtended) writeExtension(words, value + valueWords, reader, caller, this.epoch);
+    const extension = value + valueWords;
+    if (isExtended) {
+      writeExtension(words, extension, reader, caller, this.epoch);
+      writeOthers(owner, extension, others, otherMapIds);
+    }
+    if (isRuled) writeRules(words, extension + extensionWords, rules);
     owner.hasNews = true;
     return ROUTED;
   }
@@ -131,6 +167,11 @@ export class PartitionService {
       ? this.#mapTable.idOf(bytes, reader.mapOffset, reader.mapLength)
       : this.#mapTable.register(bytes, reader.mapOffset, reader.mapLength);
   }
+}
+
+function writeRules(words: Int32Array, at: number, { read, write }: OperationRuling): void {
+  words[at + OperationRules.WRITE] = write;
+  words[at + OperationRules.READ] = read;
 }
 
 function flagsOf(reader: OperationFields): number {

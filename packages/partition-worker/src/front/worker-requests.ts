@@ -19,7 +19,7 @@ export class WorkerRequests {
     return this.#owners.length;
   }
 
-  /** Nothing new may be begun: what ends things must still find its place. */
+  /** Nothing new may be begun, and no credit given: what ends things must still find its place. */
   get isFull(): boolean {
     return this.#owed.some((owed) => owed.length >= CONTROL_BACKLOG_MAX);
   }
@@ -27,6 +27,7 @@ export class WorkerRequests {
   send(worker: number, record: ControlRecord): void {
     const owed = this.#owed[worker];
     if (owed.length > 0 || !this.trySend(worker, record)) owed.push(record);
+    this.#owners[worker].isBehind = owed.length > 0;
   }
 
   /** Sends at once or not at all, past what waits. */
@@ -44,6 +45,7 @@ export class WorkerRequests {
       let count = 0;
       while (count < owed.length && this.trySend(worker, owed[count])) count++;
       if (count > 0) owed.splice(0, count);
+      this.#owners[worker].isBehind = owed.length > 0;
       sent += count;
     }
     return sent;

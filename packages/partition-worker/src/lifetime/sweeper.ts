@@ -1,7 +1,8 @@
-import { PRESENCE_GRACE_MS, partitionOf } from '@tidewire/core';
+import { compilePredicate, decodePredicate, PRESENCE_GRACE_MS, partitionOf } from '@tidewire/core';
 import { EndPresenceRequest, RecordLayout } from '@tidewire/core/threads';
 import type { ChangeEvents } from '../change-events.js';
 import type { Outbound } from '../outbound.js';
+import { StoredRecord } from '../query/stored-record.js';
 import { ABSENT, FULL, type RecordStore } from '../store/record-store.js';
 import { Timers } from './timers.js';
 
@@ -77,9 +78,19 @@ export class Sweeper {
       keyLength,
     );
     if (record === ABSENT || !isPresenceOf(request, at, this.#store.words, record)) return;
-    if (this.#sweep(record)) return;
-    const end = at + EndPresenceRequest.KEY + RecordLayout.wordsOf(keyLength);
+    if (!this.#mayEnd(request, at, record) || this.#sweep(record)) return;
+    const end =
+      rowsAt(request, at) + RecordLayout.wordsOf(request[at + EndPresenceRequest.PREDICATE_LENGTH]);
     this.#postponed.push(request.slice(at, end));
+  }
+
+  /** Whether the client could have written over the record: else it is of another one of that node. */
+  #mayEnd(request: Int32Array, at: number, record: number): boolean {
+    const length = request[at + EndPresenceRequest.PREDICATE_LENGTH];
+    if (length === 0) return true;
+    const bytes = new Uint8Array(request.buffer, rowsAt(request, at) * 4, length).slice();
+    const passes = compilePredicate(decodePredicate(bytes));
+    return passes(new StoredRecord(this.#store.words).turnTo(record));
   }
 
   /** One bounded turn. Returns the work done. REQUIRES: `conclude` has returned true. */
@@ -125,6 +136,11 @@ export class Sweeper {
     this.#outbound.commit();
     this.#store.concludeSweep();
   }
+}
+
+function rowsAt(request: Int32Array, at: number): number {
+  const keyLength = request[at + EndPresenceRequest.KEY_LENGTH];
+  return at + EndPresenceRequest.KEY + RecordLayout.wordsOf(keyLength);
 }
 
 /** Whether the record is a presence put of the same client, that one or an earlier one. */

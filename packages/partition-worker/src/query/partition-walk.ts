@@ -23,19 +23,19 @@ export class PartitionWalk {
   #reached: number;
   #scan: ScanPlace | undefined;
 
-  /** A SNAPSHOT visits every record there is. */
+  /** A SNAPSHOT and a RENEWAL visit every record there is. */
   constructor(store: RecordStore, partition: number, kind: SliceKind, cursor: number) {
     this.#store = store;
     this.partition = partition;
     this.kind = kind;
     this.cursor = cursor;
     this.#reached = cursor;
-    if (kind === SliceKind.SNAPSHOT) this.#scan = new ScanPlace();
+    if (kind !== SliceKind.CHANGES) this.#scan = new ScanPlace();
   }
 
   /** Records up to this sequence, where `visit` meets one, are not news. */
   get floor(): number {
-    return this.kind === SliceKind.SNAPSHOT ? -1 : this.#reached;
+    return this.kind === SliceKind.CHANGES ? this.#reached : -1;
   }
 
   /**

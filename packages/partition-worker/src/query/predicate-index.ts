@@ -10,11 +10,14 @@ import {
 import { EventKind } from '@tidewire/schemas';
 import { AFTER, BEFORE, BOTH, Candidates } from './candidates.js';
 import { eventKindOf } from './continuous-query.js';
+import { doubled } from './doubled.js';
 import { EntryChains, NO_CHAIN } from './entry-chains.js';
 import { isFoundExactly } from './exact-access.js';
 import { type FieldAccess, FieldIndex } from './field-index.js';
 import { PathTree } from './path-tree.js';
 import { TopicList } from './topic-list.js';
+
+const ENTRIES_AT_FIRST = 64;
 
 /** Where an entry stands in the index. */
 interface Place {
@@ -25,13 +28,16 @@ interface Place {
 
 /** A registered predicate. */
 interface Entry {
-  readonly topic: number;
   readonly holds: RecordTest;
-  /** What its accesses find need not be tried. */
-  readonly isExact: boolean;
   readonly kind: CountedKind | undefined;
   readonly places: readonly Place[];
 }
+
+/**
+ * Predicates by what finds them, the first access counting, those that never hold nowhere; since the
+ * start, predicates found by changes and those of them that a change concerned.
+ */
+export type PredicateCounts = Record<CountedKind | 'found' | 'concerned', number>;
 
 type CountedKind = 'equal' | 'range' | 'prefix' | 'linear';
 
@@ -42,6 +48,10 @@ const COUNTED_AS: Readonly<Record<Access['kind'], CountedKind>> = {
   prefix: 'prefix',
   linear: 'linear',
 };
+
+export function noPredicates(): PredicateCounts {
+  return { equal: 0, range: 0, prefix: 0, linear: 0, found: 0, concerned: 0 };
+}
 
 /**
  * Which of the predicates on one map a change concerns. Owned by one worker.
@@ -57,18 +67,8 @@ export class PredicateIndex {
   readonly entered: TopicList = new TopicList();
   readonly updated: TopicList = new TopicList();
   readonly left: TopicList = new TopicList();
-  /**
-   * Predicates by what finds them, the first access counting, those that never hold nowhere; since the
-   * start, predicates found by changes and those of them that a change concerned.
-   */
-  readonly counts: Record<CountedKind | 'found' | 'concerned', number> = {
-    equal: 0,
-    range: 0,
-    prefix: 0,
-    linear: 0,
-    found: 0,
-    concerned: 0,
-  };
+  /** Of all indexes that share them. */
+  readonly counts: PredicateCounts;
   readonly #chains: EntryChains = new EntryChains();
   readonly #found: Candidates = new Candidates(this.#chains);
   readonly #keys: FieldIndex = new FieldIndex(this.#chains);
@@ -76,8 +76,18 @@ export class PredicateIndex {
   readonly #values: PathTree = new PathTree(this.#chains);
   #linear = NO_CHAIN;
   readonly #entries: (Entry | undefined)[] = [];
+  /** By entry: its topic, and 1 where what its accesses find need not be tried. */
+  #topics: Int32Array = new Int32Array(ENTRIES_AT_FIRST);
+  #isExact: Uint8Array = new Uint8Array(ENTRIES_AT_FIRST);
   readonly #freeEntries: number[] = [];
   readonly #entryOf: Map<number, number> = new Map(); // by topic
+  readonly #onTry: () => void;
+
+  /** `onTry` is called before a predicate is tried on a record: that may take long. */
+  constructor(onTry: () => void = () => {}, counts: PredicateCounts = noPredicates()) {
+    this.#onTry = onTry;
+    this.counts = counts;
+  }
 
   get size(): number {
     return this.#entryOf.size;
@@ -90,8 +100,10 @@ export class PredicateIndex {
     const plan = accessPlanOf(predicate);
     const places = plan.map((access) => ({ access, links: this.#addPlace(access, entry) }));
     const kind = plan.length === 0 ? undefined : COUNTED_AS[plan[0].kind];
-    const isExact = isFoundExactly(predicate, plan);
-    this.#entries[entry] = { topic, holds: compilePredicate(predicate), isExact, kind, places };
+    this.#entries[entry] = { holds: compilePredicate(predicate), kind, places };
+    if (entry === this.#topics.length) this.#grow();
+    this.#topics[entry] = topic;
+    this.#isExact[entry] = isFoundExactly(predicate, plan) ? 1 : 0;
     this.#entryOf.set(topic, entry);
     this.#found.reserve(this.#entries.length);
     if (kind !== undefined) this.counts[kind]++;
@@ -140,18 +152,30 @@ export class PredicateIndex {
     before: QueriedRecord | undefined,
     after: QueriedRecord | undefined,
   ): void {
-    const entry = this.#entries[number]!;
     const sides = this.#found.takeSides(number);
-    const heldBefore = (sides & BEFORE) !== 0 && holdsFor(entry, before);
-    const holdsAfter = (sides & AFTER) !== 0 && holdsFor(entry, after);
+    const heldBefore = (sides & BEFORE) !== 0 && this.#holds(number, before);
+    const holdsAfter = (sides & AFTER) !== 0 && this.#holds(number, after);
     switch (eventKindOf(heldBefore, holdsAfter)) {
       case EventKind.ENTER:
-        return this.entered.add(entry.topic);
+        return this.entered.add(this.#topics[number]);
       case EventKind.UPDATE:
-        return this.updated.add(entry.topic);
+        return this.updated.add(this.#topics[number]);
       case EventKind.LEAVE:
-        return this.left.add(entry.topic);
+        return this.left.add(this.#topics[number]);
     }
+  }
+
+  /** Whether an entry that was found by a record holds for it. */
+  #holds(number: number, record: QueriedRecord | undefined): boolean {
+    if (record === undefined) return false;
+    if (this.#isExact[number] === 1) return true;
+    this.#onTry();
+    return this.#entries[number]!.holds(record);
+  }
+
+  #grow(): void {
+    this.#topics = doubled(this.#topics);
+    this.#isExact = doubled(this.#isExact);
   }
 
   #addPlace(access: Access, entry: number): number[] {
@@ -182,9 +206,4 @@ export class PredicateIndex {
         return this.#values.claim(field.steps);
     }
   }
-}
-
-/** Whether an entry that was found by a record holds for it. */
-function holdsFor(entry: Entry, record: QueriedRecord | undefined): boolean {
-  return record !== undefined && (entry.isExact || entry.holds(record));
 }

@@ -4,6 +4,7 @@ import {
   eventBytes,
   NO_RECORD,
   RecordLayout,
+  type Row,
   STREAM_LAST,
   STREAM_TOO_LARGE,
   writeEvent,
@@ -11,13 +12,14 @@ import {
 import { EventKind } from '@tidewire/schemas';
 import { type RecordStore, SCAN_END } from '../store/record-store.js';
 import { ScanPlace } from '../store/scan-place.js';
+import type { TurnTime } from '../turn-time.js';
 import type { QueryPlan } from './query-plan.js';
 import type { RowsDraft } from './rows-draft.js';
 import { StoredRecord } from './stored-record.js';
 import type { Stream } from './stream.js';
-import { type Row, TopRows } from './top-rows.js';
+import { bytesOf, TopRows } from './top-rows.js';
 
-/** Records looked at in one turn: a third of a millisecond. */
+/** Records looked at in one turn: a third of a millisecond, unless a predicate takes longer. */
 const VISITS_A_TURN = 256;
 
 /**
@@ -33,6 +35,7 @@ export class RecordQuery implements Stream {
   readonly #recordBytes: Uint8Array;
   readonly #stored: StoredRecord;
   readonly #draft: RowsDraft;
+  readonly #time: TurnTime;
   readonly #event: EventFields = { kind: EventKind.PUT, record: 0, old: NO_RECORD };
   readonly #top: TopRows;
   #next = 0; // of #partitions
@@ -45,14 +48,19 @@ export class RecordQuery implements Stream {
   #metEnd = 0;
   #visitsLeft = 0;
   #count = 0;
-  /** The rows in order, once all records have been seen, and how many of them have been sent. */
-  #sorted: readonly Row[] | undefined;
-  #sent = 0;
+  /** The rows in order, once all records have been seen, less those that have been sent. */
+  #sorted: Row[] | undefined;
+  #sortedBytes = 0;
 
   /** `partitions` are those of the worker. */
   constructor(
     plan: QueryPlan,
-    options: { store: RecordStore; draft: RowsDraft; partitions: readonly number[] },
+    options: {
+      store: RecordStore;
+      draft: RowsDraft;
+      time: TurnTime;
+      partitions: readonly number[];
+    },
   ) {
     this.id = plan.stream;
     this.credit = plan.credit;
@@ -63,6 +71,11 @@ export class RecordQuery implements Stream {
     this.#recordBytes = new Uint8Array(options.store.words.buffer);
     this.#stored = new StoredRecord(options.store.words);
     this.#draft = options.draft;
+    this.#time = options.time;
+  }
+
+  get heldBytes(): number {
+    return this.#top.bytes + this.#sortedBytes;
   }
 
   step(): boolean {
@@ -73,6 +86,7 @@ export class RecordQuery implements Stream {
     if (this.#top.bytes > QUERY_BYTES_MAX) return this.#say(STREAM_TOO_LARGE);
     if (!isThrough) return this.#say(0);
     if (!this.#plan.isOrdered) return this.#say(STREAM_LAST);
+    this.#sortedBytes = this.#top.bytes;
     this.#sorted = this.#top.drain();
     return false;
   }
@@ -107,7 +121,9 @@ export class RecordQuery implements Stream {
     if (RecordLayout.mapIdOf(words, record) !== mapId) return true;
     if (!RecordLayout.isStanding(words, record, nowMs)) return true;
     const stored = this.#stored.turnTo(record);
-    if (test?.(stored) === false || this.#met.has(stored.key)) return true;
+    const isIn = test === undefined || test(stored);
+    if (test !== undefined && this.#time.isOver()) this.#visitsLeft = 0;
+    if (!isIn || this.#met.has(stored.key)) return true;
     if (!this.#take(record)) return false;
     if (this.#met.size === 0) this.#metEnd = this.#place.segmentEnd;
     this.#met.add(stored.key);
@@ -142,12 +158,12 @@ export class RecordQuery implements Stream {
     return flags !== 0;
   }
 
-  #saySorted(rows: readonly Row[]): boolean {
-    const end = this.#sent + this.#draft.countOf(rows, this.#sent);
-    const isLast = end === rows.length;
+  #saySorted(rows: Row[]): boolean {
+    const sent = rows.splice(0, this.#draft.countOf(rows));
+    const isLast = rows.length === 0;
     const head = { stream: this.id, flags: isLast ? STREAM_LAST : 0, count: this.#count };
-    this.credit -= this.#draft.saySorted(head, rows.slice(this.#sent, end));
-    this.#sent = end;
+    this.credit -= this.#draft.saySorted(head, sent);
+    for (const row of sent) this.#sortedBytes -= bytesOf(row);
     return isLast;
   }
 }

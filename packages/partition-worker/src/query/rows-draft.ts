@@ -5,11 +5,11 @@ import {
   eventBytes,
   OutboundKind,
   RecordLayout,
+  type Row,
   RowsMessage,
   writeEvent,
 } from '@tidewire/core/threads';
 import type { Outbound } from '../outbound.js';
-import type { Row } from './top-rows.js';
 
 const EVENT_BYTES_MAX: number = KEY_BYTES_MAX + VALUE_BYTES_MAX + 256;
 
@@ -59,14 +59,14 @@ export class RowsDraft {
     return bytes;
   }
 
-  /** How many of the sorted rows from `from` on fit, sort keys included. */
-  countOf(rows: readonly Row[], from: number): number {
-    let end = from;
+  /** How many of the sorted rows fit, sort keys included. */
+  countOf(rows: readonly Row[]): number {
+    let end = 0;
     for (let bytes = 0; end < rows.length; end++) {
       bytes += rows[end].event.length + rows[end].sortKey.length;
-      if (end > from && bytes > this.#limit) break;
+      if (end > 0 && bytes > this.#limit) break;
     }
-    return end - from;
+    return end;
   }
 
   /** Says sorted rows. Returns the bytes of their events. */

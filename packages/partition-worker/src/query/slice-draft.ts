@@ -105,12 +105,12 @@ export class SliceDraft {
 
   /**
    * Closes the open slice; false: there was nothing to say. A SNAPSHOT begins with the turn in which its
-   * scan does, for what is told live from then on is part of it; a partition begun is always ended.
+   * scan does, and a RENEWAL, for what is told live from then on is part of it; a partition begun is always ended.
    */
   closeSlice(ends: boolean): boolean {
     const slice = this.#slice;
     slice.ends = ends;
-    const isMark = slice.kind === SliceKind.SNAPSHOT ? slice.begins || ends : ends && !slice.begins;
+    const isMark = slice.kind === SliceKind.CHANGES ? ends && !slice.begins : slice.begins || ends;
     if (isEmpty(slice) && !isMark) {
       this.#used -= SLICE_HEAD_BYTES_MAX;
       return false;

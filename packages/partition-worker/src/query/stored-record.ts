@@ -49,17 +49,22 @@ export class StoredRecord implements QueriedRecord {
     if (RecordLayout.valueKindOf(this.#words, this.#record) === ValueKind.BYTES) return NOT_JSON;
     const length = RecordLayout.valueLengthOf(this.#words[this.#record + RecordLayout.LENGTHS]);
     const index = RecordLayout.valueIndex(this.#words, this.#record);
-    const text = this.#text(index, length);
-    if (text.includes(REPLACEMENT) && !isUtf8(this.#bytes.subarray(index * 4, index * 4 + length)))
-      return NOT_JSON;
-    try {
-      return JSON.parse(text);
-    } catch {
-      return NOT_JSON;
-    }
+    return jsonAt(this.#bytes, index * 4, length);
   }
 
   #text(index: number, length: number): string {
     return this.#bytes.toString('utf8', index * 4, index * 4 + length);
+  }
+}
+
+/** The value of that text, NOT_JSON if it is none. */
+export function jsonAt(bytes: Buffer, offset: number, length: number): unknown {
+  const text = bytes.toString('utf8', offset, offset + length);
+  if (text.includes(REPLACEMENT) && !isUtf8(bytes.subarray(offset, offset + length)))
+    return NOT_JSON;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return NOT_JSON;
   }
 }

@@ -1,15 +1,18 @@
+import { QUERIES_BYTES_MAX } from '@tidewire/core';
 import {
   CatchUpRequest,
   RecordLayout,
-  STREAM_FORGED,
+  STREAM_OVERLOADED,
+  STREAM_TOO_LARGE,
   storeWord,
   WorkerControl,
 } from '@tidewire/core/threads';
 import type { Outbound } from '../outbound.js';
 import type { RecordStore } from '../store/record-store.js';
-import { CatchUp } from './catch-up.js';
-import { CatchUpPlan } from './catch-up-plan.js';
-import { KeyCatchUp } from './key-catch-up.js';
+import type { TurnTime } from '../turn-time.js';
+import { CatchUpEntries } from './catch-up-entries.js';
+import { CatchUpStream } from './catch-up-stream.js';
+import { KeyStream } from './key-stream.js';
 import { readQueryPlan } from './query-plan.js';
 import { RecordQuery } from './record-query.js';
 import { RowsDraft } from './rows-draft.js';
@@ -26,6 +29,7 @@ export class Streams {
   readonly #interests: SubscriptionIndex;
   readonly #store: RecordStore;
   readonly #control: Int32Array;
+  readonly #time: TurnTime;
   readonly #partitions: readonly number[];
   readonly #collectedUpTo: (partition: number) => number;
   readonly #draft: SliceDraft;
@@ -33,12 +37,15 @@ export class Streams {
   readonly #running: Map<number, Stream> = new Map();
   /** Of those, with credit, in the order in which they are served. */
   readonly #ready: Set<Stream> = new Set();
+  /** Bytes of the rows that all of them keep. */
+  #heldBytes = 0;
 
   constructor(options: {
     outbound: Outbound;
     interests: SubscriptionIndex;
     store: RecordStore;
     control: Int32Array;
+    time: TurnTime;
     partitions: readonly number[];
     collectedUpTo: (partition: number) => number;
   }) {
@@ -46,6 +53,7 @@ export class Streams {
     this.#interests = options.interests;
     this.#store = options.store;
     this.#control = options.control;
+    this.#time = options.time;
     this.#partitions = options.partitions;
     this.#collectedUpTo = options.collectedUpTo;
     this.#draft = new SliceDraft(options.outbound, options.store.words);
@@ -62,12 +70,26 @@ export class Streams {
     if (!this.hasWork()) return 0;
     const [stream] = this.#ready;
     this.#ready.delete(stream);
-    const isEnded = stream.step();
+    this.#time.begin();
+    const isEnded = this.#step(stream);
     this.#outbound.commit();
     this.#outbound.ring();
     if (isEnded) this.cancel(stream.id);
     else if (stream.credit > 0) this.#ready.add(stream);
     return 1;
+  }
+
+  /** True if the stream has ended: the one that grows ends if all keep too much together. */
+  #step(stream: Stream): boolean {
+    const { heldBytes } = stream;
+    const isEnded = stream.step();
+    const grown = stream.heldBytes - heldBytes;
+    this.#heldBytes += grown;
+    if (isEnded || grown <= 0 || this.#heldBytes <= QUERIES_BYTES_MAX) return isEnded;
+    const flags = STREAM_TOO_LARGE | STREAM_OVERLOADED;
+    this.#rows.open(0);
+    this.#rows.say({ stream: stream.id, flags, count: 0 });
+    return true;
   }
 
   /** Begins what a CATCH_UP record asks for. */
@@ -77,7 +99,7 @@ export class Streams {
     if (topic === undefined) return; // asked of a worker that died, and cancelled since
     const options = {
       id,
-      plan: new CatchUpPlan(words, at, this.#partitions),
+      entries: new CatchUpEntries(words, at, this.#partitions),
       credit: words[at + CatchUpRequest.CREDIT],
       nowMs: RecordLayout.joinWords(
         words[at + CatchUpRequest.NOW_LOW],
@@ -86,10 +108,10 @@ export class Streams {
       salt: saltOf(words, at),
       store: this.#store,
       draft: this.#draft,
+      time: this.#time,
     };
-    if (topic.kind === 'key') this.#begin(new KeyCatchUp({ ...options, topic }));
-    else if (options.plan.isForged(this.#store)) this.#refuse(id);
-    else this.#begin(new CatchUp({ ...options, topic, collectedUpTo: this.#collectedUpTo }));
+    if (topic.kind === 'key') this.#begin(new KeyStream({ ...options, topic }));
+    else this.#begin(new CatchUpStream({ ...options, topic, collectedUpTo: this.#collectedUpTo }));
   }
 
   /** Begins what a QUERY record asks for. */
@@ -98,6 +120,7 @@ export class Streams {
       new RecordQuery(readQueryPlan(words, at), {
         store: this.#store,
         draft: this.#rows,
+        time: this.#time,
         partitions: this.#partitions,
       }),
     );
@@ -116,6 +139,7 @@ export class Streams {
     const stream = this.#running.get(id);
     if (stream === undefined) return;
     this.#running.delete(id);
+    this.#heldBytes -= stream.heldBytes;
     this.#ready.delete(stream);
     this.#report();
   }
@@ -124,11 +148,6 @@ export class Streams {
     this.#running.set(stream.id, stream);
     if (stream.credit > 0) this.#ready.add(stream);
     this.#report();
-  }
-
-  #refuse(id: number): void {
-    this.#draft.open(0);
-    this.#draft.say(id, STREAM_FORGED);
   }
 
   #report(): void {

@@ -1,6 +1,12 @@
 import { MAPS_MAX } from '@tidewire/core';
-import { RecordLayout, SubscribeRequest, storeWord, WorkerControl } from '@tidewire/core/threads';
-import { PredicateIndex } from './predicate-index.js';
+import {
+  RecordLayout,
+  SubscribeRequest,
+  storeWatermark,
+  storeWord,
+  WorkerControl,
+} from '@tidewire/core/threads';
+import { noPredicates, type PredicateCounts, PredicateIndex } from './predicate-index.js';
 import { type KeyTopic, type PredicateTopic, readTopic, type Topic } from './topic.js';
 
 const NO_TOPIC = 0;
@@ -28,16 +34,31 @@ export class SubscriptionIndex {
   /** The most predicates that there are on one map. */
   predicatesMax = 0;
   readonly #control: Int32Array;
+  readonly #onTry: () => void;
+  readonly #counts: PredicateCounts = noPredicates(); // of all maps
   readonly #topics: Map<number, Topic> = new Map();
   readonly #mapTopics: Int32Array = new Int32Array(MAPS_MAX);
   readonly #keysOfMap: Int32Array = new Int32Array(MAPS_MAX);
   readonly #predicatesOfMap: Int32Array = new Int32Array(MAPS_MAX);
+  /** How many maps have so many predicates. */
+  readonly #mapsWith: Map<number, number> = new Map();
   readonly #predicates: Map<number, MapPredicates> = new Map(); // by map
   readonly #keyTopics: Map<number, KeyTopic[]> = new Map(); // by key hash
 
-  constructor(control: Int32Array) {
+  /** `onTry`: see PredicateIndex. */
+  constructor(control: Int32Array, onTry: () => void = () => {}) {
     this.#control = control;
+    this.#onTry = onTry;
     for (const counter of Object.values(COUNTERS)) storeWord(control, counter, 0);
+    this.report();
+  }
+
+  /** Publishes what predicates cost; once a turn. */
+  report(): void {
+    const { linear, found, concerned } = this.#counts;
+    storeWord(this.#control, WorkerControl.PREDICATES_LINEAR, linear);
+    storeWatermark(this.#control, WorkerControl.PREDICATES_FOUND, found);
+    storeWatermark(this.#control, WorkerControl.PREDICATES_CONCERNED, concerned);
   }
 
   /** The topic of this number, if it has been told. */
@@ -102,24 +123,34 @@ export class SubscriptionIndex {
   #addPredicate(topic: PredicateTopic): void {
     const { id, mapId, predicate, isWithOld } = topic;
     const predicates = this.#predicates.get(mapId) ?? {
-      index: new PredicateIndex(),
+      index: new PredicateIndex(this.#onTry, this.#counts),
       withOld: new Set(),
     };
     this.#predicates.set(mapId, predicates);
     predicates.index.add(id, predicate);
     if (isWithOld) predicates.withOld.add(id);
-    const count = ++this.#predicatesOfMap[mapId];
-    this.predicatesMax = Math.max(this.predicatesMax, count);
+    this.#countPredicates(mapId, 1);
   }
 
   #removePredicate({ id, mapId }: PredicateTopic): void {
     const predicates = this.#predicates.get(mapId);
     predicates?.index.remove(id);
     predicates?.withOld.delete(id);
-    const count = this.#predicatesOfMap[mapId]--;
-    if (count === 1) this.#predicates.delete(mapId);
-    if (count === this.predicatesMax)
-      this.predicatesMax = this.#predicatesOfMap.reduce((most, other) => Math.max(most, other), 0);
+    this.#countPredicates(mapId, -1);
+    if (this.#predicatesOfMap[mapId] === 0) this.#predicates.delete(mapId);
+  }
+
+  /** The fullest map that loses one leaves the most as it was, if another has as many, or one less. */
+  #countPredicates(mapId: number, change: 1 | -1): void {
+    const before = this.#predicatesOfMap[mapId];
+    const after = before + change;
+    this.#predicatesOfMap[mapId] = after;
+    this.#mapsWith.set(after, (this.#mapsWith.get(after) ?? 0) + 1);
+    const others = (this.#mapsWith.get(before) ?? 1) - 1;
+    if (others === 0) this.#mapsWith.delete(before);
+    else this.#mapsWith.set(before, others);
+    if (after > this.predicatesMax || (before === this.predicatesMax && others === 0))
+      this.predicatesMax = after;
   }
 
   #count({ kind }: Topic, change: number): void {

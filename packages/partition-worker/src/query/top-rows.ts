@@ -1,25 +1,16 @@
-/** A row of a sorted answer. */
-export interface Row {
-  readonly sortKey: Uint8Array;
-  readonly key: Uint8Array;
-  /** An Event as an entry of Rows. */
-  readonly event: Uint8Array;
-}
+import { type Row, type RowOrder, rowOrder } from '@tidewire/core/threads';
 
-/**
- * The first rows of an order, at most so many: by sort key, rows of the same by key, ascending also
- * where the sort keys descend. A heap with the last row on top, for that one is replaced.
- */
+/** The first rows of an order, at most so many. A heap with the last row on top, for that one is replaced. */
 export class TopRows {
   /** Bytes of what it holds. */
   bytes = 0;
   readonly #limit: number;
-  readonly #sign: number;
+  readonly #compare: RowOrder;
   readonly #heap: Row[] = [];
 
   constructor(limit: number, isDescending: boolean) {
     this.#limit = limit;
-    this.#sign = isDescending ? -1 : 1;
+    this.#compare = rowOrder(isDescending);
   }
 
   /** Whether a row of these keys is among the first, so far. */
@@ -40,14 +31,7 @@ export class TopRows {
   /** Takes all rows out, in order. */
   drain(): Row[] {
     this.bytes = 0;
-    return this.#heap.splice(0).sort((left, right) => this.#compare(left, right));
-  }
-
-  #compare(left: Keyed, right: Keyed): number {
-    return (
-      this.#sign * Buffer.compare(left.sortKey, right.sortKey) ||
-      Buffer.compare(left.key, right.key)
-    );
+    return this.#heap.splice(0).sort(this.#compare);
   }
 
   /** Puts a row at the heap's end and carries it up. */
@@ -76,8 +60,7 @@ export class TopRows {
   }
 }
 
-type Keyed = Pick<Row, 'sortKey' | 'key'>;
-
-function bytesOf({ sortKey, key, event }: Row): number {
+/** What a row counts. */
+export function bytesOf({ sortKey, key, event }: Row): number {
   return sortKey.length + key.length + event.length;
 }

@@ -31,6 +31,8 @@ export const ROOMY_SPANS = 256;
 /** Per power of two the first free span of that many units, as a unit, or 0. */
 export const FREE_SPANS = 384;
 export const FREE_SPAN_SIZES = 12;
+/** Writes that happen together (see write-group.ts). */
+export const GROUP = 512;
 
 // Partition words. Numbers of 48 bits lie low before high.
 const PARTITIONS_INDEX = 1024;

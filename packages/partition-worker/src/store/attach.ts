@@ -19,6 +19,7 @@ import type { KeyIndex } from './key-index.js';
 import type { PartitionNumbers } from './partition-numbers.js';
 import { blockWords, SEGMENT_CLASS } from './size-classes.js';
 import type { SpanAllocator } from './span-allocator.js';
+import type { WriteGroup } from './write-group.js';
 
 const RESHAPE_BLOCKS = 3;
 
@@ -30,6 +31,7 @@ export interface AttachParts {
   readonly index: KeyIndex;
   readonly reshape: IndexReshape;
   readonly intent: Intent;
+  readonly group: WriteGroup;
 }
 
 /**
@@ -37,12 +39,18 @@ export interface AttachParts {
  * here is no worse. The intents are left as they are: `Intent.isPublished` still answers.
  */
 export function attach(parts: AttachParts): void {
+  const { group } = parts;
   parts.reshape.finish();
+  group.finish();
   repairSlot(parts);
   dropLiveHotBlocks(parts);
   repairSpan(parts, parts.intent.block);
   repairSpan(parts, parts.intent.replaced);
   for (let i = 0; i < RESHAPE_BLOCKS; i++) repairSpan(parts, parts.reshape.blockAt(i));
+  for (let i = 0; i < group.count; i++) {
+    repairSpan(parts, group.recordAt(i));
+    repairSpan(parts, group.replacedAt(i));
+  }
   parts.spans.relink();
 }
 

@@ -15,6 +15,8 @@ export const IntentKind = {
   REQUEST: 1,
   /** The end of a record's lifetime. */
   SWEEP: 2,
+  /** The operation at a request ring position, and all that WriteGroup lists. */
+  GROUP: 3,
 } as const;
 export type IntentKind = (typeof IntentKind)[keyof typeof IntentKind];
 
@@ -51,6 +53,23 @@ export class Intent {
       words[POSITION] === position &&
       blockOf(words[this.slot]) === this.block
     );
+  }
+
+  /** The one word by which a group of writes happens, and who asked for them. */
+  commitGroup(position: number): void {
+    const { words } = this;
+    words[KIND] = IntentKind.NONE;
+    words[POSITION] = position;
+    Atomics.store(words, KIND, IntentKind.GROUP); // release: the list and its records are complete
+  }
+
+  /** A group was committed, and nothing was written since. */
+  get isGroup(): boolean {
+    return this.words[KIND] === IntentKind.GROUP;
+  }
+
+  isGroupOf(position: number): boolean {
+    return this.isGroup && this.words[POSITION] === position;
   }
 
   /** Whether a sweep has been published of which `conclude` was not said. */

@@ -104,14 +104,19 @@ export class KeyIndex {
       if (!this.#reshape.open(partition)) return false;
     } else {
       if (words[this.segment + SEGMENT_USED] < SEGMENT_USED_MAX) return true;
-      if (!this.#reshape.divide(this.segment)) return this.#fits(this.segment);
+      if (!this.#reshape.divide(this.segment)) return this.fits(this.segment);
     }
     const segment = words[entry];
     let offset = homeOf(indexHash);
     while (isReference(words[segment + offset])) offset = nextOffset(offset);
     this.segment = segment;
     this.slot = segment + offset;
-    return this.#fits(segment);
+    return this.fits(segment);
+  }
+
+  /** Whether the segment can take a record beside `others` that are still to come. */
+  fits(segment: number, others = 0): boolean {
+    return this.words[segment + SEGMENT_USED] + others < SEGMENT_USED_LIMIT;
   }
 
   /** Makes `slot` refer to the record: the one store by which a write happens. */
@@ -265,9 +270,5 @@ export class KeyIndex {
     }
     words[segment + SEGMENT_USED] = used;
     words[segment + SEGMENT_LIVE] = live;
-  }
-
-  #fits(segment: number): boolean {
-    return this.words[segment + SEGMENT_USED] < SEGMENT_USED_LIMIT;
   }
 }

@@ -20,16 +20,15 @@ import { PartitionNumbers } from './partition-numbers.js';
 import type { ScanPlace } from './scan-place.js';
 import { sizeClassOf } from './size-classes.js';
 import { SpanAllocator } from './span-allocator.js';
+import { WriteGroup } from './write-group.js';
+import { writeImage, writtenWords } from './write-image.js';
 
 const {
-  FLAG_EXPIRES,
   FLAG_TOMBSTONE,
   HASH,
   HEADER_WORDS,
   LENGTHS,
-  MAP_COUNTER,
   MS_HIGH_SEQUENCE_HIGH,
-  MS_LOW,
   NODE_FLAGS,
   SEQUENCE_LOW,
 } = RecordLayout;
@@ -69,6 +68,7 @@ export class RecordStore {
   readonly #index: KeyIndex;
   readonly #journal: ChangeJournal;
   readonly #intent: Intent;
+  readonly #group: WriteGroup;
   readonly #touches: Int32Array = new Int32Array(TOUCHES_MAX);
   #touchCount = 0;
   #recordsLive = 0;
@@ -86,6 +86,15 @@ export class RecordStore {
     this.#index = new KeyIndex(words, this.#reshape);
     this.#journal = new ChangeJournal(words, this.#layout, this.#numbers, this.#index);
     this.#intent = new Intent(words);
+    this.#group = new WriteGroup({
+      words,
+      layout: this.#layout,
+      numbers: this.#numbers,
+      spans: this.#spans,
+      index: this.#index,
+      journal: this.#journal,
+      intent: this.#intent,
+    });
     if (words[MAGIC] === 0) this.#format();
     else this.#attach();
   }
@@ -219,17 +228,9 @@ export class RecordStore {
     flags: number,
     requestPosition: number,
   ): number {
-    const words = this.words;
-    const hash = request[at + Operation.HASH];
-    const mapBits = request[at + Operation.MAP_KIND_FLAGS] & 0xffff0000;
-    const highs = request[at + Operation.MS_HIGH_COUNTER];
-    const isTombstone = (flags & FLAG_TOMBSTONE) !== 0;
-    const keyLength = RecordLayout.keyLengthOf(request[at + Operation.LENGTHS]);
-    const valueLength = isTombstone
-      ? 0
-      : RecordLayout.valueLengthOf(request[at + Operation.LENGTHS]);
-    const length = RecordLayout.imageWordsFor(keyLength, (flags & FLAG_EXPIRES) !== 0, valueLength);
-    this.#indexHash = indexHashOf(hash, mapBits >>> 16);
+    const length = writtenWords(request, at, flags);
+    const mapId = request[at + Operation.MAP_KIND_FLAGS] >>> 16;
+    this.#indexHash = indexHashOf(request[at + Operation.HASH], mapId);
     // New keys stop short of the end, so that removes and overwrites go on in a full arena.
     this.#spans.unitsReserved = old === 0 ? this.#layout.unitsReserved : 0;
     const record = this.#claim(old, partition, length, IntentKind.REQUEST, requestPosition);
@@ -237,23 +238,7 @@ export class RecordStore {
     if (record === 0) return FULL;
     const low = this.#numbers.nextSequenceLow(partition);
     const high = this.#numbers.nextSequenceHigh(partition, low);
-    words[record + HASH] = hash;
-    words[record + MAP_COUNTER] = mapBits | (highs & 0xffff);
-    words[record + MS_LOW] = request[at + Operation.MS_LOW];
-    words[record + NODE_FLAGS] = (request[at + Operation.NODE_VALUE_KIND] & ~0xff) | flags;
-    words[record + SEQUENCE_LOW] = low;
-    words[record + MS_HIGH_SEQUENCE_HIGH] = (highs & 0xffff0000) | high;
-    words[record + LENGTHS] = RecordLayout.packLengths(keyLength, valueLength);
-    const keyCount = RecordLayout.wordsOf(keyLength);
-    copyWords(request, at + Operation.KEY, words, record + HEADER_WORDS, keyCount);
-    let value = record + HEADER_WORDS + keyCount;
-    if ((flags & FLAG_EXPIRES) !== 0) {
-      words[value] = request[at + Operation.EXPIRES_LOW];
-      words[value + 1] = request[at + Operation.EXPIRES_HIGH];
-      value += 2;
-    }
-    const valueCount = RecordLayout.wordsOf(valueLength);
-    copyWords(request, at + Operation.KEY + keyCount, words, value, valueCount);
+    writeImage(this.words, record, request, at, flags, low, high);
     this.#journal.append(partition, low, this.#indexHash);
     this.#publish(record, old);
     this.#numbers.takeSequence(partition, low, high);
@@ -273,6 +258,41 @@ export class RecordStore {
   /** What `settled` or `swept` has replaced. */
   get settledOld(): number {
     return this.#intent.replaced;
+  }
+
+  // Writes of several keys of one partition that all happen or none (see WriteGroup).
+
+  beginGroup(): void {
+    this.#group.begin();
+  }
+
+  /** As `put`, but nothing happens before `commitGroup`. False: full, and `abandonGroup` is due. */
+  addToGroup(
+    old: number,
+    request: Int32Array,
+    at: number,
+    partition: number,
+    flags: number,
+  ): boolean {
+    return this.#group.add(old, request, at, partition, flags);
+  }
+
+  abandonGroup(): void {
+    this.#group.abandon();
+  }
+
+  commitGroup(requestPosition: number): void {
+    this.#recordsLive += this.#group.commit(requestPosition);
+  }
+
+  /** After an attach, before any write: whether the group of the operation at this position stands. */
+  hasSettledGroup(requestPosition: number): boolean {
+    return this.#intent.isGroupOf(requestPosition);
+  }
+
+  /** The records of the group that was added to last, and what each has replaced. */
+  get group(): Pick<WriteGroup, 'count' | 'recordAt' | 'replacedAt'> {
+    return this.#group;
   }
 
   /**
@@ -448,6 +468,7 @@ export class RecordStore {
       index: this.#index,
       reshape: this.#reshape,
       intent: this.#intent,
+      group: this.#group,
     });
     for (let partition = 0; partition < PARTITIONS; partition++)
       this.#recordsLive += this.#index.count(partition);

@@ -31,6 +31,8 @@ export class FakeStore implements Store {
   probeError: StoreError | undefined;
   /** Keys that are rejected at once. */
   rejected: ReadonlySet<string> = new Set();
+  /** Keys whose row is damaged. */
+  damaged: ReadonlySet<string> = new Set();
 
   async open(): Promise<Opening> {
     return { epoch: 1, store: 1n };
@@ -43,7 +45,11 @@ export class FakeStore implements Store {
 
   flush(records: readonly StoredRecord[]): Promise<void> {
     if (records.some(({ key }) => this.rejected.has(key)))
-      return Promise.reject(new StoreError('REJECTED', 'The record is refused.'));
+      return Promise.reject(
+        new StoreError('REJECTED', 'The record is refused.', undefined, '22012'),
+      );
+    if (records.some(({ key }) => this.damaged.has(key)))
+      return Promise.reject(new StoreError('DAMAGED', 'The row is damaged.', undefined, 'XX001'));
     return new Promise((resolve, reject) => {
       this.calls.push({
         records,

@@ -63,11 +63,12 @@ export class FakeWorker {
   }
 
   /** Answers the pull, if there is one. `override` falsifies the END. */
-  answer(override: { pull?: number; attempt?: number } = {}): number {
+  answer(override: { pull?: number; attempt?: number; lane?: number } = {}): number {
     if (!this.isAsked) return 0;
     const pull = this.word(WorkerControl.PULL_REQUESTED);
     const dirty = this.handOver(this.word(WorkerControl.PULL_RECORDS));
-    this.#end(override.pull ?? pull, override.attempt ?? this.attempt, dirty);
+    const { attempt = this.attempt, lane = this.word(WorkerControl.LANE_TAIL) } = override;
+    this.#end({ pull: override.pull ?? pull, attempt, lane }, dirty);
     storeWord(this.control, WorkerControl.CHANGES_HANDED, this.word(WorkerControl.CHANGES) - dirty);
     storeWord(this.control, WorkerControl.PULL_SERVED, pull);
     return 1;
@@ -109,13 +110,16 @@ export class FakeWorker {
   }
 
   /** Marks every partition up to its present sequence, unless something was left over. */
-  #end(pull: number, attempt: number, dirty: number): void {
+  #end(
+    { pull, attempt, lane }: { pull: number; attempt: number; lane: number },
+    dirty: number,
+  ): void {
     const marks = dirty > 0 ? [] : [...this.#sequences];
     const at = this.#ring.claimControl(BatchKind.END, BatchEnd.MARKS + 3 * marks.length);
     const { words } = this.#ring;
     words[at + BatchEnd.PULL] = pull;
     words[at + BatchEnd.ATTEMPT] = attempt;
-    words[at + BatchEnd.LANE_HANDED] = this.word(WorkerControl.LANE_TAIL);
+    words[at + BatchEnd.LANE_HANDED] = lane;
     words[at + BatchEnd.MARK_COUNT] = marks.length;
     words[at + BatchEnd.MORE] = dirty > 0 ? 1 : 0;
     for (const [i, [partition, sequence]] of marks.entries())

@@ -14,12 +14,18 @@ export interface Flags {
   readonly descending?: boolean;
   readonly limit?: string;
   readonly format?: string;
+  readonly requeue?: boolean;
+  readonly 'database-url'?: string;
+  readonly 'data-dir'?: string;
+  readonly admin?: string;
 }
 
 export interface Call {
   readonly operands: readonly string[];
   readonly flags: Flags;
   readonly url: string;
+  /** Empty: none. */
+  readonly token: string;
   readonly io: Io;
 }
 
@@ -37,8 +43,11 @@ export interface Command {
 }
 
 /** Runs `work` with a connected client, which is closed afterwards. */
-export async function withClient<A>(url: string, work: (client: Client) => Promise<A>): Promise<A> {
-  const client = await connect(url);
+export async function withClient<A>(
+  { url, token }: Pick<Call, 'url' | 'token'>,
+  work: (client: Client) => Promise<A>,
+): Promise<A> {
+  const client = await connect(url, { token });
   try {
     return await work(client);
   } finally {

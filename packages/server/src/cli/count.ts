@@ -9,9 +9,9 @@ export const count: Command = {
   details: ["  --where      only those for which PREDICATE holds, like 'population > 1e6'"],
   operands: [1, 1],
   flags: ['where'],
-  run: async ({ operands: [map], flags, url, io }: Call) => {
+  run: async ({ operands: [map], flags, url, token, io }: Call) => {
     const where = flags.where === undefined ? undefined : predicateFrom(flags.where);
-    const number = await withClient(url, (client) => client.map(map).count({ where }));
+    const number = await withClient({ url, token }, (client) => client.map(map).count({ where }));
     io.stdout.write(`${number}\n`);
     return Exit.DONE;
   },

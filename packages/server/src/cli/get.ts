@@ -11,8 +11,8 @@ export const get: Command = {
   ],
   operands: [2, 2],
   flags: [],
-  run: async ({ operands: [map, key], url, io }: Call) => {
-    const entry = await withClient(url, (client) => client.map(map).get(key));
+  run: async ({ operands: [map, key], url, token, io }: Call) => {
+    const entry = await withClient({ url, token }, (client) => client.map(map).get(key));
     if (!entry) throw new FailedError(`"${key}" has no value in map "${map}"; put one first`);
     io.stdout.write(entry.bytes);
     if (io.stdout.isTTY) io.stdout.write('\n');

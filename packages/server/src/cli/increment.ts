@@ -13,9 +13,9 @@ export const increment: Command = {
   ],
   operands: [2, 3],
   flags: ['safe'],
-  run: async ({ operands: [map, key, by = '1'], flags, url, io }: Call) => {
+  run: async ({ operands: [map, key, by = '1'], flags, url, token, io }: Call) => {
     if (!NUMBER.test(by)) throw new UsageError(`${JSON.stringify(by)} is not an integer`);
-    const entry = await withClient(url, (client) =>
+    const entry = await withClient({ url, token }, (client) =>
       client.map(map).increment(key, BigInt(by), flags.safe ? { safe: true } : {}),
     );
     io.stdout.write(`${new TextDecoder().decode(entry.bytes)}\n`);

@@ -31,10 +31,10 @@ export const list: Command = {
   ],
   operands: [1, 1],
   flags: ['where', 'order-by', 'descending', 'limit', 'format'],
-  run: async ({ operands: [map], flags, url, io }: Call) => {
+  run: async ({ operands: [map], flags, url, token, io }: Call) => {
     const format = formatOf(formatName(flags, io), { width: io.stdout.columns ?? WIDTH_DEFAULT });
     const options = fetchOptionsOf(flags);
-    return withClient(url, (client) => listMap({ client, map, options, format, io }));
+    return withClient({ url, token }, (client) => listMap({ client, map, options, format, io }));
   },
 };
 

@@ -21,12 +21,14 @@ export const load: Command = {
   ],
   operands: [1, 1],
   flags: ['safe', 'map', 'key'],
-  run: async ({ operands: [path], flags, url, io }: Call) => {
+  run: async ({ operands: [path], flags, url, token, io }: Call) => {
     const { map, key, safe = false } = flags;
     if (map === undefined) throw new UsageError('load needs --map MAP');
     const file = await openRecordFile(path, key);
     try {
-      return await withClient(url, (client) => loadFile(file, { client, map, safe, io }));
+      return await withClient({ url, token }, (client) =>
+        loadFile(file, { client, map, safe, io }),
+      );
     } finally {
       await file.close();
     }

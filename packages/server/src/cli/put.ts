@@ -12,9 +12,9 @@ export const put: Command = {
   ],
   operands: [3, 3],
   flags: ['safe'],
-  run: async ({ operands: [map, key, json], flags, url, io }: Call) => {
+  run: async ({ operands: [map, key, json], flags, url, token, io }: Call) => {
     checkJson(json);
-    const result = await withClient(url, (client) =>
+    const result = await withClient({ url, token }, (client) =>
       client.map(map).putJson(key, json, { safe: flags.safe ?? false }),
     );
     io.stdout.write(`${JSON.stringify(result)}\n`);

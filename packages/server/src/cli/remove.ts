@@ -11,8 +11,8 @@ export const remove: Command = {
   ],
   operands: [2, 2],
   flags: ['safe'],
-  run: async ({ operands: [map, key], flags, url, io }: Call) => {
-    const result = await withClient(url, (client) =>
+  run: async ({ operands: [map, key], flags, url, token, io }: Call) => {
+    const result = await withClient({ url, token }, (client) =>
       client.map(map).remove(key, { safe: flags.safe ?? false }),
     );
     io.stdout.write(`${JSON.stringify(result)}\n`);

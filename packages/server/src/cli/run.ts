@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { Code, TidewireError } from '@tidewire/client';
 import type { Command, Flags } from './command.js';
 import { count } from './count.js';
+import { deadLetters } from './dead-letters.js';
 import { explain } from './explain.js';
 import { get } from './get.js';
 import { increment } from './increment.js';
@@ -10,6 +11,7 @@ import { info } from './info.js';
 import { Exit, FailedError, type Io, UsageError } from './io.js';
 import { list } from './list.js';
 import { load } from './load.js';
+import { maps } from './maps.js';
 import { put } from './put.js';
 import { remove } from './remove.js';
 import { watch } from './watch.js';
@@ -26,10 +28,13 @@ const COMMANDS: readonly Command[] = [
   explain,
   load,
   info,
+  deadLetters,
+  maps,
 ];
 
 const OPTIONS = {
   url: { type: 'string' },
+  token: { type: 'string' },
   safe: { type: 'boolean' },
   map: { type: 'string' },
   key: { type: 'string' },
@@ -41,6 +46,10 @@ const OPTIONS = {
   descending: { type: 'boolean' },
   limit: { type: 'string' },
   format: { type: 'string' },
+  requeue: { type: 'boolean' },
+  'database-url': { type: 'string' },
+  'data-dir': { type: 'string' },
+  admin: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean' },
 } as const;
@@ -71,10 +80,11 @@ async function dispatch({ values, positionals }: Parsed, io: Io): Promise<Exit> 
         ? 'name a command; --help lists them'
         : `there is no command "${name}"; --help lists them`,
     );
-  const { help: _, version: __, url: named, ...flags } = values;
+  const { help: _, version: __, url: named, token: shown, ...flags } = values;
   checkUse(command, operands, flags);
   const url = checkedUrl(named ?? io.env['TIDEWIRE_URL'] ?? URL_DEFAULT);
-  return command.run({ operands, flags, url, io });
+  const token = shown ?? io.env['TIDEWIRE_TOKEN'] ?? '';
+  return command.run({ operands, flags, url, token, io });
 }
 
 function parse(args: readonly string[]) {
@@ -132,6 +142,7 @@ function help(): string {
 
 ${lines.join('')}
   --url URL    the server; default: environment TIDEWIRE_URL, else ${URL_DEFAULT}
+  --token JWT  credential; better as environment TIDEWIRE_TOKEN, which others on the machine cannot read
   --help       this, or more about a command: tidewire COMMAND --help
   --version    the version
 
@@ -141,7 +152,7 @@ Exit codes: 0 done, 1 refused by the server or not reachable, 2 wrong use.
 
 function helpOf(command: Command): string {
   const details = command.details.map((line) => `${line}\n`).join('');
-  return `Usage: tidewire ${command.usage} [--url URL]\n\n${command.summary}\n\n${details}`;
+  return `Usage: tidewire ${command.usage} [--url URL] [--token JWT]\n\n${command.summary}\n\n${details}`;
 }
 
 function version(): string {

@@ -29,9 +29,10 @@ export const watch: Command = {
   ],
   operands: [1, 2],
   flags: ['where', 'from', 'old', 'max-hz'],
-  run: async ({ operands: [map, key], flags, url, io }: Call) => {
+  run: async ({ operands: [map, key], flags, url, token, io }: Call) => {
     const watched = watchedOf(map, key, flags);
     const client = await connect(url, {
+      token,
       onState: (state) => {
         if (state === 'reconnecting') note(io, 'the connection is lost, trying again');
       },
@@ -86,7 +87,7 @@ async function watchUntilEnd(client: Client, watched: Watched, io: Io): Promise<
   let isFirst = true;
   await subscribe(client, watched, {
     ...watched.options,
-    print: (line) => io.stdout.write(`${line}\n`),
+    print: printer(client, io),
     onReady: () => {
       note(io, isFirst ? `watching ${nameOf(watched)}` : 'nothing is missing any more');
       isFirst = false;
@@ -98,6 +99,20 @@ async function watchUntilEnd(client: Client, watched: Watched, io: Io): Promise<
     onEnd: (error) => fail(error),
   });
   await end;
+}
+
+/** Prints lines; while nobody takes them nothing more is read from the server, where changes wait. */
+function printer(client: Client, { stdout }: Io): (line: string) => void {
+  let isPaused = false;
+  return (line) => {
+    if (stdout.write(`${line}\n`) || isPaused) return;
+    isPaused = true;
+    client.pause();
+    stdout.once('drain', () => {
+      isPaused = false;
+      client.resume();
+    });
+  };
 }
 
 function subscribe(

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tidewire/v1/client.proto.
  */
 export const file_tidewire_v1_client: GenFile = /*@__PURE__*/
-  fileDesc("Chh0aWRld2lyZS92MS9jbGllbnQucHJvdG8SC3RpZGV3aXJlLnYxItACCgtDbGllbnRGcmFtZRINCgVjbG9jaxgBIAEoBhIjCgVoZWxsbxgCIAEoCzISLnRpZGV3aXJlLnYxLkhlbGxvSAASLQoKb3BlcmF0aW9ucxgDIAEoCzIXLnRpZGV3aXJlLnYxLk9wZXJhdGlvbnNIABIrCglzdWJzY3JpYmUYBCABKAsyFi50aWRld2lyZS52MS5TdWJzY3JpYmVIABIvCgt1bnN1YnNjcmliZRgFIAEoCzIYLnRpZGV3aXJlLnYxLlVuc3Vic2NyaWJlSAASIQoEcGluZxgGIAEoCzIRLnRpZGV3aXJlLnYxLlBpbmdIABIjCgVxdWVyeRgHIAEoCzISLnRpZGV3aXJlLnYxLlF1ZXJ5SAASMAoMY2FuY2VsX3F1ZXJ5GAggASgLMhgudGlkZXdpcmUudjEuQ2FuY2VsUXVlcnlIAEIGCgRib2R5It8BCgVIZWxsbxIYChBwcm90b2NvbF92ZXJzaW9uGAEgASgNEgwKBG5vZGUYAiABKA0SDQoFdG9rZW4YAyABKAkSFAoMcmVzdW1lX3Rva2VuGAQgASgMEh4KFmxvd2VzdF9wZW5kaW5nX3JlcXVlc3QYBSABKA0SFAoMbG9nZ2VkX2Vwb2NoGAYgASgGEi4KBmxvZ2dlZBgHIAMoCzIeLnRpZGV3aXJlLnYxLlBhcnRpdGlvblNlcXVlbmNlEiMKBmN1cnNvchgIIAEoCzITLnRpZGV3aXJlLnYxLkN1cnNvciKHAQoGQ3Vyc29yEg0KBXN0b3JlGAEgASgGEg0KBWVwb2NoGAIgASgGEjEKCWRlbGl2ZXJlZBgDIAMoCzIeLnRpZGV3aXJlLnYxLlBhcnRpdGlvblNlcXVlbmNlEiwKBHNlZW4YBCADKAsyHi50aWRld2lyZS52MS5QYXJ0aXRpb25TZXF1ZW5jZSJQCgpPcGVyYXRpb25zEioKCm9wZXJhdGlvbnMYASADKAsyFi50aWRld2lyZS52MS5PcGVyYXRpb24SFgoObG93ZXN0X3BlbmRpbmcYAiABKA0ikQMKCU9wZXJhdGlvbhISCgpyZXF1ZXN0X2lkGAEgASgNEigKBGtpbmQYAiABKA4yGi50aWRld2lyZS52MS5PcGVyYXRpb25LaW5kEgsKA21hcBgDIAEoCRILCgNrZXkYBCABKAkSDQoFdmFsdWUYBSABKAwSKgoKdmFsdWVfa2luZBgGIAEoDjIWLnRpZGV3aXJlLnYxLlZhbHVlS2luZBINCgVzdGFtcBgHIAEoBhIMCgRub2RlGAggASgNEg4KBnR0bF9tcxgJIAEoBBIoCglhY2tfbGV2ZWwYCiABKA4yFS50aWRld2lyZS52MS5BY2tMZXZlbBIVCg1yZXR1cm5fd2lubmVyGAsgASgIEhcKD3doaWxlX2Nvbm5lY3RlZBgMIAEoCBIRCglpZl9hYnNlbnQYDSABKAgSEAoIaWZfc3RhbXAYDiABKAYSDwoHaWZfbm9kZRgPIAEoDRIMCgRrZWVwGBAgASgNEhMKC2ZpcnN0X2Vwb2NoGBEgASgGEhEKCXByb2Nlc3NvchgSIAEoCSLGAQoJU3Vic2NyaWJlEhcKD3N1YnNjcmlwdGlvbl9pZBgBIAEoDRILCgNtYXAYAiABKAkSCwoDa2V5GAMgASgJEiUKBXdoZXJlGAQgASgLMhYudGlkZXdpcmUudjEuUHJlZGljYXRlEiUKBXN0YXJ0GAUgASgOMhYudGlkZXdpcmUudjEuU3RhcnRGcm9tEhYKDmtub3duX3NlcXVlbmNlGAYgASgEEhAKCHdpdGhfb2xkGAcgASgIEg4KBm1heF9oehgIIAEoDSImCgtVbnN1YnNjcmliZRIXCg9zdWJzY3JpcHRpb25faWQYASABKA0iFQoEUGluZxINCgV0b2tlbhgBIAEoBiKsAQoFUXVlcnkSEgoKcmVxdWVzdF9pZBgBIAEoDRILCgNtYXAYAiABKAkSJQoFd2hlcmUYAyABKAsyFi50aWRld2lyZS52MS5QcmVkaWNhdGUSJAoIb3JkZXJfYnkYBCABKAsyEi50aWRld2lyZS52MS5GaWVsZBISCgpkZXNjZW5kaW5nGAUgASgIEg0KBWxpbWl0GAYgASgNEhIKCmNvdW50X29ubHkYByABKAgiIQoLQ2FuY2VsUXVlcnkSEgoKcmVxdWVzdF9pZBgBIAEoDSqhAgoNT3BlcmF0aW9uS2luZBIeChpPUEVSQVRJT05fS0lORF9VTlNQRUNJRklFRBAAEhYKEk9QRVJBVElPTl9LSU5EX1BVVBABEhkKFU9QRVJBVElPTl9LSU5EX1JFTU9WRRACEhYKEk9QRVJBVElPTl9LSU5EX0dFVBADEhwKGE9QRVJBVElPTl9LSU5EX0lOQ1JFTUVOVBAEEhoKFk9QRVJBVElPTl9LSU5EX01JTklNVU0QBRIaChZPUEVSQVRJT05fS0lORF9NQVhJTVVNEAYSGAoUT1BFUkFUSU9OX0tJTkRfTUVSR0UQBxIZChVPUEVSQVRJT05fS0lORF9BUFBFTkQQCBIaChZPUEVSQVRJT05fS0lORF9FWEVDVVRFEAkqTQoIQWNrTGV2ZWwSGQoVQUNLX0xFVkVMX1VOU1BFQ0lGSUVEEAASEgoOQUNLX0xFVkVMX0ZBU1QQARISCg5BQ0tfTEVWRUxfU0FGRRACKmsKCVN0YXJ0RnJvbRIaChZTVEFSVF9GUk9NX1VOU1BFQ0lGSUVEEAASEgoOU1RBUlRfRlJPTV9OT1cQARIXChNTVEFSVF9GUk9NX1NOQVBTSE9UEAISFQoRU1RBUlRfRlJPTV9SRVNVTUUQA2IGcHJvdG8z", [file_tidewire_v1_predicate, file_tidewire_v1_value]);
+  fileDesc("Chh0aWRld2lyZS92MS9jbGllbnQucHJvdG8SC3RpZGV3aXJlLnYxIqkDCgtDbGllbnRGcmFtZRINCgVjbG9jaxgBIAEoBhIjCgVoZWxsbxgCIAEoCzISLnRpZGV3aXJlLnYxLkhlbGxvSAASLQoKb3BlcmF0aW9ucxgDIAEoCzIXLnRpZGV3aXJlLnYxLk9wZXJhdGlvbnNIABIrCglzdWJzY3JpYmUYBCABKAsyFi50aWRld2lyZS52MS5TdWJzY3JpYmVIABIvCgt1bnN1YnNjcmliZRgFIAEoCzIYLnRpZGV3aXJlLnYxLlVuc3Vic2NyaWJlSAASIQoEcGluZxgGIAEoCzIRLnRpZGV3aXJlLnYxLlBpbmdIABIjCgVxdWVyeRgHIAEoCzISLnRpZGV3aXJlLnYxLlF1ZXJ5SAASMAoMY2FuY2VsX3F1ZXJ5GAggASgLMhgudGlkZXdpcmUudjEuQ2FuY2VsUXVlcnlIABInCgdyZWZyZXNoGAkgASgLMhQudGlkZXdpcmUudjEuUmVmcmVzaEgAEi4KC2Fza19kdXJhYmxlGAogASgLMhcudGlkZXdpcmUudjEuQXNrRHVyYWJsZUgAQgYKBGJvZHkiuwEKBUhlbGxvEhgKEHByb3RvY29sX3ZlcnNpb24YASABKA0SDAoEbm9kZRgCIAEoDRINCgV0b2tlbhgDIAEoCRIUCgxyZXN1bWVfdG9rZW4YBCABKAwSHgoWbG93ZXN0X3BlbmRpbmdfcmVxdWVzdBgFIAEoDRIjCgZjdXJzb3IYCCABKAsyEy50aWRld2lyZS52MS5DdXJzb3JKBAgGEAdKBAgHEAhSDGxvZ2dlZF9lcG9jaFIGbG9nZ2VkIocBCgZDdXJzb3ISDQoFc3RvcmUYASABKAYSDQoFZXBvY2gYAiABKAYSMQoJZGVsaXZlcmVkGAMgAygLMh4udGlkZXdpcmUudjEuUGFydGl0aW9uU2VxdWVuY2USLAoEc2VlbhgEIAMoCzIeLnRpZGV3aXJlLnYxLlBhcnRpdGlvblNlcXVlbmNlIlAKCk9wZXJhdGlvbnMSKgoKb3BlcmF0aW9ucxgBIAMoCzIWLnRpZGV3aXJlLnYxLk9wZXJhdGlvbhIWCg5sb3dlc3RfcGVuZGluZxgCIAEoDSKhAwoJT3BlcmF0aW9uEhIKCnJlcXVlc3RfaWQYASABKA0SKAoEa2luZBgCIAEoDjIaLnRpZGV3aXJlLnYxLk9wZXJhdGlvbktpbmQSCwoDbWFwGAMgASgJEgsKA2tleRgEIAEoCRINCgV2YWx1ZRgFIAEoDBIqCgp2YWx1ZV9raW5kGAYgASgOMhYudGlkZXdpcmUudjEuVmFsdWVLaW5kEg0KBXN0YW1wGAcgASgGEgwKBG5vZGUYCCABKA0SDgoGdHRsX21zGAkgASgEEigKCWFja19sZXZlbBgKIAEoDjIVLnRpZGV3aXJlLnYxLkFja0xldmVsEhUKDXJldHVybl93aW5uZXIYCyABKAgSFwoPd2hpbGVfY29ubmVjdGVkGAwgASgIEhEKCWlmX2Fic2VudBgNIAEoCBIQCghpZl9zdGFtcBgOIAEoBhIPCgdpZl9ub2RlGA8gASgNEgwKBGtlZXAYECABKA0SEwoLZmlyc3RfZXBvY2gYESABKAYSEQoJcHJvY2Vzc29yGBIgASgJEg4KBm90aGVycxgTIAEoDCI3CgtSZWNvcmROYW1lcxIoCgdyZWNvcmRzGAEgAygLMhcudGlkZXdpcmUudjEuUmVjb3JkTmFtZSImCgpSZWNvcmROYW1lEgsKA21hcBgBIAEoCRILCgNrZXkYAiABKAkixgEKCVN1YnNjcmliZRIXCg9zdWJzY3JpcHRpb25faWQYASABKA0SCwoDbWFwGAIgASgJEgsKA2tleRgDIAEoCRIlCgV3aGVyZRgEIAEoCzIWLnRpZGV3aXJlLnYxLlByZWRpY2F0ZRIlCgVzdGFydBgFIAEoDjIWLnRpZGV3aXJlLnYxLlN0YXJ0RnJvbRIWCg5rbm93bl9zZXF1ZW5jZRgGIAEoBBIQCgh3aXRoX29sZBgHIAEoCBIOCgZtYXhfaHoYCCABKA0iJgoLVW5zdWJzY3JpYmUSFwoPc3Vic2NyaXB0aW9uX2lkGAEgASgNIhUKBFBpbmcSDQoFdG9rZW4YASABKAYirAEKBVF1ZXJ5EhIKCnJlcXVlc3RfaWQYASABKA0SCwoDbWFwGAIgASgJEiUKBXdoZXJlGAMgASgLMhYudGlkZXdpcmUudjEuUHJlZGljYXRlEiQKCG9yZGVyX2J5GAQgASgLMhIudGlkZXdpcmUudjEuRmllbGQSEgoKZGVzY2VuZGluZxgFIAEoCBINCgVsaW1pdBgGIAEoDRISCgpjb3VudF9vbmx5GAcgASgIIiEKC0NhbmNlbFF1ZXJ5EhIKCnJlcXVlc3RfaWQYASABKA0iIAoKQXNrRHVyYWJsZRISCgpwYXJ0aXRpb25zGAEgAygNIhgKB1JlZnJlc2gSDQoFdG9rZW4YASABKAkqoQIKDU9wZXJhdGlvbktpbmQSHgoaT1BFUkFUSU9OX0tJTkRfVU5TUEVDSUZJRUQQABIWChJPUEVSQVRJT05fS0lORF9QVVQQARIZChVPUEVSQVRJT05fS0lORF9SRU1PVkUQAhIWChJPUEVSQVRJT05fS0lORF9HRVQQAxIcChhPUEVSQVRJT05fS0lORF9JTkNSRU1FTlQQBBIaChZPUEVSQVRJT05fS0lORF9NSU5JTVVNEAUSGgoWT1BFUkFUSU9OX0tJTkRfTUFYSU1VTRAGEhgKFE9QRVJBVElPTl9LSU5EX01FUkdFEAcSGQoVT1BFUkFUSU9OX0tJTkRfQVBQRU5EEAgSGgoWT1BFUkFUSU9OX0tJTkRfRVhFQ1VURRAJKk0KCEFja0xldmVsEhkKFUFDS19MRVZFTF9VTlNQRUNJRklFRBAAEhIKDkFDS19MRVZFTF9GQVNUEAESEgoOQUNLX0xFVkVMX1NBRkUQAiprCglTdGFydEZyb20SGgoWU1RBUlRfRlJPTV9VTlNQRUNJRklFRBAAEhIKDlNUQVJUX0ZST01fTk9XEAESFwoTU1RBUlRfRlJPTV9TTkFQU0hPVBACEhUKEVNUQVJUX0ZST01fUkVTVU1FEANiBnByb3RvMw", [file_tidewire_v1_predicate, file_tidewire_v1_value]);
 
 /**
  * One WebSocket message from a client.
@@ -76,6 +76,18 @@ export type ClientFrame = Message<"tidewire.v1.ClientFrame"> & {
      */
     value: CancelQuery;
     case: "cancelQuery";
+  } | {
+    /**
+     * @generated from field: tidewire.v1.Refresh refresh = 9;
+     */
+    value: Refresh;
+    case: "refresh";
+  } | {
+    /**
+     * @generated from field: tidewire.v1.AskDurable ask_durable = 10;
+     */
+    value: AskDurable;
+    case: "askDurable";
   } | { case: undefined; value?: undefined };
 };
 
@@ -105,7 +117,7 @@ export type Hello = Message<"tidewire.v1.Hello"> & {
   node: number;
 
   /**
-   * Credential, once the server asks for one.
+   * JSON Web Token, if the server asks for one.
    *
    * @generated from field: string token = 3;
    */
@@ -124,18 +136,6 @@ export type Hello = Message<"tidewire.v1.Hello"> & {
    * @generated from field: uint32 lowest_pending_request = 5;
    */
   lowestPendingRequest: number;
-
-  /**
-   * Per partition the highest sequence of a write that this client still logs, and its epoch.
-   *
-   * @generated from field: fixed64 logged_epoch = 6;
-   */
-  loggedEpoch: bigint;
-
-  /**
-   * @generated from field: repeated tidewire.v1.PartitionSequence logged = 7;
-   */
-  logged: PartitionSequence[];
 
   /**
    * What this client was told of earlier, for subscriptions that resume.
@@ -341,6 +341,14 @@ export type Operation = Message<"tidewire.v1.Operation"> & {
    * @generated from field: string processor = 18;
    */
   processor: string;
+
+  /**
+   * EXECUTE: a RecordNames message. The records that the processor is given beside the operation's own, of
+   * the same partition; all of them change at once or none. The result is about the operation's own.
+   *
+   * @generated from field: bytes others = 19;
+   */
+  others: Uint8Array;
 };
 
 /**
@@ -349,6 +357,47 @@ export type Operation = Message<"tidewire.v1.Operation"> & {
  */
 export const OperationSchema: GenMessage<Operation> = /*@__PURE__*/
   messageDesc(file_tidewire_v1_client, 4);
+
+/**
+ * At most 63.
+ *
+ * @generated from message tidewire.v1.RecordNames
+ */
+export type RecordNames = Message<"tidewire.v1.RecordNames"> & {
+  /**
+   * @generated from field: repeated tidewire.v1.RecordName records = 1;
+   */
+  records: RecordName[];
+};
+
+/**
+ * Describes the message tidewire.v1.RecordNames.
+ * Use `create(RecordNamesSchema)` to create a new message.
+ */
+export const RecordNamesSchema: GenMessage<RecordNames> = /*@__PURE__*/
+  messageDesc(file_tidewire_v1_client, 5);
+
+/**
+ * @generated from message tidewire.v1.RecordName
+ */
+export type RecordName = Message<"tidewire.v1.RecordName"> & {
+  /**
+   * @generated from field: string map = 1;
+   */
+  map: string;
+
+  /**
+   * @generated from field: string key = 2;
+   */
+  key: string;
+};
+
+/**
+ * Describes the message tidewire.v1.RecordName.
+ * Use `create(RecordNameSchema)` to create a new message.
+ */
+export const RecordNameSchema: GenMessage<RecordName> = /*@__PURE__*/
+  messageDesc(file_tidewire_v1_client, 6);
 
 /**
  * Asks for the changes of a map, of one key of it, or of the records of it for which a predicate holds.
@@ -414,7 +463,7 @@ export type Subscribe = Message<"tidewire.v1.Subscribe"> & {
  * Use `create(SubscribeSchema)` to create a new message.
  */
 export const SubscribeSchema: GenMessage<Subscribe> = /*@__PURE__*/
-  messageDesc(file_tidewire_v1_client, 5);
+  messageDesc(file_tidewire_v1_client, 7);
 
 /**
  * @generated from message tidewire.v1.Unsubscribe
@@ -431,7 +480,7 @@ export type Unsubscribe = Message<"tidewire.v1.Unsubscribe"> & {
  * Use `create(UnsubscribeSchema)` to create a new message.
  */
 export const UnsubscribeSchema: GenMessage<Unsubscribe> = /*@__PURE__*/
-  messageDesc(file_tidewire_v1_client, 6);
+  messageDesc(file_tidewire_v1_client, 8);
 
 /**
  * @generated from message tidewire.v1.Ping
@@ -450,7 +499,7 @@ export type Ping = Message<"tidewire.v1.Ping"> & {
  * Use `create(PingSchema)` to create a new message.
  */
 export const PingSchema: GenMessage<Ping> = /*@__PURE__*/
-  messageDesc(file_tidewire_v1_client, 7);
+  messageDesc(file_tidewire_v1_client, 9);
 
 /**
  * Asks once for the records of a map as they stand.
@@ -507,7 +556,7 @@ export type Query = Message<"tidewire.v1.Query"> & {
  * Use `create(QuerySchema)` to create a new message.
  */
 export const QuerySchema: GenMessage<Query> = /*@__PURE__*/
-  messageDesc(file_tidewire_v1_client, 8);
+  messageDesc(file_tidewire_v1_client, 10);
 
 /**
  * Ends a query whose rows are no longer wanted; nothing of it comes after Rows with is_done.
@@ -526,7 +575,47 @@ export type CancelQuery = Message<"tidewire.v1.CancelQuery"> & {
  * Use `create(CancelQuerySchema)` to create a new message.
  */
 export const CancelQuerySchema: GenMessage<CancelQuery> = /*@__PURE__*/
-  messageDesc(file_tidewire_v1_client, 9);
+  messageDesc(file_tidewire_v1_client, 11);
+
+/**
+ * Asks how far these partitions are in the database; answered by a Progress with `durable` alone.
+ *
+ * @generated from message tidewire.v1.AskDurable
+ */
+export type AskDurable = Message<"tidewire.v1.AskDurable"> & {
+  /**
+   * Each at most once.
+   *
+   * @generated from field: repeated uint32 partitions = 1;
+   */
+  partitions: number[];
+};
+
+/**
+ * Describes the message tidewire.v1.AskDurable.
+ * Use `create(AskDurableSchema)` to create a new message.
+ */
+export const AskDurableSchema: GenMessage<AskDurable> = /*@__PURE__*/
+  messageDesc(file_tidewire_v1_client, 12);
+
+/**
+ * A new token in the place of the one of Hello, before that expires and the server closes the connection.
+ *
+ * @generated from message tidewire.v1.Refresh
+ */
+export type Refresh = Message<"tidewire.v1.Refresh"> & {
+  /**
+   * @generated from field: string token = 1;
+   */
+  token: string;
+};
+
+/**
+ * Describes the message tidewire.v1.Refresh.
+ * Use `create(RefreshSchema)` to create a new message.
+ */
+export const RefreshSchema: GenMessage<Refresh> = /*@__PURE__*/
+  messageDesc(file_tidewire_v1_client, 13);
 
 /**
  * @generated from enum tidewire.v1.OperationKind

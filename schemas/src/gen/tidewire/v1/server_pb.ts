@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tidewire/v1/server.proto.
  */
 export const file_tidewire_v1_server: GenFile = /*@__PURE__*/
-  fileDesc("Chh0aWRld2lyZS92MS9zZXJ2ZXIucHJvdG8SC3RpZGV3aXJlLnYxIuADCgtTZXJ2ZXJGcmFtZRINCgVjbG9jaxgBIAEoBhInCgd3ZWxjb21lGAIgASgLMhQudGlkZXdpcmUudjEuV2VsY29tZUgAEicKB3Jlc3VsdHMYAyABKAsyFC50aWRld2lyZS52MS5SZXN1bHRzSAASJQoGZXZlbnRzGAQgASgLMhMudGlkZXdpcmUudjEuRXZlbnRzSAASLQoKc3Vic2NyaWJlZBgFIAEoCzIXLnRpZGV3aXJlLnYxLlN1YnNjcmliZWRIABIxCgx1bnN1YnNjcmliZWQYBiABKAsyGS50aWRld2lyZS52MS5VbnN1YnNjcmliZWRIABIpCghwcm9ncmVzcxgHIAEoCzIVLnRpZGV3aXJlLnYxLlByb2dyZXNzSAASIwoFZXJyb3IYCCABKAsyEi50aWRld2lyZS52MS5FcnJvckgAEiEKBHBvbmcYCSABKAsyES50aWRld2lyZS52MS5Qb25nSAASKAoIY2F0Y2hfdXAYCiABKAsyFC50aWRld2lyZS52MS5DYXRjaFVwSAASHwoDbGFnGAsgASgLMhAudGlkZXdpcmUudjEuTGFnSAASIQoEcm93cxgMIAEoCzIRLnRpZGV3aXJlLnYxLlJvd3NIAEIGCgRib2R5IqQBCgdXZWxjb21lEhgKEHByb3RvY29sX3ZlcnNpb24YASABKA0SDQoFZXBvY2gYAiABKAYSFgoOc2VydmVyX3ZlcnNpb24YAyABKAkSIwoGbGltaXRzGAQgASgLMhMudGlkZXdpcmUudjEuTGltaXRzEg0KBXN0b3JlGAUgASgGEgwKBHNhbHQYBiABKAwSFgoOaG9sZHNfcHJlc2VuY2UYCCABKAgijwMKBkxpbWl0cxIXCg9mcmFtZV9ieXRlc19tYXgYASABKA0SHAoUZnJhbWVfb3BlcmF0aW9uc19tYXgYAiABKA0SFQoNbWFwX2J5dGVzX21heBgDIAEoDRIVCg1rZXlfYnl0ZXNfbWF4GAQgASgNEhcKD3ZhbHVlX2J5dGVzX21heBgFIAEoDRIVCg1pbl9mbGlnaHRfbWF4GAYgASgNEhkKEXN1YnNjcmlwdGlvbnNfbWF4GAcgASgNEh0KFWhlYXJ0YmVhdF9pbnRlcnZhbF9tcxgIIAEoDRIcChRoZWFydGJlYXRfdGltZW91dF9tcxgJIAEoDRIUCgxkcmlmdF9tc19tYXgYCiABKA0SGwoTcHJlZGljYXRlX2J5dGVzX21heBgLIAEoDRIbChNwcmVkaWNhdGVfbm9kZXNfbWF4GAwgASgNEhsKE3ByZWRpY2F0ZV9kZXB0aF9tYXgYDSABKA0SEwoLcXVlcmllc19tYXgYDiABKA0SFgoOcXVlcnlfcm93c19tYXgYDyABKA0iLwoHUmVzdWx0cxIkCgdyZXN1bHRzGAEgAygLMhMudGlkZXdpcmUudjEuUmVzdWx0IsMCCgZSZXN1bHQSIgoHb3V0Y29tZRgBIAEoDjIRLnRpZGV3aXJlLnYxLkNvZGUSIgoHcmVmdXNhbBgCIAEoDjIRLnRpZGV3aXJlLnYxLkNvZGUSIQoFbGV2ZWwYAyABKA4yEi50aWRld2lyZS52MS5MZXZlbBISCgpyZXF1ZXN0X2lkGAQgASgHEhEKCXBhcnRpdGlvbhgFIAEoDRIQCghzZXF1ZW5jZRgGIAEoBBINCgVzdGFtcBgHIAEoBhIMCgRub2RlGAggASgNEg0KBXZhbHVlGAkgASgMEioKCnZhbHVlX2tpbmQYCiABKA4yFi50aWRld2lyZS52MS5WYWx1ZUtpbmQSFQoNZXhwaXJlc19hdF9tcxgLIAEoBBIOCgZkZXRhaWwYDCABKAkSFgoOcmV0cnlfYWZ0ZXJfbXMYDSABKA0iOwoGRXZlbnRzEg0KBXRvcGljGAEgASgNEiIKBmV2ZW50cxgCIAMoCzISLnRpZGV3aXJlLnYxLkV2ZW50IpECCgVFdmVudBIkCgRraW5kGAEgASgOMhYudGlkZXdpcmUudjEuRXZlbnRLaW5kEhEKCXBhcnRpdGlvbhgCIAEoDRIQCghzZXF1ZW5jZRgDIAEoBBILCgNrZXkYBCABKAkSDQoFdmFsdWUYBSABKAwSKgoKdmFsdWVfa2luZBgGIAEoDjIWLnRpZGV3aXJlLnYxLlZhbHVlS2luZBINCgVzdGFtcBgHIAEoBhIMCgRub2RlGAggASgNEhUKDWV4cGlyZXNfYXRfbXMYCSABKAQSEQoJb2xkX3ZhbHVlGAogASgMEi4KDm9sZF92YWx1ZV9raW5kGAsgASgOMhYudGlkZXdpcmUudjEuVmFsdWVLaW5kIjUKClN1YnNjcmliZWQSFwoPc3Vic2NyaXB0aW9uX2lkGAEgASgNEg4KBnRvcGljcxgCIAMoDSInCgxVbnN1YnNjcmliZWQSFwoPc3Vic2NyaXB0aW9uX2lkGAEgASgNIlcKB0NhdGNoVXASFwoPc3Vic2NyaXB0aW9uX2lkGAEgASgNEiIKBnNsaWNlcxgCIAMoCzISLnRpZGV3aXJlLnYxLlNsaWNlEg8KB2lzX2RvbmUYAyABKAgipwEKBVNsaWNlEhEKCXBhcnRpdGlvbhgBIAEoDRIkCgRraW5kGAIgASgOMhYudGlkZXdpcmUudjEuU2xpY2VLaW5kEg4KBmJlZ2lucxgDIAEoCBIMCgRlbmRzGAQgASgIEiIKBmV2ZW50cxgFIAMoCzISLnRpZGV3aXJlLnYxLkV2ZW50EhEKCWZvcmdvdHRlbhgGIAMoBhIQCghzZXF1ZW5jZRgHIAEoBCIZCgNMYWcSEgoKaXNfbGFnZ2luZxgBIAEoCCKoAQoEUm93cxISCgpyZXF1ZXN0X2lkGAEgASgNEiAKBHJvd3MYAiADKAsyEi50aWRld2lyZS52MS5FdmVudBIPCgdpc19kb25lGAMgASgIEg0KBWNvdW50GAQgASgEEiIKB3JlZnVzYWwYBSABKA4yES50aWRld2lyZS52MS5Db2RlEg4KBmRldGFpbBgGIAEoCRIWCg5yZXRyeV9hZnRlcl9tcxgHIAEoDSJ9CghQcm9ncmVzcxINCgVlcG9jaBgBIAEoBhIxCglkZWxpdmVyZWQYAiADKAsyHi50aWRld2lyZS52MS5QYXJ0aXRpb25TZXF1ZW5jZRIvCgdkdXJhYmxlGAMgAygLMh4udGlkZXdpcmUudjEuUGFydGl0aW9uU2VxdWVuY2UiaQoFRXJyb3ISHwoEY29kZRgBIAEoDjIRLnRpZGV3aXJlLnYxLkNvZGUSDgoGZGV0YWlsGAIgASgJEhcKD3N1YnNjcmlwdGlvbl9pZBgDIAEoDRIWCg5yZXRyeV9hZnRlcl9tcxgEIAEoDSIVCgRQb25nEg0KBXRva2VuGAEgASgGKlcKBUxldmVsEhUKEUxFVkVMX1VOU1BFQ0lGSUVEEAASEAoMTEVWRUxfTUVNT1JZEAESEQoNTEVWRUxfSk9VUk5BTBACEhIKDkxFVkVMX0RBVEFCQVNFEAMqlQEKCUV2ZW50S2luZBIaChZFVkVOVF9LSU5EX1VOU1BFQ0lGSUVEEAASEgoORVZFTlRfS0lORF9QVVQQARIVChFFVkVOVF9LSU5EX1JFTU9WRRACEhQKEEVWRU5UX0tJTkRfRU5URVIQAxIVChFFVkVOVF9LSU5EX1VQREFURRAEEhQKEEVWRU5UX0tJTkRfTEVBVkUQBSpYCglTbGljZUtpbmQSGgoWU0xJQ0VfS0lORF9VTlNQRUNJRklFRBAAEhYKElNMSUNFX0tJTkRfQ0hBTkdFUxABEhcKE1NMSUNFX0tJTkRfU05BUFNIT1QQAmIGcHJvdG8z", [file_tidewire_v1_code, file_tidewire_v1_value]);
+  fileDesc("Chh0aWRld2lyZS92MS9zZXJ2ZXIucHJvdG8SC3RpZGV3aXJlLnYxIr8ECgtTZXJ2ZXJGcmFtZRINCgVjbG9jaxgBIAEoBhInCgd3ZWxjb21lGAIgASgLMhQudGlkZXdpcmUudjEuV2VsY29tZUgAEicKB3Jlc3VsdHMYAyABKAsyFC50aWRld2lyZS52MS5SZXN1bHRzSAASJQoGZXZlbnRzGAQgASgLMhMudGlkZXdpcmUudjEuRXZlbnRzSAASLQoKc3Vic2NyaWJlZBgFIAEoCzIXLnRpZGV3aXJlLnYxLlN1YnNjcmliZWRIABIxCgx1bnN1YnNjcmliZWQYBiABKAsyGS50aWRld2lyZS52MS5VbnN1YnNjcmliZWRIABIpCghwcm9ncmVzcxgHIAEoCzIVLnRpZGV3aXJlLnYxLlByb2dyZXNzSAASIwoFZXJyb3IYCCABKAsyEi50aWRld2lyZS52MS5FcnJvckgAEiEKBHBvbmcYCSABKAsyES50aWRld2lyZS52MS5Qb25nSAASKAoIY2F0Y2hfdXAYCiABKAsyFC50aWRld2lyZS52MS5DYXRjaFVwSAASHwoDbGFnGAsgASgLMhAudGlkZXdpcmUudjEuTGFnSAASIQoEcm93cxgMIAEoCzIRLnRpZGV3aXJlLnYxLlJvd3NIABIrCglyZWZyZXNoZWQYDSABKAsyFi50aWRld2lyZS52MS5SZWZyZXNoZWRIABIwCgxldmVudF9ncm91cHMYDiABKAsyGC50aWRld2lyZS52MS5FdmVudEdyb3Vwc0gAQgYKBGJvZHkivAEKB1dlbGNvbWUSGAoQcHJvdG9jb2xfdmVyc2lvbhgBIAEoDRINCgVlcG9jaBgCIAEoBhIWCg5zZXJ2ZXJfdmVyc2lvbhgDIAEoCRIjCgZsaW1pdHMYBCABKAsyEy50aWRld2lyZS52MS5MaW1pdHMSDQoFc3RvcmUYBSABKAYSDAoEc2FsdBgGIAEoDBIWCg52YWxpZF91bnRpbF9tcxgHIAEoBBIWCg5ob2xkc19wcmVzZW5jZRgIIAEoCCLXBQoGTGltaXRzEhcKD2ZyYW1lX2J5dGVzX21heBgBIAEoDRIcChRmcmFtZV9vcGVyYXRpb25zX21heBgCIAEoDRIVCg1tYXBfYnl0ZXNfbWF4GAMgASgNEhUKDWtleV9ieXRlc19tYXgYBCABKA0SFwoPdmFsdWVfYnl0ZXNfbWF4GAUgASgNEhUKDWluX2ZsaWdodF9tYXgYBiABKA0SGQoRc3Vic2NyaXB0aW9uc19tYXgYByABKA0SHQoVaGVhcnRiZWF0X2ludGVydmFsX21zGAggASgNEhwKFGhlYXJ0YmVhdF90aW1lb3V0X21zGAkgASgNEhQKDGRyaWZ0X21zX21heBgKIAEoDRIbChNwcmVkaWNhdGVfYnl0ZXNfbWF4GAsgASgNEhsKE3ByZWRpY2F0ZV9ub2Rlc19tYXgYDCABKA0SGwoTcHJlZGljYXRlX2RlcHRoX21heBgNIAEoDRITCgtxdWVyaWVzX21heBgOIAEoDRIWCg5xdWVyeV9yb3dzX21heBgPIAEoDRIcCg9jb25uZWN0aW9uc19tYXgYECABKA1IAIgBARIoChtjb25uZWN0aW9uc19wZXJfYWRkcmVzc19tYXgYESABKA1IAYgBARIoChtzdWJzY3JpcHRpb25zX3VuaW5kZXhlZF9tYXgYEiABKA1IAogBARImChlvcGVyYXRpb25zX3Blcl9zZWNvbmRfbWF4GBMgASgNSAOIAQESIQoUYnl0ZXNfcGVyX3NlY29uZF9tYXgYFCABKA1IBIgBAUISChBfY29ubmVjdGlvbnNfbWF4Qh4KHF9jb25uZWN0aW9uc19wZXJfYWRkcmVzc19tYXhCHgocX3N1YnNjcmlwdGlvbnNfdW5pbmRleGVkX21heEIcChpfb3BlcmF0aW9uc19wZXJfc2Vjb25kX21heEIXChVfYnl0ZXNfcGVyX3NlY29uZF9tYXgiLwoHUmVzdWx0cxIkCgdyZXN1bHRzGAEgAygLMhMudGlkZXdpcmUudjEuUmVzdWx0IsMCCgZSZXN1bHQSIgoHb3V0Y29tZRgBIAEoDjIRLnRpZGV3aXJlLnYxLkNvZGUSIgoHcmVmdXNhbBgCIAEoDjIRLnRpZGV3aXJlLnYxLkNvZGUSIQoFbGV2ZWwYAyABKA4yEi50aWRld2lyZS52MS5MZXZlbBISCgpyZXF1ZXN0X2lkGAQgASgHEhEKCXBhcnRpdGlvbhgFIAEoDRIQCghzZXF1ZW5jZRgGIAEoBBINCgVzdGFtcBgHIAEoBhIMCgRub2RlGAggASgNEg0KBXZhbHVlGAkgASgMEioKCnZhbHVlX2tpbmQYCiABKA4yFi50aWRld2lyZS52MS5WYWx1ZUtpbmQSFQoNZXhwaXJlc19hdF9tcxgLIAEoBBIOCgZkZXRhaWwYDCABKAkSFgoOcmV0cnlfYWZ0ZXJfbXMYDSABKA0iOwoGRXZlbnRzEg0KBXRvcGljGAEgASgNEiIKBmV2ZW50cxgCIAMoCzISLnRpZGV3aXJlLnYxLkV2ZW50IjIKC0V2ZW50R3JvdXBzEiMKBmdyb3VwcxgBIAMoCzITLnRpZGV3aXJlLnYxLkV2ZW50cyKRAgoFRXZlbnQSJAoEa2luZBgBIAEoDjIWLnRpZGV3aXJlLnYxLkV2ZW50S2luZBIRCglwYXJ0aXRpb24YAiABKA0SEAoIc2VxdWVuY2UYAyABKAQSCwoDa2V5GAQgASgJEg0KBXZhbHVlGAUgASgMEioKCnZhbHVlX2tpbmQYBiABKA4yFi50aWRld2lyZS52MS5WYWx1ZUtpbmQSDQoFc3RhbXAYByABKAYSDAoEbm9kZRgIIAEoDRIVCg1leHBpcmVzX2F0X21zGAkgASgEEhEKCW9sZF92YWx1ZRgKIAEoDBIuCg5vbGRfdmFsdWVfa2luZBgLIAEoDjIWLnRpZGV3aXJlLnYxLlZhbHVlS2luZCI1CgpTdWJzY3JpYmVkEhcKD3N1YnNjcmlwdGlvbl9pZBgBIAEoDRIOCgZ0b3BpY3MYAiADKA0iJwoMVW5zdWJzY3JpYmVkEhcKD3N1YnNjcmlwdGlvbl9pZBgBIAEoDSJXCgdDYXRjaFVwEhcKD3N1YnNjcmlwdGlvbl9pZBgBIAEoDRIiCgZzbGljZXMYAiADKAsyEi50aWRld2lyZS52MS5TbGljZRIPCgdpc19kb25lGAMgASgIIqcBCgVTbGljZRIRCglwYXJ0aXRpb24YASABKA0SJAoEa2luZBgCIAEoDjIWLnRpZGV3aXJlLnYxLlNsaWNlS2luZBIOCgZiZWdpbnMYAyABKAgSDAoEZW5kcxgEIAEoCBIiCgZldmVudHMYBSADKAsyEi50aWRld2lyZS52MS5FdmVudBIRCglmb3Jnb3R0ZW4YBiADKAYSEAoIc2VxdWVuY2UYByABKAQiGQoDTGFnEhIKCmlzX2xhZ2dpbmcYASABKAgiqAEKBFJvd3MSEgoKcmVxdWVzdF9pZBgBIAEoDRIgCgRyb3dzGAIgAygLMhIudGlkZXdpcmUudjEuRXZlbnQSDwoHaXNfZG9uZRgDIAEoCBINCgVjb3VudBgEIAEoBBIiCgdyZWZ1c2FsGAUgASgOMhEudGlkZXdpcmUudjEuQ29kZRIOCgZkZXRhaWwYBiABKAkSFgoOcmV0cnlfYWZ0ZXJfbXMYByABKA0ifQoIUHJvZ3Jlc3MSDQoFZXBvY2gYASABKAYSMQoJZGVsaXZlcmVkGAIgAygLMh4udGlkZXdpcmUudjEuUGFydGl0aW9uU2VxdWVuY2USLwoHZHVyYWJsZRgDIAMoCzIeLnRpZGV3aXJlLnYxLlBhcnRpdGlvblNlcXVlbmNlImkKBUVycm9yEh8KBGNvZGUYASABKA4yES50aWRld2lyZS52MS5Db2RlEg4KBmRldGFpbBgCIAEoCRIXCg9zdWJzY3JpcHRpb25faWQYAyABKA0SFgoOcmV0cnlfYWZ0ZXJfbXMYBCABKA0iFQoEUG9uZxINCgV0b2tlbhgBIAEoBiIjCglSZWZyZXNoZWQSFgoOdmFsaWRfdW50aWxfbXMYASABKAQqVwoFTGV2ZWwSFQoRTEVWRUxfVU5TUEVDSUZJRUQQABIQCgxMRVZFTF9NRU1PUlkQARIRCg1MRVZFTF9KT1VSTkFMEAISEgoOTEVWRUxfREFUQUJBU0UQAyqVAQoJRXZlbnRLaW5kEhoKFkVWRU5UX0tJTkRfVU5TUEVDSUZJRUQQABISCg5FVkVOVF9LSU5EX1BVVBABEhUKEUVWRU5UX0tJTkRfUkVNT1ZFEAISFAoQRVZFTlRfS0lORF9FTlRFUhADEhUKEUVWRU5UX0tJTkRfVVBEQVRFEAQSFAoQRVZFTlRfS0lORF9MRUFWRRAFKnAKCVNsaWNlS2luZBIaChZTTElDRV9LSU5EX1VOU1BFQ0lGSUVEEAASFgoSU0xJQ0VfS0lORF9DSEFOR0VTEAESFwoTU0xJQ0VfS0lORF9TTkFQU0hPVBACEhYKElNMSUNFX0tJTkRfUkVORVdBTBADYgZwcm90bzM", [file_tidewire_v1_code, file_tidewire_v1_value]);
 
 /**
  * One WebSocket message from the server.
@@ -98,6 +98,18 @@ export type ServerFrame = Message<"tidewire.v1.ServerFrame"> & {
      */
     value: Rows;
     case: "rows";
+  } | {
+    /**
+     * @generated from field: tidewire.v1.Refreshed refreshed = 13;
+     */
+    value: Refreshed;
+    case: "refreshed";
+  } | {
+    /**
+     * @generated from field: tidewire.v1.EventGroups event_groups = 14;
+     */
+    value: EventGroups;
+    case: "eventGroups";
   } | { case: undefined; value?: undefined };
 };
 
@@ -149,6 +161,13 @@ export type Welcome = Message<"tidewire.v1.Welcome"> & {
    * @generated from field: bytes salt = 6;
    */
   salt: Uint8Array;
+
+  /**
+   * As in Refreshed.
+   *
+   * @generated from field: uint64 valid_until_ms = 7;
+   */
+  validUntilMs: bigint;
 
   /**
    * What the earlier connection of this resume token has put `while_connected` stands as it was left.
@@ -251,6 +270,38 @@ export type Limits = Message<"tidewire.v1.Limits"> & {
    * @generated from field: uint32 query_rows_max = 15;
    */
   queryRowsMax: number;
+
+  /**
+   * Those without a value are not set on this server.
+   * Connections in total, and of one address.
+   *
+   * @generated from field: optional uint32 connections_max = 16;
+   */
+  connectionsMax?: number | undefined;
+
+  /**
+   * @generated from field: optional uint32 connections_per_address_max = 17;
+   */
+  connectionsPerAddressMax?: number | undefined;
+
+  /**
+   * Subscriptions of one connection whose predicates no index serves.
+   *
+   * @generated from field: optional uint32 subscriptions_unindexed_max = 18;
+   */
+  subscriptionsUnindexedMax?: number | undefined;
+
+  /**
+   * Of one connection: operations, subscriptions and queries; and bytes of frames.
+   *
+   * @generated from field: optional uint32 operations_per_second_max = 19;
+   */
+  operationsPerSecondMax?: number | undefined;
+
+  /**
+   * @generated from field: optional uint32 bytes_per_second_max = 20;
+   */
+  bytesPerSecondMax?: number | undefined;
 };
 
 /**
@@ -399,6 +450,25 @@ export const EventsSchema: GenMessage<Events> = /*@__PURE__*/
   messageDesc(file_tidewire_v1_server, 5);
 
 /**
+ * Changes on several topics that only this connection hears, in order for each topic.
+ *
+ * @generated from message tidewire.v1.EventGroups
+ */
+export type EventGroups = Message<"tidewire.v1.EventGroups"> & {
+  /**
+   * @generated from field: repeated tidewire.v1.Events groups = 1;
+   */
+  groups: Events[];
+};
+
+/**
+ * Describes the message tidewire.v1.EventGroups.
+ * Use `create(EventGroupsSchema)` to create a new message.
+ */
+export const EventGroupsSchema: GenMessage<EventGroups> = /*@__PURE__*/
+  messageDesc(file_tidewire_v1_server, 6);
+
+/**
  * @generated from message tidewire.v1.Event
  */
 export type Event = Message<"tidewire.v1.Event"> & {
@@ -465,7 +535,7 @@ export type Event = Message<"tidewire.v1.Event"> & {
  * Use `create(EventSchema)` to create a new message.
  */
 export const EventSchema: GenMessage<Event> = /*@__PURE__*/
-  messageDesc(file_tidewire_v1_server, 6);
+  messageDesc(file_tidewire_v1_server, 7);
 
 /**
  * The subscription is live: every later change of its topic reaches this connection.
@@ -491,7 +561,7 @@ export type Subscribed = Message<"tidewire.v1.Subscribed"> & {
  * Use `create(SubscribedSchema)` to create a new message.
  */
 export const SubscribedSchema: GenMessage<Subscribed> = /*@__PURE__*/
-  messageDesc(file_tidewire_v1_server, 7);
+  messageDesc(file_tidewire_v1_server, 8);
 
 /**
  * @generated from message tidewire.v1.Unsubscribed
@@ -508,7 +578,7 @@ export type Unsubscribed = Message<"tidewire.v1.Unsubscribed"> & {
  * Use `create(UnsubscribedSchema)` to create a new message.
  */
 export const UnsubscribedSchema: GenMessage<Unsubscribed> = /*@__PURE__*/
-  messageDesc(file_tidewire_v1_server, 8);
+  messageDesc(file_tidewire_v1_server, 9);
 
 /**
  * Part of what a subscription missed, for it alone.
@@ -539,7 +609,7 @@ export type CatchUp = Message<"tidewire.v1.CatchUp"> & {
  * Use `create(CatchUpSchema)` to create a new message.
  */
 export const CatchUpSchema: GenMessage<CatchUp> = /*@__PURE__*/
-  messageDesc(file_tidewire_v1_server, 9);
+  messageDesc(file_tidewire_v1_server, 10);
 
 /**
  * Records of one partition as they stand, each key at most once.
@@ -597,7 +667,7 @@ export type Slice = Message<"tidewire.v1.Slice"> & {
  * Use `create(SliceSchema)` to create a new message.
  */
 export const SliceSchema: GenMessage<Slice> = /*@__PURE__*/
-  messageDesc(file_tidewire_v1_server, 10);
+  messageDesc(file_tidewire_v1_server, 11);
 
 /**
  * This connection reads too slowly: it gets no events until it has read, then what it missed.
@@ -616,7 +686,7 @@ export type Lag = Message<"tidewire.v1.Lag"> & {
  * Use `create(LagSchema)` to create a new message.
  */
 export const LagSchema: GenMessage<Lag> = /*@__PURE__*/
-  messageDesc(file_tidewire_v1_server, 11);
+  messageDesc(file_tidewire_v1_server, 12);
 
 /**
  * Part of the answer to a query.
@@ -671,10 +741,10 @@ export type Rows = Message<"tidewire.v1.Rows"> & {
  * Use `create(RowsSchema)` to create a new message.
  */
 export const RowsSchema: GenMessage<Rows> = /*@__PURE__*/
-  messageDesc(file_tidewire_v1_server, 12);
+  messageDesc(file_tidewire_v1_server, 13);
 
 /**
- * Everything up to these sequences has been delivered, or made durable.
+ * Everything up to these sequences has been delivered; or, as the answer to AskDurable, made durable.
  *
  * @generated from message tidewire.v1.Progress
  */
@@ -690,6 +760,8 @@ export type Progress = Message<"tidewire.v1.Progress"> & {
   delivered: PartitionSequence[];
 
   /**
+   * Where there is one this is no news of what was delivered.
+   *
    * @generated from field: repeated tidewire.v1.PartitionSequence durable = 3;
    */
   durable: PartitionSequence[];
@@ -700,7 +772,7 @@ export type Progress = Message<"tidewire.v1.Progress"> & {
  * Use `create(ProgressSchema)` to create a new message.
  */
 export const ProgressSchema: GenMessage<Progress> = /*@__PURE__*/
-  messageDesc(file_tidewire_v1_server, 13);
+  messageDesc(file_tidewire_v1_server, 14);
 
 /**
  * A frame, or a subscription, was refused; code INVALID and above 15.
@@ -736,7 +808,7 @@ export type Error = Message<"tidewire.v1.Error"> & {
  * Use `create(ErrorSchema)` to create a new message.
  */
 export const ErrorSchema: GenMessage<Error> = /*@__PURE__*/
-  messageDesc(file_tidewire_v1_server, 14);
+  messageDesc(file_tidewire_v1_server, 15);
 
 /**
  * @generated from message tidewire.v1.Pong
@@ -753,7 +825,28 @@ export type Pong = Message<"tidewire.v1.Pong"> & {
  * Use `create(PongSchema)` to create a new message.
  */
 export const PongSchema: GenMessage<Pong> = /*@__PURE__*/
-  messageDesc(file_tidewire_v1_server, 15);
+  messageDesc(file_tidewire_v1_server, 16);
+
+/**
+ * Answer to Refresh. Where the new token could not be verified for the moment, the old one still holds.
+ *
+ * @generated from message tidewire.v1.Refreshed
+ */
+export type Refreshed = Message<"tidewire.v1.Refreshed"> & {
+  /**
+   * Milliseconds since 1970 at which the connection is closed unless the token is refreshed before; 0: never.
+   *
+   * @generated from field: uint64 valid_until_ms = 1;
+   */
+  validUntilMs: bigint;
+};
+
+/**
+ * Describes the message tidewire.v1.Refreshed.
+ * Use `create(RefreshedSchema)` to create a new message.
+ */
+export const RefreshedSchema: GenMessage<Refreshed> = /*@__PURE__*/
+  messageDesc(file_tidewire_v1_server, 17);
 
 /**
  * @generated from enum tidewire.v1.Level
@@ -861,6 +954,14 @@ export enum SliceKind {
    * @generated from enum value: SLICE_KIND_SNAPSHOT = 2;
    */
   SNAPSHOT = 2,
+
+  /**
+   * As SNAPSHOT, in the place of CHANGES: nothing was lost, but who may not see every record of the map
+   * is not told which ones have changed.
+   *
+   * @generated from enum value: SLICE_KIND_RENEWAL = 3;
+   */
+  RENEWAL = 3,
 }
 
 /**

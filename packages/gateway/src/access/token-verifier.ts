@@ -1,0 +1,223 @@
+import { createPublicKey, createSecretKey, type KeyObject } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { HELLO_DEADLINE_MS, TOKEN_BYTES_MAX } from '@tidewire/core';
+import {
+  createLocalJWKSet,
+  createRemoteJWKSet,
+  errors,
+  type JSONWebKeySet,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  jwtVerify,
+} from 'jose';
+
+/** Where the keys come from by which tokens are signed. */
+export type KeySource =
+  /** Shared secret: HS256 alone. At least 32 bytes (RFC 7518 §3.2). */
+  | { readonly kind: 'secret'; readonly secret: Uint8Array }
+  /** A public key or certificate in PEM; its type decides the one algorithm. */
+  | { readonly kind: 'pem'; readonly text: string }
+  /** A JSON Web Key Set (RFC 7517); read again when a token names a key that it lacks. */
+  | { readonly kind: 'jwks-file'; readonly path: string }
+  | { readonly kind: 'jwks-url'; readonly url: URL };
+
+export interface TokenRules {
+  readonly keys: KeySource;
+  /** One of these must be in the token, if given. */
+  readonly audience: string | undefined;
+  readonly issuer: string | undefined;
+  /** How far the clocks of signer and server may lie apart. */
+  readonly leewayMs: number;
+}
+
+/** What a valid token says. */
+export interface Claims {
+  /** Milliseconds since 1970 until which it is valid, leeway included; Infinity: for ever. */
+  readonly validUntilMs: number;
+  readonly all: Readonly<Record<string, unknown>>;
+}
+
+/** A token is refused; the message says why and never repeats the token. */
+export class TokenError extends Error {
+  override name = 'TokenError';
+  /** True: not the token is at fault, its keys cannot be had at the moment. */
+  readonly isTransient: boolean;
+
+  constructor(message: string, isTransient = false) {
+    super(message);
+    this.isTransient = isTransient;
+  }
+}
+
+/** The keys of a server are no keys: it does not start. The message is a sentence. */
+class KeyError extends Error {
+  override name = 'KeyError';
+}
+
+const SECRET_BYTES_MIN = 32;
+/** What is verified by a shorter one is worth nothing (RFC 7518 §3.3). */
+const RSA_BITS_MIN = 2048;
+/** A key set is not read more often, however many unknown keys tokens name. */
+const RELOAD_INTERVAL_MS = 10_000;
+/** Nor are keys trusted longer without looking: they may have been withdrawn. */
+const KEY_SET_AGE_MS = 600_000;
+const ASYMMETRIC: readonly string[] = ['RS256', 'ES256', 'EdDSA'];
+
+/**
+ * Verifies JSON Web Tokens (RFC 7519). The algorithm is decided by the server's key, never by the token:
+ * `none` is unknown, and a public key cannot pass for a secret (RFC 8725 §2.1, §3.1).
+ */
+export class TokenVerifier {
+  readonly #rules: TokenRules;
+  readonly #nowMs: () => number;
+  readonly #key: KeyObject | JWTVerifyGetKey;
+  readonly #algorithms: readonly string[];
+
+  private constructor(
+    rules: TokenRules,
+    nowMs: () => number,
+    key: KeyObject | JWTVerifyGetKey,
+    algorithms: readonly string[],
+  ) {
+    this.#rules = rules;
+    this.#nowMs = nowMs;
+    this.#key = key;
+    this.#algorithms = algorithms;
+  }
+
+  /** Rejects with KeyError. `nowMs`: milliseconds since 1970. */
+  static async create(rules: TokenRules, nowMs: () => number): Promise<TokenVerifier> {
+    const { keys } = rules;
+    switch (keys.kind) {
+      case 'secret':
+        return new TokenVerifier(rules, nowMs, secretKey(keys.secret), ['HS256']);
+      case 'pem': {
+        const key = publicKey(keys.text);
+        return new TokenVerifier(rules, nowMs, key, [algorithmOf(key)]);
+      }
+      case 'jwks-file':
+        return new TokenVerifier(rules, nowMs, await fileKeySet(keys.path, nowMs), ASYMMETRIC);
+      case 'jwks-url':
+        return new TokenVerifier(rules, nowMs, urlKeySet(keys.url), ASYMMETRIC);
+    }
+  }
+
+  /** Rejects with TokenError. */
+  async verify(token: string): Promise<Claims> {
+    if (token === '') throw new TokenError('A token is needed.');
+    if (token.length > TOKEN_BYTES_MAX)
+      throw new TokenError(`A token has at most ${TOKEN_BYTES_MAX} bytes.`);
+    const payload = await this.#payloadOf(token);
+    const { leewayMs } = this.#rules;
+    const validUntilMs =
+      payload.exp === undefined ? Number.POSITIVE_INFINITY : payload.exp * 1000 + leewayMs;
+    return { validUntilMs, all: payload };
+  }
+
+  async #payloadOf(token: string): Promise<JWTPayload> {
+    const { audience, issuer, leewayMs } = this.#rules;
+    const options = {
+      algorithms: [...this.#algorithms],
+      clockTolerance: leewayMs / 1000,
+      currentDate: new Date(this.#nowMs()),
+      ...(audience === undefined ? {} : { audience }),
+      ...(issuer === undefined ? {} : { issuer }),
+    };
+    try {
+      const key = this.#key;
+      const { payload } =
+        typeof key === 'function'
+          ? await jwtVerify(token, key, options)
+          : await jwtVerify(token, key, options);
+      return payload;
+    } catch (error) {
+      throw tokenErrorOf(error);
+    }
+  }
+}
+
+function secretKey(secret: Uint8Array): KeyObject {
+  if (secret.length < SECRET_BYTES_MIN)
+    throw new KeyError(`The secret for tokens has at least ${SECRET_BYTES_MIN} bytes.`);
+  return createSecretKey(secret);
+}
+
+function publicKey(pem: string): KeyObject {
+  try {
+    if (!/PRIVATE KEY/.test(pem)) return createPublicKey(pem);
+  } catch {
+    // said below
+  }
+  throw new KeyError('The key for tokens is a public key or certificate in PEM.');
+}
+
+function algorithmOf(key: KeyObject): string {
+  const { modulusLength = 0, namedCurve: curve } = key.asymmetricKeyDetails ?? {};
+  if (key.asymmetricKeyType === 'rsa' && modulusLength >= RSA_BITS_MIN) return 'RS256';
+  if (key.asymmetricKeyType === 'ec' && curve === 'prime256v1') return 'ES256';
+  if (key.asymmetricKeyType === 'ed25519') return 'EdDSA';
+  throw new KeyError(`The key for tokens is of RSA with ${RSA_BITS_MIN} bits, P-256 or Ed25519.`);
+}
+
+function urlKeySet(url: URL): JWTVerifyGetKey {
+  return createRemoteJWKSet(url, {
+    cooldownDuration: RELOAD_INTERVAL_MS,
+    cacheMaxAge: KEY_SET_AGE_MS,
+    timeoutDuration: HELLO_DEADLINE_MS, // by then nobody waits any more
+  });
+}
+
+/**
+ * Keys of a file that is read again when a token names one that is not known, not too often, and when
+ * it was read long ago. Where it cannot be read the known keys go on.
+ */
+async function fileKeySet(path: string, nowMs: () => number): Promise<JWTVerifyGetKey> {
+  let keys = createLocalJWKSet(await readKeySet(path));
+  let readAtMs = nowMs();
+  let reading = Promise.resolve();
+  const read = async (): Promise<void> => {
+    keys = createLocalJWKSet(await readKeySet(path));
+  };
+  /** Tokens that come meanwhile wait for the same. */
+  const readAgain = (): Promise<void> => {
+    if (nowMs() - readAtMs >= RELOAD_INTERVAL_MS) {
+      readAtMs = nowMs();
+      reading = read();
+    }
+    return reading;
+  };
+  return async (header, token) => {
+    if (nowMs() - readAtMs >= KEY_SET_AGE_MS) await readAgain().catch(() => {});
+    try {
+      return await keys(header, token);
+    } catch (error) {
+      if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
+      await readAgain();
+      return await keys(header, token);
+    }
+  };
+}
+
+async function readKeySet(path: string): Promise<JSONWebKeySet> {
+  try {
+    const set = JSON.parse(await readFile(path, 'utf8')) as JSONWebKeySet;
+    createLocalJWKSet(set); // throws unless it is one
+    return set;
+  } catch (error) {
+    throw new KeyError(`The key set ${path} cannot be read: ${(error as Error).message}.`);
+  }
+}
+
+function tokenErrorOf(error: unknown): TokenError {
+  if (error instanceof errors.JWTExpired) return new TokenError('The token has expired.');
+  if (error instanceof errors.JWTClaimValidationFailed)
+    return new TokenError(`The token's claim "${error.claim}" does not fit this server.`);
+  if (error instanceof errors.JWKSTimeout || error instanceof KeyError || isFetchFailure(error))
+    return new TokenError('The keys for tokens cannot be had at the moment.', true);
+  return new TokenError('The token is not valid.');
+}
+
+/** What is thrown when the server of a key set does not answer, or not with a key set. */
+function isFetchFailure(error: unknown): boolean {
+  return error instanceof TypeError || (error as { code?: unknown }).code === 'ERR_JOSE_GENERIC';
+}

@@ -1,0 +1,265 @@
+import { assert, Code, RATES_A_TOPIC_MAX } from '@tidewire/core';
+import { TopicFault, type TopicRegister } from '@tidewire/partition-worker/front';
+import type { Subscribe, Unsubscribe } from '@tidewire/schemas';
+import type { Audit } from '../access/audit.js';
+import type { ControlFrames } from '../control-frames.js';
+import type { GatewayLimits } from '../gateway-limits.js';
+import { Refusal } from '../refusal.js';
+import type { Session } from '../session/session.js';
+import type { CatchUpDesk } from './catch-up-desk.js';
+import { planAfter, SNAPSHOT_PLAN } from './catch-up-plan.js';
+import type { Conflation } from './conflation.js';
+import type { EventBus } from './event-bus.js';
+import type { LagDesk } from './lag.js';
+import type { ProgressDesk, Published } from './progress.js';
+import { type Wanted, wantedOf, withinPermit } from './subscribe-check.js';
+import type { Subscription } from './subscription.js';
+import { SubscriptionTally } from './subscription-tally.js';
+import type { Topic } from './topic.js';
+
+/**
+ * The life of subscriptions: each waits for its topic, joins, catches up and is complete; a session
+ * that lags has left them all for a while.
+ */
+export class SubscriptionDesk {
+  readonly tally: SubscriptionTally = new SubscriptionTally();
+  readonly #topics: TopicRegister<Topic>;
+  readonly #bus: EventBus;
+  readonly #conflation: Conflation;
+  readonly #catchUps: CatchUpDesk;
+  readonly #progress: ProgressDesk;
+  readonly #lag: LagDesk;
+  readonly #limits: GatewayLimits;
+  readonly #control: ControlFrames;
+  readonly #audit: Audit;
+  readonly #send: (session: Session, bytes: Uint8Array) => void;
+
+  constructor(options: {
+    topics: TopicRegister<Topic>;
+    bus: EventBus;
+    conflation: Conflation;
+    catchUps: CatchUpDesk;
+    progress: ProgressDesk;
+    lag: LagDesk;
+    limits: GatewayLimits;
+    control: ControlFrames;
+    audit: Audit;
+    send: (session: Session, bytes: Uint8Array) => void;
+  }) {
+    this.#topics = options.topics;
+    this.#bus = options.bus;
+    this.#conflation = options.conflation;
+    this.#catchUps = options.catchUps;
+    this.#progress = options.progress;
+    this.#lag = options.lag;
+    this.#limits = options.limits;
+    this.#control = options.control;
+    this.#audit = options.audit;
+    this.#send = options.send;
+    this.#catchUps.onDone = (subscription) => this.#complete(subscription);
+    this.#progress.onBegun = () => this.#enterAll();
+    this.#lag.onSlow = (session) => this.#suspend(session);
+    this.#lag.onDrained = (session) => this.#restore(session);
+  }
+
+  /** Begins a subscription, or refuses it by an error and has done nothing. */
+  subscribe(session: Session, message: Subscribe): void {
+    const wanted = this.#permitted(session, message);
+    const fault = wanted instanceof Refusal ? wanted : this.#limitFault(session, message, wanted);
+    if (fault !== undefined || wanted instanceof Refusal)
+      return this.refuse(session, message.subscriptionId, fault as Refusal);
+    const topic = this.#topics.claim(wanted.map, { ...wanted, withOld: message.withOld });
+    if (topic instanceof TopicFault)
+      return this.refuse(session, message.subscriptionId, new Refusal(topic.code, topic.detail));
+    const { subscriptionId: id, maxHz } = message;
+    if (!this.#hasRate(topic, maxHz)) {
+      const detail = `The topic is heard at ${RATES_A_TOPIC_MAX} other rates already.`;
+      return this.refuse(session, id, new Refusal(Code.OVERLOADED, detail));
+    }
+    const subscription: Subscription = {
+      id,
+      session,
+      topic,
+      conflated: maxHz === 0 ? undefined : this.#conflation.claim(topic, maxHz),
+      isRestricted: wanted.isRestricted,
+      isAnnounced: false,
+      isJoined: false,
+      plan: wanted.plan,
+      catchUp: undefined,
+      since: undefined,
+    };
+    session.subscriptions.set(id, subscription);
+    this.tally.count(topic.interest, 1);
+    topic.subscriptions.add(subscription);
+    this.#lag.watch(session);
+    // From here on Progress would be ahead of what this subscription has been sent.
+    if (wanted.plan !== undefined) this.#progress.dismiss(session);
+    this.#maybeEnter(subscription);
+  }
+
+  /** Says why a subscription is not begun, or ended. */
+  refuse(session: Session, subscriptionId: number, refusal: Refusal): void {
+    const { code, detail, retryAfterMs } = refusal;
+    this.#send(session, this.#control.error(code, { detail, subscriptionId, retryAfterMs }));
+  }
+
+  unsubscribe(session: Session, { subscriptionId }: Unsubscribe): void {
+    const subscription = session.subscriptions.get(subscriptionId);
+    if (subscription === undefined) {
+      const detail = 'There is no such subscription.';
+      return this.refuse(session, subscriptionId, new Refusal(Code.INVALID, detail));
+    }
+    this.#end(subscription);
+    this.#send(session, this.#control.unsubscribed(subscriptionId));
+    this.#maybeAdmit(session);
+  }
+
+  /** Ends all subscriptions of a session that closes. */
+  forget(session: Session): void {
+    this.#bus.discard(session);
+    this.#progress.dismiss(session);
+    for (const subscription of [...session.subscriptions.values()]) this.#end(subscription);
+    this.#lag.forget(session);
+  }
+
+  /** A worker's marker has come. */
+  onSubscribed(worker: number, topicId: number): void {
+    const topic = this.#topics.onSubscribed(worker, topicId);
+    if (topic === undefined) return;
+    for (const subscription of [...topic.subscriptions]) this.#maybeEnter(subscription);
+  }
+
+  /** What it asks for, as far as the session is permitted to. */
+  #permitted(session: Session, message: Subscribe): Wanted | Refusal {
+    const { authority, resumption } = session;
+    const wanted = wantedOf(message, resumption);
+    if (authority === undefined || wanted instanceof Refusal) return wanted;
+    const permit = authority.permitsOn(message.map).subscribe;
+    if (permit === 'nothing') this.#audit.onDenied(session, message.map, 'subscribe');
+    return withinPermit(wanted, permit, message, resumption);
+  }
+
+  #limitFault(session: Session, message: Subscribe, wanted: Wanted): Refusal | undefined {
+    const { subscriptions } = session;
+    if (subscriptions.has(message.subscriptionId))
+      return new Refusal(Code.INVALID, 'The subscription id is in use.');
+    const { subscriptions: max, subscriptionsUnindexed: unindexedMax } = this.#limits;
+    if (subscriptions.size >= max)
+      return new Refusal(Code.TOO_LARGE, `A connection has ${max} subscriptions at most.`);
+    if (wanted.isLinear && linearCount(session) >= unindexedMax) {
+      const detail = `A connection has ${unindexedMax} predicates at most that no index serves.`;
+      return new Refusal(Code.TOO_LARGE, detail);
+    }
+    return undefined;
+  }
+
+  /** Every rate costs at every event. A topic that is new has none. */
+  #hasRate({ conflated }: Topic, maxHz: number): boolean {
+    return (
+      maxHz === 0 ||
+      conflated === undefined ||
+      conflated.has(maxHz) ||
+      conflated.size < RATES_A_TOPIC_MAX
+    );
+  }
+
+  #enterAll(): void {
+    for (const topic of [...this.#topics.values()])
+      for (const subscription of [...topic.subscriptions]) this.#maybeEnter(subscription);
+  }
+
+  /**
+   * Joins, once the topic is live and the session reads, and not before the first Progress: from there
+   * on it can be told where it began, should it lag.
+   */
+  #maybeEnter(subscription: Subscription): void {
+    const { id, session, topic } = subscription;
+    if (!topic.isLive || !this.#progress.hasBegun) return;
+    // What the topic has is from before. Publishing may suspend or close sessions, this one too.
+    this.#bus.publishTopic(topic);
+    if (session.isLagging || session.isClosing) return;
+    const feed = subscription.conflated ?? topic.feed;
+    subscription.isJoined = true;
+    feed.join(session);
+    if (!subscription.isAnnounced) this.#send(session, this.#control.subscribed(id, feed.id));
+    subscription.isAnnounced = true;
+    if (session.isClosing) return;
+    if (subscription.plan === undefined) this.#complete(subscription);
+    else this.#catchUps.begin(subscription, subscription.plan);
+  }
+
+  /** Nothing of the subscription is missing any more. */
+  #complete(subscription: Subscription): void {
+    subscription.plan = undefined;
+    subscription.since = this.#progress.published;
+    this.#maybeAdmit(subscription.session);
+  }
+
+  #maybeAdmit(session: Session): void {
+    if (session.isLagging || session.isClosing) return;
+    let complete = 0;
+    for (const { plan, isJoined } of session.subscriptions.values()) {
+      if (plan !== undefined) return;
+      if (isJoined) complete++;
+    }
+    if (complete > 0) this.#progress.admit(session);
+    else this.#progress.dismiss(session);
+  }
+
+  /** The session reads too slowly: it is told, and hears nothing until it has read. */
+  #suspend(session: Session): void {
+    this.#bus.discard(session); // the catch-up will have it
+    const told = this.#progress.toldTo(session);
+    this.#progress.dismiss(session);
+    for (const subscription of session.subscriptions.values()) {
+      if (!subscription.isJoined) continue;
+      this.#leave(subscription);
+      subscription.plan = planLeft(subscription, told);
+      this.#catchUps.cancel(subscription);
+    }
+    this.#send(session, this.#control.lag(true));
+  }
+
+  #restore(session: Session): void {
+    this.#send(session, this.#control.lag(false));
+    for (const subscription of [...session.subscriptions.values()]) this.#maybeEnter(subscription);
+  }
+
+  #end(subscription: Subscription): void {
+    const { id, session, topic, conflated } = subscription;
+    // What was before the end is heard. Sending may suspend the session, or close it.
+    this.#bus.sendTo(session);
+    if (session.subscriptions.get(id) !== subscription) return;
+    this.#catchUps.cancel(subscription);
+    if (subscription.isJoined) this.#leave(subscription);
+    session.subscriptions.delete(id);
+    this.tally.count(topic.interest, -1);
+    topic.subscriptions.delete(subscription);
+    if (conflated !== undefined) this.#conflation.release(conflated);
+    if (topic.subscriptions.size === 0) this.#topics.retire(topic);
+    if (session.subscriptions.size === 0) this.#lag.unwatch(session);
+  }
+
+  #leave(subscription: Subscription): void {
+    const { conflated, session, topic } = subscription;
+    subscription.isJoined = false;
+    if (conflated === undefined) topic.feed.leave(session);
+    else this.#conflation.leave(conflated, session);
+  }
+}
+
+/** What a subscription that leaves its topic now will have to be sent. */
+function planLeft(subscription: Subscription, told: Published | undefined): Subscription['plan'] {
+  const { plan, catchUp, since, topic } = subscription;
+  if (plan !== undefined) return catchUp?.planLeft ?? plan;
+  if (topic.interest.key.length > 0) return SNAPSHOT_PLAN; // nobody knows which state it holds
+  assert(since !== undefined, 'a complete subscription was complete at some time');
+  const isTold = told !== undefined && told.round > since.round;
+  return planAfter((isTold ? told : since).sequences);
+}
+
+function linearCount({ subscriptions }: Session): number {
+  let count = 0;
+  for (const { topic } of subscriptions.values()) if (topic.interest.isLinear) count++;
+  return count;
+}

@@ -1,0 +1,81 @@
+import { HANDSHAKE_MS_MAX } from '@tidewire/core';
+import t from 'tap';
+import { ConnectionLimits } from '#lib/session/connection-limits.js';
+import { clientOf } from '#lib/transport/client-address.js';
+
+const LIMITS = { connections: 10, connectionsPerAddress: 4, strangers: 5, strangersPerAddress: 3 };
+const A = '192.0.2.1';
+const B = '192.0.2.2';
+
+function come(limits: ConnectionLimits, address: string) {
+  if (!limits.accept(address) || limits.refusal(address) !== undefined) return undefined;
+  return limits.open(address);
+}
+
+/** Comes in and says Hello. */
+function settle(limits: ConnectionLimits, address: string) {
+  const count = come(limits, address);
+  if (count !== undefined) limits.greet(count);
+  return count;
+}
+
+t.test('LIMIT-12: an address is counted in whatever form it is spelled', async (t) => {
+  const zeros = '0000:0000:0000:0000:0000';
+  t.equal(clientOf('192.0.2.1'), '192.0.2.1');
+  t.equal(clientOf('::ffff:192.0.2.1'), '192.0.2.1');
+  t.equal(clientOf(`${zeros}:ffff:c000:0201`), '192.0.2.1');
+  t.equal(clientOf('2001:db8::1'), '2001:db8:0:0::/64');
+  t.equal(clientOf('2001:0db8:0000:0000:abcd:0000:0000:0001'), '2001:db8:0:0::/64');
+  t.equal(clientOf('2001:db8:0:1::1'), '2001:db8:0:1::/64');
+  t.equal(clientOf('::1'), clientOf(`${zeros}:0000:0000:0001`));
+});
+
+t.test('LIMIT-13: no more connections than may be, in total and of one address', async (t) => {
+  const limits = new ConnectionLimits(LIMITS);
+  const first = settle(limits, A);
+  for (let i = 1; i < 4; i++) t.ok(settle(limits, A));
+  t.match(limits.refusal(A), { sentence: /address may have 4/, retryAfterMs: 1000 });
+  t.equal(limits.refusal(B), undefined, 'others may');
+  for (let i = 0; i < 6; i++) t.ok(settle(limits, `192.0.2.${10 + i}`));
+  t.match(limits.refusal(B), { sentence: /has 10 connections/ });
+  if (first !== undefined) limits.close(first, false);
+  t.ok(settle(limits, A), 'a place is free again');
+  t.equal(limits.connections, 10);
+});
+
+t.test('LIMIT-14: no more strangers than may be, in total and of one address', async (t) => {
+  const limits = new ConnectionLimits(LIMITS);
+  const strangers = [come(limits, A), come(limits, A), come(limits, A)];
+  t.notOk(limits.accept(A), 'closed without a word');
+  t.equal(limits.turnedAway, 1);
+  t.ok(come(limits, B));
+  t.ok(come(limits, B));
+  t.match(limits.refusal('192.0.2.3'), { sentence: /5 connections have not said Hello/ });
+  const [one, two] = strangers;
+  if (one !== undefined) limits.greet(one);
+  t.ok(limits.accept(A), 'who has said Hello is no stranger');
+  if (two !== undefined) limits.close(two, true);
+  t.equal(limits.strangers, 3);
+  t.equal(limits.refusal('192.0.2.3'), undefined);
+});
+
+t.test('LIMIT-15: sockets without a handshake count, and not for ever', async (t) => {
+  const limits = new ConnectionLimits(LIMITS);
+  limits.sweep(0);
+  for (let i = 0; i < 3; i++) t.ok(limits.accept(A));
+  t.notOk(limits.accept(A), 'slow-loris');
+  t.ok(limits.accept(B), 'others come in');
+  limits.sweep(1.5 * HANDSHAKE_MS_MAX);
+  t.notOk(limits.accept(A), 'they may still be there');
+  limits.sweep(3 * HANDSHAKE_MS_MAX);
+  t.ok(limits.accept(A), 'no handshake takes so long');
+  t.equal(limits.addresses, 1);
+  limits.sweep(4.5 * HANDSHAKE_MS_MAX);
+  limits.sweep(6 * HANDSHAKE_MS_MAX);
+  t.equal(limits.addresses, 0, 'nobody is remembered');
+});
+
+t.test('LIMIT-15: who is upgraded is counted once', async (t) => {
+  const limits = new ConnectionLimits({ ...LIMITS, connectionsPerAddress: 10, strangers: 10 });
+  for (let i = 0; i < 10; i++) t.ok(settle(limits, A));
+});
