@@ -25,12 +25,14 @@ export interface WorkerMemory {
 export interface SharedMemory {
   readonly workers: readonly WorkerMemory[];
   readonly mapTable: SharedArrayBuffer;
-  /** Doorbells of the threads that have an event loop. */
+  /** Doorbells of the threads that have an event loop, and the heartbeat of persistence. */
   readonly doorbells: SharedArrayBuffer;
 }
 
 export const GATEWAY_DOORBELL = 0;
 export const PERSISTENCE_DOORBELL = 32;
+/** Grows while persistence takes turns. Writer: persistence, on a cache line of its own. */
+export const PERSISTENCE_HEARTBEAT = 48;
 const DOORBELL_WORDS = 64;
 
 /** The only place that allocates shared memory. `arenaBytes` is for each worker. */
