@@ -35,7 +35,10 @@ export const PERSISTENCE_DOORBELL = 32;
 export const PERSISTENCE_HEARTBEAT = 48;
 const DOORBELL_WORDS = 64;
 
-/** The only place that allocates shared memory. `arenaBytes` is for each worker. */
+/**
+ * The only place that allocates shared memory. `arenaBytes` is for each worker, and may be any share of the
+ * whole: it is cut to whole words.
+ */
 export function allocateSharedMemory(options: {
   workers: number;
   arenaBytes: number;
@@ -45,7 +48,7 @@ export function allocateSharedMemory(options: {
     workers: Array.from({ length: options.workers }, (_, worker) => ({
       worker,
       workers: options.workers,
-      arena: new SharedArrayBuffer(options.arenaBytes),
+      arena: new SharedArrayBuffer(options.arenaBytes - (options.arenaBytes % 4)),
       control: new SharedArrayBuffer(CONTROL_WORDS * 4),
       effects: new SharedArrayBuffer(EFFECTS_MAX * EFFECT_WORDS * 4),
       requestRing: ring(),
