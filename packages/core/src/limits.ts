@@ -202,6 +202,8 @@ export const RESUME_TOKENS_MAX = 131_072;
 // Workers that die.
 /** A worker that takes no turn for so long is ended; every turn is bounded far below. */
 export const WORKER_HANG_MS = 5000;
+/** Between two looks at the heartbeats of threads. */
+export const HANG_LOOK_INTERVAL_MS = 100;
 /** A processor that takes longer changes nothing. */
 export const PROCESSOR_BUDGET_MS = 100;
 /** Records that one may change together, all of one partition. */
@@ -214,6 +216,10 @@ export const RESTART_BACKOFF_MIN_MS = 10;
 export const RESTART_BACKOFF_MAX_MS = 1000;
 
 // Write-behind.
+/** A persistence thread that takes no turn for so long is ended; what it waits for is no part of a turn. */
+export const PERSISTENCE_HANG_MS = 5000;
+/** Between beats while the thread has no turns: while it opens, recovers or ends. */
+export const PERSISTENCE_BEAT_MS = 250;
 export const FLUSH_INTERVAL_MS = 100;
 export const FLUSH_RECORDS = 1000;
 export const BATCH_RECORDS_MAX = 8192;

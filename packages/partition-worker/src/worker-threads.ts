@@ -3,6 +3,7 @@ import { WORKER_HANG_MS } from '@tidewire/core';
 import {
   Doorbell,
   HEAD,
+  HeartbeatWatch,
   loadWord,
   RingConsumer,
   type SharedMemory,
@@ -10,7 +11,6 @@ import {
   WorkerControl,
 } from '@tidewire/core/threads';
 import { Piscina } from 'piscina';
-import { HeartbeatWatch } from './heartbeat-watch.js';
 import { type Deaths, judge, NO_DEATHS, type Verdict } from './restart-policy.js';
 
 /** How long a worker may take to end its turn after it was told to stop. */
@@ -165,7 +165,8 @@ export class WorkerThreads {
 
   #runOf(worker: number): Run {
     const { hangMs = WORKER_HANG_MS, nowMs } = this.#options;
-    const watch = new HeartbeatWatch(this.#heartbeat(worker), nowMs(), hangMs);
+    const limits = { hangMs, startMs: WORKER_HANG_MS };
+    const watch = new HeartbeatWatch(this.#heartbeat(worker), nowMs(), limits);
     return { abort: new AbortController(), watch, isHung: false };
   }
 
