@@ -255,7 +255,8 @@ export class Gateway implements TransportHandlers<Session> {
   open(start: ServerStart, rules?: AccessRules): void {
     this.#authentication.rules = rules;
     this.#controlIntake.open(start);
-    this.#partitions.open(start.epoch);
+    this.#tokens.open(start.epoch);
+    this.#partitions.open();
     this.#isStarted = true;
     this.#isOpen = true;
   }
@@ -474,7 +475,7 @@ export class Gateway implements TransportHandlers<Session> {
     const earlier = this.#tokens.adopt(session, token);
     if (earlier !== undefined && !earlier.isClosing)
       this.#refuseSession(earlier, Code.UNAVAILABLE, 'A later connection continues this session.');
-    return this.#presence.adopt(session, earlier);
+    return session.token.length > 0 && this.#presence.adopt(session, earlier);
   }
 
   /** `retryAfterMs`: the same client is welcome later, whatever the code says otherwise; 0: not so. */

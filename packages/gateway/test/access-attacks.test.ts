@@ -157,7 +157,7 @@ const TRIES: readonly ((map: string, requestId: number) => object)[] = [
   ...Object.values(OperationKind)
     .filter((kind) => typeof kind === 'number' && kind !== OperationKind.UNSPECIFIED)
     .flatMap((kind) =>
-      [{}, { ackLevel: 2 }, { firstEpoch: 41n }, { returnWinner: true, stamp: 1n, node: 1 }].map(
+      [{}, { ackLevel: 2 }, { firstMemory: 41n }, { returnWinner: true, stamp: 1n, node: 1 }].map(
         (more) => (map: string, requestId: number) => {
           const hasValue = kind !== OperationKind.GET && kind !== OperationKind.REMOVE;
           const value = text.encode(hasValue ? '{"owner":"eve"}' : '');

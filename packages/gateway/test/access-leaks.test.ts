@@ -93,9 +93,9 @@ t.test(
       { ...put(key, 'ann', 'mine now'), ...stale },
       { ...put(key, 'ann', 'mine now'), ifAbsent: true },
       { ...put(key, 'ann', 'mine now'), ifStamp: 1n << 16n, ifNode: 9 },
-      { ...put(key, 'ann', 'mine now'), ifAbsent: true, firstEpoch: 41n },
+      { ...put(key, 'ann', 'mine now'), ifAbsent: true, firstMemory: 41n },
       { kind: OperationKind.MERGE, map: MAP, key, value: owned('ann', 'mine now') },
-      { kind: OperationKind.MERGE, map: MAP, key, value: text.encode('{}'), firstEpoch: 41n },
+      { kind: OperationKind.MERGE, map: MAP, key, value: text.encode('{}'), firstMemory: 41n },
       { kind: OperationKind.REMOVE, map: MAP, key },
       { kind: OperationKind.REMOVE, map: MAP, key, ...stale },
     ];
