@@ -7,6 +7,11 @@ export class HeartbeatWatch {
   readonly #hangMs: number;
   #hasBeaten = false;
 
+  /** When the heartbeat was last seen to have moved, or the watch began. */
+  get seenAtMs(): number {
+    return this.#seenAtMs;
+  }
+
   /** Times are of any clock that never falls. */
   constructor(heartbeat: number, nowMs: number, hangMs: number) {
     this.#heartbeat = heartbeat;

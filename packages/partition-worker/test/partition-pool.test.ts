@@ -261,3 +261,16 @@ for (const fault of ['exit', 'loop', 'exhaust', 'collapse']) {
     },
   );
 }
+
+t.test('POOL-15: a worker that dies before it attaches blames no operation', async (t) => {
+  process.env['FALTER'] = t.testdir({});
+  const downs: WorkerDown[] = [];
+  const pool = await started(t, {
+    workers: 1,
+    processors: new URL('./faltering-processors.js', import.meta.url),
+    onDown: (down) => downs.push(down),
+  });
+  t.match(await pool.execute('m', 'k', 'falter'), { value: 1 });
+  t.match(downs, [{ poison: undefined }, { poison: undefined }]);
+  t.equal(downs.length, 2);
+});
