@@ -248,7 +248,7 @@ export class Gateway implements TransportHandlers<Session> {
 
   /** Lets clients execute processors, named in the order of their numbers. */
   allowProcessors(names: readonly string[]): void {
-    this.#intake.processors = new Map(names.map((name, number) => [name, number]));
+    this.#intake.allowProcessors(names);
   }
 
   /** Recovery has ended: lets connections in. Without rules everybody may do everything. */

@@ -1,5 +1,5 @@
 import { Code, closeCodeOf, EFFECTS_KEPT_MS, VALUE_BYTES_MAX } from '@tidewire/core';
-import { OperationKind, type Result } from '@tidewire/schemas';
+import { OperationKind, type Result, ValueKind } from '@tidewire/schemas';
 import t from 'tap';
 import { TestBench } from './bench.js';
 import type { FakeClient } from './fake-transport.js';
@@ -244,4 +244,23 @@ t.test('UPDATE-26: a resume token of another length is refused', async (t) => {
   const bench = new TestBench();
   const client = resuming(bench, new Uint8Array(15));
   t.equal(client.closedWith, closeCodeOf(Code.INVALID));
+});
+
+t.test('UPDATE-32: an update that does not fit the value is told so', async (t) => {
+  const bench = new TestBench();
+  const client = bench.client();
+  const refusalOf = (requestId: number, more: object): Result => {
+    increment(client, requestId, more);
+    return answerOf(bench, client);
+  };
+  const put = { kind: OperationKind.PUT, value: encoder.encode('"text"') };
+  t.match(refusalOf(1, put), { outcome: Code.APPLIED });
+  const unfit = refusalOf(2, {});
+  t.match(unfit, { refusal: Code.PRECONDITION, retryAfterMs: 0 });
+  t.equal(unfit.detail, 'increment is for numbers; the value is a string.');
+  const guarded = refusalOf(3, { ...put, ifAbsent: true });
+  t.match(guarded, { refusal: Code.PRECONDITION, detail: '' }, 'a condition is another matter');
+  t.match(refusalOf(4, { value: encoder.encode('x') }), { detail: /argument of increment/ });
+  t.match(refusalOf(5, { ...put, value: new Uint8Array([1]), valueKind: ValueKind.BYTES }), {});
+  t.equal(refusalOf(6, {}).detail, 'increment is for numbers; the value is bytes.');
 });

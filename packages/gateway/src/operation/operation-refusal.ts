@@ -67,6 +67,11 @@ export const CLOCK_AT_BOUND: OperationRefusal = overloaded(
   'The clock has reached its bound on disk; nothing was done.',
 );
 
+export const SEVERAL_PARTITIONS: OperationRefusal = new OperationRefusal(
+  Code.INVALID,
+  'The records of a group lie in one partition, as those of one key in several maps do.',
+);
+
 export function tooManyInFlight(max: number): OperationRefusal {
   return overloaded(`At most ${max} operations in flight on a connection; nothing was done.`);
 }
