@@ -210,10 +210,12 @@ export const PROCESSOR_BUDGET_MS = 100;
 export const GROUP_RECORDS_MAX = 64;
 /** Of what its error says. */
 export const PROCESSOR_ERROR_CHARACTERS_MAX = 160;
-/** Starts of one worker without a request done in between, after which it is given up. */
+/** Starts of one worker without an operation executed in between, after which it is given up. */
 export const RESTARTS_FRUITLESS_MAX = 8;
 export const RESTART_BACKOFF_MIN_MS = 10;
 export const RESTART_BACKOFF_MAX_MS = 1000;
+/** A worker that took turns for so long is started again as if it had never died before. */
+export const RESTART_STEADY_MS = 10_000;
 
 // Write-behind.
 /** A persistence thread that takes no turn for so long is ended; what it waits for is no part of a turn. */
@@ -292,6 +294,10 @@ assert(
 );
 assert(STRANGERS_AN_ADDRESS_MAX <= STRANGERS_MAX, 'an address is one of many');
 assert(CONNECTIONS_MAX < ADDRESSES_MAX, 'whoever is connected is remembered');
+assert(
+  RESTART_STEADY_MS > WORKER_HANG_MS && RESTART_STEADY_MS > RESTART_BACKOFF_MAX_MS,
+  'who dies of every start is not steady',
+);
 assert((JOURNAL_ENTRIES & (JOURNAL_ENTRIES - 1)) === 0, 'journal entries are masked');
 assert((LANE_ENTRIES & (LANE_ENTRIES - 1)) === 0, 'lane entries are masked');
 assert((RING_BYTES & (RING_BYTES - 1)) === 0, 'ring positions are masked');

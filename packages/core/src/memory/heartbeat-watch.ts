@@ -6,6 +6,11 @@ export class HeartbeatWatch {
   readonly #startMs: number;
   #hasBeaten = false;
 
+  /** When the heartbeat was last seen to have moved, or the watch began. */
+  get seenAtMs(): number {
+    return this.#seenAtMs;
+  }
+
   /** Times are of any clock that never falls. A thread has `startMs` for its first beat. */
   constructor(heartbeat: number, nowMs: number, limits: { hangMs: number; startMs: number }) {
     this.#heartbeat = heartbeat;
