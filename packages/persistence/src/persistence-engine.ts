@@ -9,6 +9,7 @@ import {
 import { BaseKeeper } from './base-keeper.js';
 import { CollectionKeeper } from './collection-keeper.js';
 import { Errand } from './errand.js';
+import { FlushSlots } from './flush-slots.js';
 import { Isolator } from './isolate.js';
 import type { PersistenceStatus } from './status.js';
 import type { Store, StoredRecord, StoreError } from './store.js';
@@ -17,7 +18,7 @@ import { WorkerPull } from './worker-pull.js';
 /**
  * Writes behind the memory of all workers. An agent of the persistence thread: `doWork` is one
  * synchronous, bounded turn that starts flushes and observes in later turns how they ended, so a
- * test can step it. Each worker has its own batch under way; their keys are disjoint.
+ * test can step it. Each worker has its own batches under way; the workers' keys are disjoint.
  */
 export class PersistenceEngine {
   readonly #store: Store;
@@ -44,6 +45,8 @@ export class PersistenceEngine {
     report: (status: PersistenceStatus) => void;
     /** What the owner believes of the store. */
     isDown: boolean;
+    /** Most flushes at once for which no SAFE write waits, of all workers. */
+    backgroundFlushes: number;
   }) {
     this.#store = options.store;
     this.#isDown = options.isDown;
@@ -59,6 +62,7 @@ export class PersistenceEngine {
         wake: () => this.#doorbell.ring(),
         random: options.random,
         onOutcome: (error: StoreError | undefined) => this.#onOutcome(error),
+        slots: new FlushSlots(options.backgroundFlushes, () => this.#doorbell.ring()),
       },
     };
     const onBuried = ({ map, key }: StoredRecord, code: string): void =>

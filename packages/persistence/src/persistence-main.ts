@@ -1,9 +1,9 @@
-import { constants, setPriority } from 'node:os';
+import { availableParallelism, constants, setPriority } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { MessagePort } from 'node:worker_threads';
 import { BACKOFF_MAX_MS, DATABASE_START_MS, PROBE_INTERVAL_MS } from '@tidewire/core';
 import { Doorbell, PERSISTENCE_DOORBELL, type SharedMemory } from '@tidewire/core/threads';
-import { backoffMs } from './flush-window.js';
+import { backgroundFlushesOf, backoffMs } from './flush-window.js';
 import { PersistenceEngine } from './persistence-engine.js';
 import type { DatabaseConnection } from './postgres-link.js';
 import { PostgresStore } from './postgres-store.js';
@@ -45,6 +45,7 @@ export default async function main(task: PersistenceTask): Promise<void> {
       random: Math.random,
       report,
       isDown: task.epoch !== undefined,
+      backgroundFlushes: backgroundFlushesOf(availableParallelism()),
     });
     await run(engine, doorbell, stop);
     const { unflushed } = engine; // what changes now are ends of lifetimes: the next start finds them again

@@ -17,8 +17,13 @@ export const NO_STORE = 2;
 // Writer: persistence.
 /** Number of the newest pull; a worker serves it once, see PULL_SERVED. */
 export const PULL_REQUESTED = 32;
-/** Most records of that pull; stored before it. */
+/** Most records of that pull; stored before it, and raised until the worker begins it. */
 export const PULL_RECORDS = 33;
+/**
+ * The worker begins the pull once so many SAFE references wait to be handed over; 0: at once. Stored
+ * before PULL_REQUESTED, and lowered until the worker begins it.
+ */
+export const PULL_LANE = 39;
 /** Raised after a failed batch: whatever was handed over and not flushed is dirty again. */
 export const ATTEMPT = 34;
 /** The worker rings persistence once CHANGES has reached this (by wrap-around distance). */
