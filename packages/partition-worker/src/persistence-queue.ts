@@ -70,6 +70,13 @@ export class PersistenceQueue {
    * for the next round, or a partition that is written fast enough would keep all others waiting.
    */
   #goal = 0;
+  /**
+   * CHANGES when the running round over all partitions began, and the partitions that it has not done: at its
+   * end all these changes have been handed over.
+   */
+  #roundFrom = 0;
+  #roundLeft = 0;
+  #changesWhole = 0;
   #pull: Pull | undefined;
 
   constructor(options: {
@@ -109,10 +116,11 @@ export class PersistenceQueue {
   /** Changes not handed over. */
   dirtyCount(): number {
     let dirty = 0;
-    for (const partition of this.#partitions)
-      dirty +=
-        this.#store.sequence(partition) -
-        Math.max(this.#handed[partition], this.#flushed(partition));
+    for (const partition of this.#partitions) {
+      const sequence = this.#store.sequence(partition);
+      if (this.#handed[partition] !== sequence)
+        dirty += sequence - Math.max(this.#handed[partition], this.#flushed(partition));
+    }
     return dirty;
   }
 
@@ -153,9 +161,16 @@ export class PersistenceQueue {
       this.#scanAt[partition] = 0;
     }
     this.#goal = 0;
+    this.#changesWhole = loadWord(this.#control, WorkerControl.CHANGES_WHOLE);
+    this.#beginRound();
     this.#handedOver.clear();
     this.#laneHanded = loadWord(this.#control, WorkerControl.LANE_FLUSHED);
     this.#pull = undefined;
+  }
+
+  #beginRound(): void {
+    this.#roundFrom = this.#control[WorkerControl.CHANGES];
+    this.#roundLeft = this.#partitions.length;
   }
 
   #slice(pull: Pull): number {
@@ -168,6 +183,9 @@ export class PersistenceQueue {
       this.#handedOver.clear();
       this.#next = (this.#next + 1) % this.#partitions.length;
       pull.partitionsLeft--;
+      if (--this.#roundLeft > 0) continue;
+      this.#changesWhole = this.#roundFrom;
+      this.#beginRound();
     }
     this.#batches.commit();
     const handedOver = SLICE_RECORDS - pull.sliceLeft;
@@ -194,6 +212,7 @@ export class PersistenceQueue {
   /** True if the partition is done: for this pull, and as far as it had come when its turn began. */
   #walkPartition(partition: number, pull: Pull): boolean {
     const sequence = this.#store.sequence(partition);
+    if (this.#handed[partition] === sequence) return true;
     const handed = Math.max(this.#handed[partition], this.#flushed(partition));
     if (this.#goal === 0) this.#goal = sequence;
     if (this.#scanAt[partition] === 0) {
@@ -291,6 +310,7 @@ export class PersistenceQueue {
     words[body + BatchEnd.LANE_HANDED] = this.#laneHanded;
     words[body + BatchEnd.MARK_COUNT] = pull.marks.size;
     words[body + BatchEnd.MORE] = dirty > 0 ? 1 : 0;
+    words[body + BatchEnd.CHANGES_WHOLE] = dirty > 0 ? this.#changesWhole : changes;
     let at = body + BatchEnd.MARKS;
     for (const [partition, sequence] of pull.marks) {
       words[at] = partition;

@@ -4,13 +4,10 @@
  */
 export class FlushSlots {
   #free: number;
-  readonly #wake: () => void;
   readonly #waiting: Set<object> = new Set();
 
-  /** `wake`: called when one becomes free that somebody waits for. */
-  constructor(count: number, wake: () => void) {
+  constructor(count: number) {
     this.#free = count;
-    this.#wake = wake;
   }
 
   /** False if it is not the turn of `owner`, who waits from now on. */
@@ -36,6 +33,5 @@ export class FlushSlots {
 
   giveBack(): void {
     this.#free++;
-    if (this.#waiting.size > 0) this.#wake();
   }
 }

@@ -1,11 +1,5 @@
 import { PROBE_INTERVAL_MS } from '@tidewire/core';
-import {
-  Doorbell,
-  GATEWAY_DOORBELL,
-  MapTable,
-  PERSISTENCE_DOORBELL,
-  type SharedMemory,
-} from '@tidewire/core/threads';
+import { Doorbell, GATEWAY_DOORBELL, MapTable, type SharedMemory } from '@tidewire/core/threads';
 import { BaseKeeper } from './base-keeper.js';
 import { CollectionKeeper } from './collection-keeper.js';
 import { Errand } from './errand.js';
@@ -24,7 +18,6 @@ export class PersistenceEngine {
   readonly #store: Store;
   readonly #now: () => number;
   readonly #report: (status: PersistenceStatus) => void;
-  readonly #doorbell: Doorbell;
   readonly #pulls: readonly WorkerPull[];
   readonly #bases: BaseKeeper;
   readonly #collection: CollectionKeeper;
@@ -45,6 +38,8 @@ export class PersistenceEngine {
     report: (status: PersistenceStatus) => void;
     /** What the owner believes of the store. */
     isDown: boolean;
+    /** A call of the store has settled: a turn would find something. Called outside of turns. */
+    onSettled: () => void;
     /** Most flushes at once for which no SAFE write waits, of all workers. */
     backgroundFlushes: number;
   }) {
@@ -53,16 +48,15 @@ export class PersistenceEngine {
     this.#now = options.now;
     this.#report = options.report;
     const bells = new Int32Array(options.memory.doorbells);
-    this.#doorbell = new Doorbell(bells, PERSISTENCE_DOORBELL);
     this.#probeAtMs = options.now() + PROBE_INTERVAL_MS;
     const shared = {
       maps: new MapTable(options.memory.mapTable),
       gateway: new Doorbell(bells, GATEWAY_DOORBELL),
       context: {
-        wake: () => this.#doorbell.ring(),
+        wake: options.onSettled,
         random: options.random,
         onOutcome: (error: StoreError | undefined) => this.#onOutcome(error),
-        slots: new FlushSlots(options.backgroundFlushes, () => this.#doorbell.ring()),
+        slots: new FlushSlots(options.backgroundFlushes),
       },
     };
     const onBuried = ({ map, key }: StoredRecord, code: string): void =>

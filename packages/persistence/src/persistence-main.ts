@@ -38,7 +38,8 @@ export default async function main(task: PersistenceTask): Promise<void> {
   try {
     if (task.epoch === undefined) await recover({ store, task, doorbell, stop, report });
     yieldToForeground();
-    const engine = new PersistenceEngine({
+    let isRunning = true;
+    const engine: PersistenceEngine = new PersistenceEngine({
       memory,
       store,
       now: () => performance.now(),
@@ -46,8 +47,14 @@ export default async function main(task: PersistenceTask): Promise<void> {
       report,
       isDown: task.epoch !== undefined,
       backgroundFlushes: backgroundFlushesOf(availableParallelism()),
+      // SAFE writes wait for what has settled: it is looked at before the sleep has ended.
+      onSettled: () => {
+        if (isRunning) engine.doWork();
+        doorbell.ring();
+      },
     });
     await run(engine, doorbell, stop);
+    isRunning = false;
     const { unflushed } = engine; // what changes now are ends of lifetimes: the next start finds them again
     await end(engine, stop);
     report({ kind: 'stopped', unflushed });
@@ -135,7 +142,8 @@ async function run(
       engine.drain();
       if (engine.isClean || performance.now() >= stop.atMs) return;
     }
-    if (engine.doWork() > 0) await new Promise(setImmediate);
+    engine.doWork();
+    if (engine.hasWork()) await new Promise(setImmediate);
     else await doorbell.sleepAsync(() => engine.hasWork(), sleepMs(engine));
   }
 }

@@ -249,6 +249,7 @@ export class WorkerPull {
       this.#changesFlushed = changesHanded;
       storeWord(this.#control, WorkerControl.CHANGES_FLUSHED, changesHanded);
     }
+    storeWord(this.#control, WorkerControl.CHANGES_WHOLE, end.changesWhole);
     this.#gateway.ring();
     this.#mustPull ||= end.more;
     this.#failures = 0;

@@ -50,6 +50,7 @@ class Scene {
       random: () => 0,
       report: (status) => this.reports.push(status),
       isDown: false,
+      onSettled: () => {},
       backgroundFlushes: 1,
     });
   }
@@ -534,6 +535,7 @@ t.test('WB-22: a new engine takes over what an earlier one had under way', async
     random: () => 0,
     report: () => {},
     isDown: false,
+    onSettled: () => {},
     backgroundFlushes: 1,
   });
   while (engine.doWork() + scene.worker.answer() > 0);

@@ -32,6 +32,8 @@ export const WAKE_AT_CHANGES = 35;
 export const LANE_FLUSHED = 36;
 /** Of CHANGES, those that the database has; what lies between is in memory alone. */
 export const CHANGES_FLUSHED = 37;
+/** Of CHANGES, the first so many are all in the database: how old may be what is not. */
+export const CHANGES_WHOLE = 40;
 /** GC_PROPOSED, copied once the marks of that number are committed (see collection-mark.ts). */
 export const GC_COMMITTED = 38;
 

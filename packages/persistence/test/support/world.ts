@@ -382,6 +382,7 @@ export class World {
       random: () => 0,
       report: () => {},
       isDown: false,
+      onSettled: () => {},
       backgroundFlushes: 1,
     });
   }
