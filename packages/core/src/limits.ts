@@ -243,7 +243,7 @@ export const RECOVERY_GROUP_RECORDS = 2000;
 export const DATABASE_START_MS = 30_000;
 export const DATABASE_CONNECT_MS = 5000;
 export const DATABASE_STATEMENT_MS = 30_000;
-export const DATABASE_CONNECTIONS = 2;
+export const DATABASE_CONNECTIONS = 4;
 /** Whoever holds the fence for longer while another process takes over is disconnected. */
 export const FENCE_HOLDER_MS = 10_000;
 /** Batches of as many records, thought to be new, go to the database by COPY. */

@@ -16,12 +16,16 @@ import { type RecordStore, SCAN_END } from './store/record-store.js';
 
 /** Records handed over in one turn: a third of a millisecond. */
 const SLICE_RECORDS = 256;
+/** A quarter of a batch is not for SAFE references. */
+const LANE_REST_SHIFT = 2;
 const END_WORDS_MAX: number = BatchEnd.MARKS + PARTITIONS * BatchEnd.MARK_WORDS;
 
 /** What a pull has handed over so far. */
 interface Pull {
   readonly number: number;
   recordsLeft: number;
+  /** Of those, what SAFE references may take: the rest is for partitions, however long the lane. */
+  laneLeft: number;
   wordsLeft: number;
   /** Records handed over in the running slice. */
   sliceLeft: number;
@@ -61,6 +65,18 @@ export class PersistenceQueue {
   #laneHanded: number;
   #attempt: number;
   #next = 0; // round robin over #partitions
+  /**
+   * Sequence of the partition that is next when its turn began; 0: it begins. What is written since waits
+   * for the next round, or a partition that is written fast enough would keep all others waiting.
+   */
+  #goal = 0;
+  /**
+   * CHANGES when the running round over all partitions began, and the partitions that it has not done: at its
+   * end all these changes have been handed over.
+   */
+  #roundFrom = 0;
+  #roundLeft = 0;
+  #changesWhole = 0;
   #pull: Pull | undefined;
 
   constructor(options: {
@@ -91,31 +107,31 @@ export class PersistenceQueue {
     return this.#pull === undefined ? 0 : this.#slice(this.#pull);
   }
 
-  /** True if a pull waits, or runs and the ring has room for what comes next. */
+  /** True if a pull is to be begun, or runs and the ring has room for what comes next. */
   hasWork(): boolean {
     if (this.#pull !== undefined) return this.#batches.hasRoom(2 * this.#pull.blockedWords);
-    return (
-      loadWord(this.#control, WorkerControl.PULL_REQUESTED) !==
-      this.#control[WorkerControl.PULL_SERVED]
-    );
+    return this.#isAsked(loadWord(this.#control, WorkerControl.PULL_REQUESTED));
   }
 
   /** Changes not handed over. */
   dirtyCount(): number {
     let dirty = 0;
-    for (const partition of this.#partitions)
-      dirty +=
-        this.#store.sequence(partition) -
-        Math.max(this.#handed[partition], this.#flushed(partition));
+    for (const partition of this.#partitions) {
+      const sequence = this.#store.sequence(partition);
+      if (this.#handed[partition] !== sequence)
+        dirty += sequence - Math.max(this.#handed[partition], this.#flushed(partition));
+    }
     return dirty;
   }
 
   #beginPull(): boolean {
     const requested = loadWord(this.#control, WorkerControl.PULL_REQUESTED);
-    if (requested === this.#control[WorkerControl.PULL_SERVED]) return false;
+    if (!this.#isAsked(requested)) return false;
+    const records = loadWord(this.#control, WorkerControl.PULL_RECORDS);
     this.#pull = {
       number: requested,
-      recordsLeft: this.#control[WorkerControl.PULL_RECORDS],
+      recordsLeft: records,
+      laneLeft: records - (records >> LANE_REST_SHIFT),
       wordsLeft: BATCH_BYTES_MAX >> 2,
       sliceLeft: SLICE_RECORDS,
       blockedWords: 0,
@@ -126,15 +142,35 @@ export class PersistenceQueue {
     return true;
   }
 
+  /** A pull waits, and so many SAFE references as it is to wait for. */
+  #isAsked(requested: number): boolean {
+    if (requested === this.#control[WorkerControl.PULL_SERVED]) return false;
+    const wanted = loadWord(this.#control, WorkerControl.PULL_LANE);
+    return wanted === 0 || this.#laneWaiting() >= wanted;
+  }
+
+  /** SAFE references not handed over. */
+  #laneWaiting(): number {
+    return (this.#control[WorkerControl.LANE_TAIL] - this.#laneHanded) | 0;
+  }
+
   /** Everything handed over and not flushed is dirty again. */
   #restart(): void {
     for (const partition of this.#partitions) {
       this.#handed[partition] = this.#flushed(partition);
       this.#scanAt[partition] = 0;
     }
+    this.#goal = 0;
+    this.#changesWhole = loadWord(this.#control, WorkerControl.CHANGES_WHOLE);
+    this.#beginRound();
     this.#handedOver.clear();
     this.#laneHanded = loadWord(this.#control, WorkerControl.LANE_FLUSHED);
     this.#pull = undefined;
+  }
+
+  #beginRound(): void {
+    this.#roundFrom = this.#control[WorkerControl.CHANGES];
+    this.#roundLeft = this.#partitions.length;
   }
 
   #slice(pull: Pull): number {
@@ -143,9 +179,13 @@ export class PersistenceQueue {
     this.#walkLane(pull);
     while (pull.partitionsLeft > 0 && !isEnough(pull)) {
       if (!this.#walkPartition(this.#partitions[this.#next], pull)) break;
+      this.#goal = 0;
       this.#handedOver.clear();
       this.#next = (this.#next + 1) % this.#partitions.length;
       pull.partitionsLeft--;
+      if (--this.#roundLeft > 0) continue;
+      this.#changesWhole = this.#roundFrom;
+      this.#beginRound();
     }
     this.#batches.commit();
     const handedOver = SLICE_RECORDS - pull.sliceLeft;
@@ -157,37 +197,41 @@ export class PersistenceQueue {
   /** References of the SAFE lane, oldest first: every record they can mean. */
   #walkLane(pull: Pull): void {
     const tail = this.#control[WorkerControl.LANE_TAIL];
-    while (this.#laneHanded !== tail && !isEnough(pull)) {
+    while (this.#laneHanded !== tail && pull.laneLeft > 0 && !isEnough(pull)) {
       const entry = WorkerControl.laneIndex(this.#laneHanded);
       const partition = this.#control[entry];
       const sequence = RecordLayout.joinWords(this.#control[entry + 2], this.#control[entry + 3]);
-      if (sequence > this.#flushed(partition))
+      const left = pull.recordsLeft;
+      if (sequence > Math.max(this.#handed[partition], this.#flushed(partition)))
         this.#takeNewer(partition, this.#control[entry + 1], sequence);
+      pull.laneLeft -= left - pull.recordsLeft;
       if (!isBlocked(pull)) this.#laneHanded = (this.#laneHanded + 1) | 0;
     }
   }
 
-  /** True if the partition is done for this pull. */
+  /** True if the partition is done: for this pull, and as far as it had come when its turn began. */
   #walkPartition(partition: number, pull: Pull): boolean {
     const sequence = this.#store.sequence(partition);
+    if (this.#handed[partition] === sequence) return true;
     const handed = Math.max(this.#handed[partition], this.#flushed(partition));
+    if (this.#goal === 0) this.#goal = sequence;
     if (this.#scanAt[partition] === 0) {
-      if (handed === sequence) return true;
+      if (handed >= this.#goal) return true;
       if (sequence - handed < JOURNAL_ENTRIES && handed >= this.#store.journalFrom(partition))
-        return this.#walkJournal(partition, handed, sequence, pull);
+        return this.#walkJournal(partition, handed, this.#goal, pull);
       this.#scanMark[partition] = sequence;
     }
     return this.#scan(partition, handed, pull);
   }
 
-  #walkJournal(partition: number, handed: number, sequence: number, pull: Pull): boolean {
+  #walkJournal(partition: number, handed: number, goal: number, pull: Pull): boolean {
     let at = handed;
-    while (at < sequence && !isEnough(pull)) {
+    while (at < goal && !isEnough(pull)) {
       this.#takeNewer(partition, this.#store.journalEntry(partition, at + 1), at + 1);
       if (!isBlocked(pull)) at++;
     }
     this.#mark(partition, at, pull);
-    return at === sequence;
+    return at === goal;
   }
 
   /** The journal was overrun: one walk over the partition, a segment of its index at a time. */
@@ -266,6 +310,7 @@ export class PersistenceQueue {
     words[body + BatchEnd.LANE_HANDED] = this.#laneHanded;
     words[body + BatchEnd.MARK_COUNT] = pull.marks.size;
     words[body + BatchEnd.MORE] = dirty > 0 ? 1 : 0;
+    words[body + BatchEnd.CHANGES_WHOLE] = dirty > 0 ? this.#changesWhole : changes;
     let at = body + BatchEnd.MARKS;
     for (const [partition, sequence] of pull.marks) {
       words[at] = partition;
