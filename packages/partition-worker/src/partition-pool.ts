@@ -48,6 +48,8 @@ export class PartitionPool {
   readonly #hangTimer: NodeJS.Timeout;
   readonly #onFatal: (error: PoolError) => void;
   readonly #onDown: ((down: WorkerDown) => void) | undefined;
+  #hasFailed = false;
+  #stopped: Promise<number | undefined> | undefined;
   readonly #onStore: ((event: StoreEvent) => void) | undefined;
 
   /** Resolves when the workers run and have what the store holds. */
@@ -72,7 +74,7 @@ export class PartitionPool {
     this.#store = store;
     this.#onDown = options.onDown;
     this.#onStore = options.onStore;
-    this.#onFatal = options.onFatal ?? throwFromLoop;
+    this.#onFatal = options.onFatal ?? ((error) => void this.#endLoudly(error));
     const arenaBytes = Math.min(Math.floor(memoryBytes / workers), ARENA_BYTES_MAX);
     if (!(workers >= 1 && workers <= WORKERS_MAX && arenaBytes >= ARENA_BYTES_MIN))
       throw new PoolError(Code.INVALID, 'Workers are 1 to 16, each with at least 16 MiB.');
@@ -223,7 +225,12 @@ export class PartitionPool {
    * Waits for the operations under way, lets the store write the rest, and ends the threads. Resolves
    * with the changes that are in no store: undefined if nobody knows, 0 without a store.
    */
-  async stop(): Promise<number | undefined> {
+  stop(): Promise<number | undefined> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<number | undefined> {
     const stopped = new PoolError(Code.UNAVAILABLE, 'The pool has been stopped.');
     this.#coordinator.refuse(stopped); // nothing may be acknowledged that the store no longer takes
     while (this.#coordinator.outstanding > 0) await delay(1);
@@ -274,14 +281,18 @@ export class PartitionPool {
   }
 
   #fail(reason: string): void {
+    if (this.#hasFailed) return; // the first reason counts
+    this.#hasFailed = true;
     const error = new PoolError(Code.UNAVAILABLE, reason);
     this.#coordinator.close(error);
     this.#onFatal(error);
   }
-}
 
-function throwFromLoop(error: PoolError): void {
-  setImmediate(() => {
-    throw error;
-  });
+  /** What the store can still take it gets; then the process ends, unless someone catches it. */
+  async #endLoudly(error: PoolError): Promise<void> {
+    await this.stop().catch(() => undefined);
+    setImmediate(() => {
+      throw error;
+    });
+  }
 }

@@ -21,6 +21,9 @@ export interface PoolOptions {
   readonly onDown?: (down: WorkerDown) => void;
   /** What becomes of the store: it is away, or back, or has put a record aside. The pool goes on. */
   readonly onStore?: (event: StoreEvent) => void;
-  /** The pool cannot go on. Default: the error is thrown from the event loop, which ends the process. */
+  /**
+   * The pool cannot go on: stop it. Default: it is stopped, and the error is thrown from the event loop,
+   * which ends the process.
+   */
   readonly onFatal?: (error: PoolError) => void;
 }

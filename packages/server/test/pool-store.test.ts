@@ -1,11 +1,15 @@
+import { execFile } from 'node:child_process';
 import { readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { PartitionPool, type StoreEvent } from '@tidewire/partition-worker';
 import { postgresStore, runningEmbedded } from '@tidewire/persistence';
 import postgres from 'postgres';
 import t, { type Test } from 'tap';
 import { makeFolder } from './running-server.js';
 
+const run = promisify(execFile);
 const HOUR_MS = 3_600_000;
 const DRIFT_MS = 4000;
 /** An index that cannot take a number of 0. */
@@ -92,6 +96,26 @@ t.test(
     await heard('buried');
     t.match(events.at(-1), { map: 'm', key: 'zero', code: '22012' });
     t.equal(await pool.stop(), 0);
+  },
+);
+
+t.test(
+  'LIB-16: a pool whose worker is given up ends its process with everything stored',
+  async (t) => {
+    const dataDir = await folder(t);
+    const program = fileURLToPath(new URL('./doomed-pool.js', import.meta.url));
+    const env = { ...process.env, DOOM: join(dataDir, 'doom') };
+    const ended = run(process.execPath, [program, dataDir], { env });
+    const { stdout, stderr } = await ended.then(
+      () => t.fail('it ended well') as never,
+      (error: { stdout: string; stderr: string }) => error,
+    );
+    t.match(stderr, /Worker \d keeps dying: The worker is doomed/);
+    const pool = await start(dataDir);
+    const keys = Array.from({ length: Number(stdout) }, (_, i) => `k${i}`);
+    t.ok(keys.length > 0);
+    t.equal((await pool.getAll('m', keys)).size, keys.length);
+    await pool.stop();
   },
 );
 
