@@ -252,6 +252,8 @@ export const COPY_RECORDS_MIN = 512;
 export const MERGE_RECORDS_MIN = 2048;
 /** The clock's bound is written this far ahead of the clock. */
 export const CLOCK_BOUND_AHEAD_MS = 3000;
+/** Between two raises of it. */
+export const CLOCK_BOUND_INTERVAL_MS = 1000;
 
 assert(MAPS_MAX <= 65_536, 'map ids have 16 bits');
 assert(PARTITIONS >= WORKERS_MAX, 'every worker owns a partition');
