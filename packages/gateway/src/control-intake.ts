@@ -120,8 +120,10 @@ export class ControlIntake {
     over?: OperationRefusal,
   ): boolean {
     if (body?.case !== 'subscribe' && body?.case !== 'query') return false;
-    const fault = over ?? session.rate?.takeOperation(this.#elapsedMs());
+    const elapsedMs = this.#elapsedMs();
+    const fault = over ?? session.rate?.takeOperation(elapsedMs);
     if (fault === undefined) return false;
+    session.rate?.onRefused(1, elapsedMs);
     const refusal = new Refusal(fault.code, fault.sentence, fault.retryAfterMs);
     if (body.case === 'query')
       this.#send(session, this.#control.rowsRefused(body.value.requestId, refusal));

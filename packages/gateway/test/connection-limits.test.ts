@@ -1,9 +1,16 @@
 import { HANDSHAKE_MS_MAX } from '@tidewire/core';
 import t from 'tap';
+import { NO_BOUND } from '#lib/gateway-limits.js';
 import { ConnectionLimits } from '#lib/session/connection-limits.js';
 import { clientOf } from '#lib/transport/client-address.js';
 
-const LIMITS = { connections: 10, connectionsPerAddress: 4, strangers: 5, strangersPerAddress: 3 };
+const LIMITS = {
+  connections: 10,
+  connectionsPerAddress: 4,
+  strangers: 5,
+  strangersPerAddress: 3,
+  offencesPerAddress: 2,
+};
 const A = '192.0.2.1';
 const B = '192.0.2.2';
 
@@ -78,4 +85,37 @@ t.test('LIMIT-15: sockets without a handshake count, and not for ever', async (t
 t.test('LIMIT-15: who is upgraded is counted once', async (t) => {
   const limits = new ConnectionLimits({ ...LIMITS, connectionsPerAddress: 10, strangers: 10 });
   for (let i = 0; i < 10; i++) t.ok(settle(limits, A));
+});
+
+t.test('LIMIT-26: an address with many offences is turned away, and not for ever', async (t) => {
+  const limits = new ConnectionLimits(LIMITS);
+  limits.sweep(0);
+  const offend = (): void => {
+    const count = settle(limits, A);
+    if (count === undefined) return void t.fail('it is let in');
+    limits.blame(count);
+    limits.close(count, false);
+  };
+  offend();
+  const standing = settle(limits, A);
+  t.ok(standing, 'one is not many');
+  t.ok(limits.accept(A));
+  offend();
+  t.match(limits.refusal(A), { sentence: /closed for their own fault/ }, 'who was accepted before');
+  t.notOk(limits.accept(A), 'closed without a word');
+  t.ok(settle(limits, B), 'others come in');
+  limits.sweep(1.5 * HANDSHAKE_MS_MAX);
+  t.notOk(limits.accept(A), 'they are not forgotten at once');
+  limits.sweep(3 * HANDSHAKE_MS_MAX);
+  t.ok(settle(limits, A));
+});
+
+t.test('LIMIT-26: unless the operator says how many offences are too many, none are', async (t) => {
+  const limits = new ConnectionLimits({ ...LIMITS, offencesPerAddress: NO_BOUND });
+  for (let i = 0; i < 100; i++) {
+    const count = settle(limits, A);
+    if (count === undefined) return void t.fail('it is let in');
+    limits.blame(count);
+    limits.close(count, false);
+  }
 });

@@ -3,6 +3,7 @@ import { WORKER_HANG_MS } from '@tidewire/core';
 import {
   Doorbell,
   HEAD,
+  HeartbeatWatch,
   loadWord,
   RingConsumer,
   type SharedMemory,
@@ -10,7 +11,6 @@ import {
   WorkerControl,
 } from '@tidewire/core/threads';
 import { Piscina } from 'piscina';
-import { HeartbeatWatch } from './heartbeat-watch.js';
 import { type Deaths, judge, NO_DEATHS, type Verdict } from './restart-policy.js';
 
 /** How long a worker may take to end its turn after it was told to stop. */
@@ -174,11 +174,12 @@ export class WorkerThreads {
   #runOf(worker: number): Run {
     const { hangMs = WORKER_HANG_MS, nowMs } = this.#options;
     const startedMs = nowMs();
+    const limits = { hangMs, startMs: WORKER_HANG_MS };
     return {
       startedMs,
       operations: loadWord(this.#control(worker), WorkerControl.OPERATIONS),
       abort: new AbortController(),
-      watch: new HeartbeatWatch(this.#heartbeat(worker), startedMs, hangMs),
+      watch: new HeartbeatWatch(this.#heartbeat(worker), startedMs, limits),
       isHung: false,
     };
   }

@@ -1,8 +1,7 @@
 import { Code, RESTART_STEADY_MS, RESTARTS_FRUITLESS_MAX, WORKER_HANG_MS } from '@tidewire/core';
-import { storeWord, WorkerControl } from '@tidewire/core/threads';
+import { HeartbeatWatch, storeWord, WorkerControl } from '@tidewire/core/threads';
 import { OperationKind } from '@tidewire/schemas';
 import t from 'tap';
-import { HeartbeatWatch } from '#lib/heartbeat-watch.js';
 import { type Death, type Deaths, judge, NO_DEATHS, type Verdict } from '#lib/restart-policy.js';
 import { Worker } from '#lib/worker.js';
 import { doorbells, FakeGateway, saysOutcome, smallMemory } from './worker-fixture.js';
@@ -82,7 +81,7 @@ t.test('POOL-6: a poisonous operation is answered POISON and does nothing', asyn
 });
 
 t.test('POOL-8: a shorter limit counts from the first beat on', async (t) => {
-  const watch = new HeartbeatWatch(5, 1000, 100);
+  const watch = new HeartbeatWatch(5, 1000, { hangMs: 100, startMs: WORKER_HANG_MS });
   t.notOk(watch.isHung(5, 1000 + WORKER_HANG_MS - 1), 'it is starting');
   t.notOk(watch.isHung(6, 7000));
   t.notOk(watch.isHung(6, 7099));
@@ -90,7 +89,7 @@ t.test('POOL-8: a shorter limit counts from the first beat on', async (t) => {
 });
 
 t.test('POOL-7: a worker hangs when its heartbeat stands still for so long', async (t) => {
-  const watch = new HeartbeatWatch(5, 1000, WORKER_HANG_MS);
+  const watch = new HeartbeatWatch(5, 1000, { hangMs: WORKER_HANG_MS, startMs: WORKER_HANG_MS });
   t.notOk(watch.isHung(5, 1000 + WORKER_HANG_MS - 1));
   t.ok(watch.isHung(5, 1000 + WORKER_HANG_MS));
   t.notOk(watch.isHung(6, 1000 + WORKER_HANG_MS), 'it beats again');

@@ -68,6 +68,8 @@ export class FrameReader extends OperationFields {
   clockLow = 0;
   clockHigh = 0;
   operationCount = 0;
+  /** Of an Operations body: of its first `operationCount` entries. They can be refused unread. */
+  readonly requestIds: Uint32Array = new Uint32Array(FRAME_OPERATIONS_MAX);
   /** Of an Operations body. */
   lowestPending = 0;
 
@@ -151,7 +153,8 @@ export class FrameReader extends OperationFields {
       const read = this.#nextOperation();
       if (read < 0) return read as FrameFault;
       if (read === OPERATIONS_END) break;
-      if (++this.operationCount > FRAME_OPERATIONS_MAX) return FrameFault.TOO_MANY_OPERATIONS;
+      if (this.operationCount === FRAME_OPERATIONS_MAX) return FrameFault.TOO_MANY_OPERATIONS;
+      this.requestIds[this.operationCount++] = this.requestId;
     }
     if (this.operationCount === 1) this.#isFilled = true;
     else this.#at = this.bodyOffset;
