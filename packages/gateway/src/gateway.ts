@@ -208,7 +208,7 @@ export class Gateway implements TransportHandlers<Session> {
       answers: this.#answers,
       access: this.#access,
       presence: this.#presence,
-      inFlightMax: limits.inFlight,
+      limits,
       elapsedMs,
       telemetry: this.telemetry,
     });

@@ -97,6 +97,17 @@ t.test(
   },
 );
 
+t.test('LIMIT-41: a value longer than the operator lets in is refused by that limit', async (t) => {
+  const bench = new TestBench({ limits: { valueBytes: 3 } });
+  const client = bench.client();
+  write(client, put('k', '123'), put('l', '1234'));
+  bench.settle();
+  t.match(client.results, [
+    { refusal: Code.TOO_LARGE, detail: /value has 3 bytes at most/ },
+    { refusal: Code.UNSPECIFIED },
+  ]);
+});
+
 t.test('LIMIT-19: every refusal of an operation by a limit names it', async (t) => {
   const bench = new TestBench({ limits: { inFlight: 3 } });
   const client = bench.client();
@@ -153,6 +164,8 @@ t.test(
       limits: {
         connections: 9,
         connectionsPerAddress: 8,
+        heartbeatSeconds: 20,
+        valueBytes: 10,
         inFlight: 7,
         subscriptions: 6,
         subscriptionsUnindexed: 5,
@@ -163,6 +176,9 @@ t.test(
     t.match(set.last('welcome')?.limits, {
       connectionsMax: 9,
       connectionsPerAddressMax: 8,
+      heartbeatTimeoutMs: 20_000,
+      heartbeatIntervalMs: 8000,
+      valueBytesMax: 10,
       inFlightMax: 7,
       subscriptionsMax: 6,
       subscriptionsUnindexedMax: 5,

@@ -6,7 +6,6 @@ import { pathToFileURL } from 'node:url';
 import {
   Code,
   DRIFT_MS_MAX,
-  HEARTBEAT_TIMEOUT_MS,
   HybridLogicalClock,
   NODE_MAX,
   SESSION_HARD_BYTES,
@@ -44,6 +43,7 @@ import { Status } from './status.js';
 
 const DEADLINES_INTERVAL_MS = 100;
 const CROWD_LOG_INTERVAL_MS = 10_000;
+const PROGRESS_LOG_INTERVAL_MS = 1000;
 const CLOCK_BOUND_INTERVAL_MS = 1000;
 /** For answers that are under way, and then for the last flushes. */
 const DRAIN_MS_MAX = 2000;
@@ -93,6 +93,7 @@ export class Coordinator {
   #bases: ReadonlyMap<number, Float64Array> = new Map();
   /** Newcomers turned away, as far as the log tells. */
   #turnedAway = 0;
+  #progressLoggedMs = 0;
   /** Undefined from recovery until the persistence thread has told. */
   #unflushed: number | undefined = 0;
 
@@ -144,7 +145,7 @@ export class Coordinator {
   /** Resolves with its ports once connections are taken. Rejects with a sentence. */
   async start(): Promise<{ port: number; adminPort: number }> {
     const rules = await this.#step(this.#readAccessRules());
-    await this.#step(mkdir(this.#config.dataDir, { recursive: true }));
+    await this.#step(makeFolder(this.#config.dataDir));
     const startMs = await this.#step(this.#clockBound.read());
     const port = await this.#step(this.#listen());
     const adminPort = await this.#step(this.#listenForOperator());
@@ -220,11 +221,11 @@ export class Coordinator {
   }
 
   async #listen(): Promise<number> {
-    const { transport, tls, allowOrigin } = this.#config;
+    const { transport, tls, allowOrigin, limits } = this.#config;
     const options = {
       frameBytesMax: TRANSPORT_FRAME_BYTES_MAX,
       bufferBytesMax: SESSION_HARD_BYTES,
-      idleTimeoutMs: HEARTBEAT_TIMEOUT_MS,
+      idleTimeoutMs: 1000 * limits.heartbeatSeconds,
       allowsOrigin: originRule(allowOrigin),
       tls,
     };
@@ -298,6 +299,8 @@ export class Coordinator {
   }
 
   #startPersistence(connection: DatabaseConnection): void {
+    this.#log.info({}, 'opening the database');
+    this.#progressLoggedMs = performance.now();
     this.#persistence = new PersistenceThread({
       memory: this.#memory,
       connection,
@@ -315,6 +318,13 @@ export class Coordinator {
     this.#log.error({ reason }, 'the persistence thread has ended and is started again');
   }
 
+  #logProgress(records: number): void {
+    const nowMs = performance.now();
+    if (nowMs < this.#progressLoggedMs + PROGRESS_LOG_INTERVAL_MS) return;
+    this.#progressLoggedMs = nowMs;
+    this.#log.info({ records }, 'reading the database');
+  }
+
   #onPersistence(status: PersistenceStatus): void {
     switch (status.kind) {
       case 'opened':
@@ -324,6 +334,7 @@ export class Coordinator {
         return;
       case 'recovering':
         this.#status.recovered = status.records;
+        this.#logProgress(status.records);
         return;
       case 'recovered':
         this.#status.recovered = status.records;
@@ -388,5 +399,14 @@ export class Coordinator {
 
   #every(intervalMs: number, action: () => void): void {
     this.#timers.push(setInterval(action, intervalMs));
+  }
+}
+
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new ServerError(`--data-dir ${path} is no folder, and none can be made there (${code}).`);
   }
 }

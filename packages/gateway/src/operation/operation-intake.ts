@@ -8,7 +8,6 @@ import {
   Receipt,
   SESSION_SOFT_BYTES,
   TTL_MS_MAX,
-  VALUE_BYTES_MAX,
 } from '@tidewire/core';
 import { type FrameReader, isCleanUtf8 } from '@tidewire/core/threads';
 import {
@@ -21,6 +20,7 @@ import {
 import { AckLevel, OperationKind, ValueKind } from '@tidewire/schemas';
 import type { OperationAccess } from '../access/operation-access.js';
 import { recordNamesIn } from '../control-frames.js';
+import type { GatewayLimits } from '../gateway-limits.js';
 import type { Presence } from '../session/presence.js';
 import type { Session } from '../session/session.js';
 import { nameFault } from '../subscription/subscribe-check.js';
@@ -35,7 +35,7 @@ import {
   STOPPING,
   tooManyInFlight,
   UNREAD,
-  VALUE_TOO_LONG,
+  valueTooLong,
   WORKER_BUSY,
 } from './operation-refusal.js';
 
@@ -53,8 +53,9 @@ export class OperationIntake {
   readonly #answers: AnswerBatch;
   readonly #access: OperationAccess;
   readonly #presence: Presence;
-  readonly #inFlightMax: number;
+  readonly #limits: Pick<GatewayLimits, 'inFlight' | 'valueBytes'>;
   readonly #windowFull: OperationRefusal;
+  readonly #valueTooLong: OperationRefusal;
   readonly #elapsedMs: () => number;
   readonly #telemetry: Telemetry;
   readonly #time: OperationTime = { ms: 0, counter: 0, node: 0, nowMs: 0 };
@@ -76,7 +77,7 @@ export class OperationIntake {
     answers: AnswerBatch;
     access: OperationAccess;
     presence: Presence;
-    inFlightMax: number;
+    limits: Pick<GatewayLimits, 'inFlight' | 'valueBytes'>;
     elapsedMs: () => number;
     telemetry: Telemetry;
   }) {
@@ -87,8 +88,9 @@ export class OperationIntake {
     this.#answers = options.answers;
     this.#access = options.access;
     this.#presence = options.presence;
-    this.#inFlightMax = options.inFlightMax;
-    this.#windowFull = tooManyInFlight(options.inFlightMax);
+    this.#limits = options.limits;
+    this.#windowFull = tooManyInFlight(options.limits.inFlight);
+    this.#valueTooLong = valueTooLong(options.limits.valueBytes);
     this.#elapsedMs = options.elapsedMs;
     this.#telemetry = options.telemetry;
   }
@@ -117,7 +119,7 @@ export class OperationIntake {
 
   /** Why the next operation is not done, nor those behind it in the frame: none of them is looked at. */
   #refusal(session: Session, elapsedMs: number): OperationRefusal | undefined {
-    if (session.inFlight >= this.#inFlightMax) return this.#windowFull;
+    if (session.inFlight >= this.#limits.inFlight) return this.#windowFull;
     return session.rate?.takeOperation(elapsedMs);
   }
 
@@ -158,7 +160,7 @@ export class OperationIntake {
     this.#others = NO_OTHERS;
     if (reader.mapLength > MAP_BYTES_MAX) return MAP_TOO_LONG;
     if (reader.keyLength > KEY_BYTES_MAX) return KEY_TOO_LONG;
-    if (reader.valueLength > VALUE_BYTES_MAX) return VALUE_TOO_LONG;
+    if (reader.valueLength > this.#limits.valueBytes) return this.#valueTooLong;
     if (reader.mapLength === 0 || reader.keyLength === 0) return Code.INVALID;
     if (reader.kind < OperationKind.PUT || reader.kind > OperationKind.EXECUTE) return Code.INVALID;
     if (!hasValue(reader.kind) && (reader.valueLength > 0 || reader.ttlMs > 0)) return Code.INVALID;

@@ -7,7 +7,6 @@ import {
   MAP_BYTES_MAX,
   PRESENCE_RECORDS_MAX,
   RETRY_AFTER_MS,
-  VALUE_BYTES_MAX,
 } from '@tidewire/core';
 import { emptyResult, resultBytes, writeResult } from '@tidewire/core/threads';
 
@@ -71,9 +70,6 @@ export const MAP_TOO_LONG: OperationRefusal = tooLarge(
   `The name of a map has ${MAP_BYTES_MAX} bytes at most.`,
 );
 export const KEY_TOO_LONG: OperationRefusal = tooLarge(`A key has ${KEY_BYTES_MAX} bytes at most.`);
-export const VALUE_TOO_LONG: OperationRefusal = tooLarge(
-  `A value has ${VALUE_BYTES_MAX} bytes at most.`,
-);
 export const MAPS_TOO_MANY: OperationRefusal = tooLarge('There are as many maps as there may be.');
 export const PRESENCE_TOO_MANY: OperationRefusal = tooLarge(
   `A session puts ${PRESENCE_RECORDS_MAX} records at most for as long as it is connected.`,
@@ -98,6 +94,10 @@ export const WORKER_BUSY: OperationRefusal = overloaded(
 export const CLOCK_AT_BOUND: OperationRefusal = overloaded(
   'The clock has reached its bound on disk; nothing was done.',
 );
+
+export function valueTooLong(max: number): OperationRefusal {
+  return tooLarge(`A value has ${max} bytes at most.`);
+}
 
 export function tooManyInFlight(max: number): OperationRefusal {
   return overloaded(`At most ${max} operations in flight on a connection; nothing was done.`);
