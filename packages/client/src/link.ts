@@ -28,6 +28,8 @@ export interface ServerInfo {
   readonly limits: Readonly<Omit<Limits, '$typeName' | '$unknown'>>;
   /** What this client had put while connected stands as it was left. */
   readonly holdsPresence: boolean;
+  /** Names what the server remembers of this client's updates. */
+  readonly memory: bigint;
 }
 
 export interface LinkHandlers {
@@ -165,10 +167,12 @@ export class Link {
       store,
       salt,
       holdsPresence,
+      memory,
     } = body.value;
     if (protocolVersion !== PROTOCOL_VERSION)
       throw new TidewireError(Code.INVALID, `The server speaks protocol ${protocolVersion}.`);
     if (salt.length !== SALT_BYTES) throw badFrame(`has a salt of ${salt.length} bytes`);
+    if (memory === 0n) throw badFrame('names no memory');
     const limits = limitsOf(body.value);
     this.#options.clock.restart(clock, {
       driftMs: limits.driftMsMax,
@@ -179,7 +183,7 @@ export class Link {
     this.#cancelTimer();
     this.#beat();
     this.#refresh.onValidUntil(body.value.validUntilMs, clock);
-    this.#handlers.onReady({ version, epoch, store, salt, limits, holdsPresence });
+    this.#handlers.onReady({ version, epoch, store, salt, limits, holdsPresence, memory });
   }
 
   #beat(): void {

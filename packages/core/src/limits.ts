@@ -202,18 +202,26 @@ export const RESUME_TOKENS_MAX = 131_072;
 // Workers that die.
 /** A worker that takes no turn for so long is ended; every turn is bounded far below. */
 export const WORKER_HANG_MS = 5000;
+/** Between two looks at the heartbeats of threads. */
+export const HANG_LOOK_INTERVAL_MS = 100;
 /** A processor that takes longer changes nothing. */
 export const PROCESSOR_BUDGET_MS = 100;
 /** Records that one may change together, all of one partition. */
 export const GROUP_RECORDS_MAX = 64;
 /** Of what its error says. */
 export const PROCESSOR_ERROR_CHARACTERS_MAX = 160;
-/** Starts of one worker without a request done in between, after which it is given up. */
+/** Starts of one worker without an operation executed in between, after which it is given up. */
 export const RESTARTS_FRUITLESS_MAX = 8;
 export const RESTART_BACKOFF_MIN_MS = 10;
 export const RESTART_BACKOFF_MAX_MS = 1000;
+/** A worker that took turns for so long is started again as if it had never died before. */
+export const RESTART_STEADY_MS = 10_000;
 
 // Write-behind.
+/** A persistence thread that takes no turn for so long is ended; what it waits for is no part of a turn. */
+export const PERSISTENCE_HANG_MS = 5000;
+/** Between beats while the thread has no turns: while it opens, recovers or ends. */
+export const PERSISTENCE_BEAT_MS = 250;
 export const FLUSH_INTERVAL_MS = 100;
 export const FLUSH_RECORDS = 1000;
 export const BATCH_RECORDS_MAX = 8192;
@@ -286,6 +294,10 @@ assert(
 );
 assert(STRANGERS_AN_ADDRESS_MAX <= STRANGERS_MAX, 'an address is one of many');
 assert(CONNECTIONS_MAX < ADDRESSES_MAX, 'whoever is connected is remembered');
+assert(
+  RESTART_STEADY_MS > WORKER_HANG_MS && RESTART_STEADY_MS > RESTART_BACKOFF_MAX_MS,
+  'who dies of every start is not steady',
+);
 assert((JOURNAL_ENTRIES & (JOURNAL_ENTRIES - 1)) === 0, 'journal entries are masked');
 assert((LANE_ENTRIES & (LANE_ENTRIES - 1)) === 0, 'lane entries are masked');
 assert((RING_BYTES & (RING_BYTES - 1)) === 0, 'ring positions are masked');

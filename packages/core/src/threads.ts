@@ -1,5 +1,6 @@
 export * from './memory/collection-mark.js';
 export * as EffectLayout from './memory/effect.js';
+export * from './memory/heartbeat-watch.js';
 export * from './memory/lanes.js';
 export * from './memory/map-table.js';
 export * from './memory/messages.js';

@@ -30,6 +30,7 @@ import {
 } from '@tidewire/schemas';
 import { type GatewayLimits, NO_BOUND } from './gateway-limits.js';
 import type { Refusal } from './refusal.js';
+import type { Session } from './session/session.js';
 
 const CLOCK_TAG = 0x09;
 /** Of the time after which a silent connection is closed: one lost ping closes nothing. */
@@ -75,8 +76,7 @@ export class ControlFrames {
     }
   }
 
-  /** `salt`: random, of this session alone; `validUntilMs` as in `refreshed`. */
-  welcome(salt: Uint8Array, validUntilMs: number, holdsPresence: boolean): Uint8Array {
+  welcome(session: Session, holdsPresence: boolean): Uint8Array {
     return this.#frame({
       case: 'welcome',
       value: {
@@ -85,9 +85,10 @@ export class ControlFrames {
         serverVersion: this.#version,
         limits: this.#limits,
         store: this.store,
-        salt,
-        validUntilMs: endOf(validUntilMs),
+        salt: session.salt,
+        validUntilMs: endOf(session.validUntilMs),
         holdsPresence,
+        memory: BigInt(session.memory),
       },
     });
   }

@@ -47,7 +47,7 @@ export class ControlIntake {
     queries: QueryDesk;
     partitions: PartitionService;
     random: (count: number) => Uint8Array;
-    /** The session continues the earlier one of this token. True: its presence records too. */
+    /** The session continues the earlier one of this token, if it has one. True: its presence records too. */
     resume: (session: Session, token: Uint8Array) => boolean;
     /** Closes the session and says why. */
     refuse: (session: Session, refusal: Refusal) => void;
@@ -160,13 +160,12 @@ export class ControlIntake {
   }
 
   #welcome(session: Session, hello: Hello, start: ServerStart): void {
-    const { resumeToken } = hello;
-    const holdsPresence = resumeToken.length > 0 && this.#resume(session, resumeToken);
+    const holdsPresence = this.#resume(session, hello.resumeToken);
     session.node = hello.node;
     this.#onGreeted(session);
     session.salt = this.#random(SALT_BYTES);
     session.resumption = resumptionOf(hello.cursor, start, this.#subscriptions.progressTold);
-    this.#send(session, this.#control.welcome(session.salt, session.validUntilMs, holdsPresence));
+    this.#send(session, this.#control.welcome(session, holdsPresence));
   }
 
   #onAskDurable(session: Session, { partitions }: AskDurable): Refusal | undefined {

@@ -252,14 +252,15 @@ export class Gateway implements TransportHandlers<Session> {
 
   /** Lets clients execute processors, named in the order of their numbers. */
   allowProcessors(names: readonly string[]): void {
-    this.#intake.processors = new Map(names.map((name, number) => [name, number]));
+    this.#intake.allowProcessors(names);
   }
 
   /** Recovery has ended: lets connections in. Without rules everybody may do everything. */
   open(start: ServerStart, rules?: AccessRules): void {
     this.#authentication.rules = rules;
     this.#controlIntake.open(start);
-    this.#partitions.open(start.epoch);
+    this.#tokens.open(start.epoch);
+    this.#partitions.open();
     this.#isStarted = true;
     this.#isOpen = true;
   }
@@ -482,7 +483,7 @@ export class Gateway implements TransportHandlers<Session> {
     const earlier = this.#tokens.adopt(session, token);
     if (earlier !== undefined && !earlier.isClosing)
       this.#refuseSession(earlier, Code.UNAVAILABLE, 'A later connection continues this session.');
-    return this.#presence.adopt(session, earlier);
+    return session.token.length > 0 && this.#presence.adopt(session, earlier);
   }
 
   /** As `#refuseSession`, for a fault of its own: whoever has many is not let in for a while. */

@@ -271,8 +271,8 @@ export class PartitionPool {
 
   async #end(error: PoolError): Promise<void> {
     this.#coordinator.close(error);
-    clearInterval(this.#hangTimer);
     await this.#threads.stop();
+    clearInterval(this.#hangTimer); // a worker may hang at its end too
     this.#loop.stop();
   }
 

@@ -243,6 +243,7 @@ export class Worker {
       this.#outbound.commit();
       if (!this.#tellRest()) break;
       this.#requests.release(this.#positions[i]);
+      if (this.#kinds[i] === RequestKind.OPERATION) this.#control[WorkerControl.OPERATIONS]++;
       this.#isFirst = false;
       this.#pending--;
       done++;

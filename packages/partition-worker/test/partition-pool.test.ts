@@ -175,19 +175,43 @@ t.test(
     const pool = await started(t);
     await pool.put('m', 'k', 7);
     const thrown = await refusal(pool.execute('m', 'k', 'refuse', 'not'));
-    t.match(thrown, { code: Code.FAILED, message: 'RangeError: not 7', present: { value: 7 } });
+    t.match(thrown, {
+      code: Code.FAILED,
+      message: 'refuse threw RangeError: not 7',
+      present: { value: 7 },
+    });
     t.match(await refusal(pool.execute('m', 'k', 'dawdle')), {
       code: Code.FAILED,
-      message: /^dawdle took \d+ ms of 100\.$/,
+      message: /^dawdle took \d+ ms, limit 100\.$/,
     });
     t.match(await refusal(pool.execute('m', 'k', 'useless')), {
       code: Code.FAILED,
-      message: /JSON/,
+      message: 'What useless puts has no JSON form.',
     });
-    t.match(await refusal(pool.execute('m', 'k', 'huge')), { code: Code.FAILED, message: /limit/ });
+    t.match(await refusal(pool.execute('m', 'k', 'huge')), {
+      code: Code.FAILED,
+      message: /^What huge puts .* limit/,
+    });
     t.match(await pool.get('m', 'k'), { value: 7, sequence: 1 });
   },
 );
+
+t.test('PROC-12: what a processor did wrong is told with its name', async (t) => {
+  const pool = await started(t);
+  await pool.put('m', 'k', 7);
+  const wrongs: readonly [string, unknown, string][] = [
+    ['refuse', 'not', 'refuse threw RangeError: not 7'],
+    ['useless', undefined, 'What useless puts has no JSON form.'],
+    ['tooFew', 1, 'tooFew returned no array of 2 changes, one for each record.'],
+  ];
+  for (const [processor, argument, message] of wrongs) {
+    const others = processor === 'tooFew' ? { others: [{ map: 'n', key: 'k' }] } : {};
+    const call = pool.execute('m', 'k', processor, argument, others);
+    t.match(await refusal(call), { code: Code.FAILED, message });
+  }
+  const twice = pool.execute('m', 'k', 'tooFew', 1, { others: [{ map: 'm', key: 'k' }] });
+  t.match(await refusal(twice), { code: Code.INVALID, message: 'A group names each record once.' });
+});
 
 t.test('PROC-7: records of several maps with one key change together', async (t) => {
   const pool = await started(t);
@@ -200,7 +224,7 @@ t.test('PROC-7: records of several maps with one key change together', async (t)
   t.match(first, { value: { balance: 40 }, sequence: 2 });
   t.match(await pool.get('savings', 'ann'), { value: { balance: 60 }, sequence: 3 });
   const refused = await refusal(pool.execute('current', 'ann', 'transfer', 60, { others }));
-  t.match(refused, { code: Code.FAILED, message: 'RangeError: 40 is less than 60' });
+  t.match(refused, { code: Code.FAILED, message: 'transfer threw RangeError: 40 is less than 60' });
   t.match(await pool.get('savings', 'ann'), { value: { balance: 60 }, sequence: 3 });
   t.same(heard, ['current {"balance":100}', 'current {"balance":40}', 'savings {"balance":60}']);
 });
@@ -252,7 +276,8 @@ for (const fault of ['exit', 'loop', 'exhaust', 'collapse']) {
       });
       await pool.put('m', 'k', 7);
       const calls = [pool.execute('m', 'k', fault), pool.increment('m', 'k')];
-      t.equal((await refusal(calls[0])).code, Code.POISON);
+      const message = `${fault} ended its worker twice and was skipped.`;
+      t.match(await refusal(calls[0]), { code: Code.POISON, message });
       await calls[1];
       t.equal(downs.length, 2);
       t.match(downs[1].poison, /^[0-9a-f]{64}$/);
@@ -261,3 +286,16 @@ for (const fault of ['exit', 'loop', 'exhaust', 'collapse']) {
     },
   );
 }
+
+t.test('POOL-15: a worker that dies before it attaches blames no operation', async (t) => {
+  process.env['FALTER'] = t.testdir({});
+  const downs: WorkerDown[] = [];
+  const pool = await started(t, {
+    workers: 1,
+    processors: new URL('./faltering-processors.js', import.meta.url),
+    onDown: (down) => downs.push(down),
+  });
+  t.match(await pool.execute('m', 'k', 'falter'), { value: 1 });
+  t.match(downs, [{ poison: undefined }, { poison: undefined }]);
+  t.equal(downs.length, 2);
+});

@@ -4,6 +4,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { BACKOFF_MAX_MS, DATABASE_START_MS, PROBE_INTERVAL_MS } from '@tidewire/core';
 import { Doorbell, PERSISTENCE_DOORBELL, type SharedMemory } from '@tidewire/core/threads';
 import { backoffMs } from './flush-window.js';
+import { Heartbeat } from './heartbeat.js';
 import { PersistenceEngine } from './persistence-engine.js';
 import type { DatabaseConnection } from './postgres-link.js';
 import { PostgresStore } from './postgres-store.js';
@@ -35,8 +36,10 @@ export default async function main(task: PersistenceTask): Promise<void> {
   const doorbell = new Doorbell(new Int32Array(memory.doorbells), PERSISTENCE_DOORBELL);
   const store = new PostgresStore(task.connection, { epoch: task.epoch });
   const stop = stopCommand(port, doorbell);
+  const heartbeat = new Heartbeat(memory);
   try {
-    if (task.epoch === undefined) await recover({ store, task, doorbell, stop, report });
+    if (task.epoch === undefined)
+      await heartbeat.during(recover({ store, task, doorbell, stop, report }));
     yieldToForeground();
     const engine = new PersistenceEngine({
       memory,
@@ -46,9 +49,9 @@ export default async function main(task: PersistenceTask): Promise<void> {
       report,
       isDown: task.epoch !== undefined,
     });
-    await run(engine, doorbell, stop);
+    await run({ engine, doorbell, stop, heartbeat });
     const { unflushed } = engine; // what changes now are ends of lifetimes: the next start finds them again
-    await end(engine, stop);
+    await heartbeat.during(end(engine, stop));
     report({ kind: 'stopped', unflushed });
   } catch (error) {
     if (error instanceof StoppedError) report({ kind: 'stopped', unflushed: 0 });
@@ -56,7 +59,7 @@ export default async function main(task: PersistenceTask): Promise<void> {
       report({ kind: error.kind === 'FENCED' ? 'fenced' : 'failed', reason: error.message });
     else throw error;
   } finally {
-    await store.close();
+    await heartbeat.during(store.close());
     port.close(); // tells the owner that nothing more will come
   }
 }
@@ -123,12 +126,15 @@ function stopCommand(port: MessagePort, doorbell: Doorbell): Readonly<Stop> {
   return stop;
 }
 
-async function run(
-  engine: PersistenceEngine,
-  doorbell: Doorbell,
-  stop: Readonly<Stop>,
-): Promise<void> {
+async function run(thread: {
+  engine: PersistenceEngine;
+  doorbell: Doorbell;
+  stop: Readonly<Stop>;
+  heartbeat: Heartbeat;
+}): Promise<void> {
+  const { engine, doorbell, stop, heartbeat } = thread;
   for (;;) {
+    heartbeat.beat();
     if (engine.isFenced) return;
     if (stop.atMs !== undefined) {
       engine.drain();

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { HANG_LOOK_INTERVAL_MS } from '@tidewire/core';
 import type { SharedMemory } from '@tidewire/core/threads';
 import { type EmbeddedServer, startEmbedded } from './embedded-postgres.js';
 import { PersistenceThread } from './persistence-thread.js';
@@ -25,6 +26,7 @@ export class PostgresPoolStore {
   readonly #options: PostgresStoreOptions;
   #embedded: EmbeddedServer | undefined;
   #thread: PersistenceThread | undefined;
+  #hangTimer: NodeJS.Timeout | undefined;
   /** Undefined until the thread has told. */
   #unflushed: number | undefined;
 
@@ -38,6 +40,7 @@ export class PostgresPoolStore {
     if (url === undefined) this.#embedded = await startEmbedded(join(dataDir, 'postgres'));
     const connection = url === undefined ? this.#embedded?.connection : { url };
     if (connection === undefined) throw new Error('There is no database.');
+    this.#hangTimer = setInterval(() => this.#thread?.checkHang(), HANG_LOOK_INTERVAL_MS).unref();
     return new Promise((resolve, reject) => {
       const fail = (reason: string): void => {
         reject(new Error(reason));
@@ -51,12 +54,14 @@ export class PostgresPoolStore {
         onDown: (cause, isGivenUp) => {
           if (isGivenUp) fail(cause instanceof Error ? cause.message : String(cause));
         },
+        nowMs: () => performance.now(),
       });
     });
   }
 
   async stop(): Promise<number | undefined> {
     await this.#thread?.stop(FLUSH_MS_MAX);
+    clearInterval(this.#hangTimer);
     await this.#embedded?.stop();
     return this.#unflushed;
   }

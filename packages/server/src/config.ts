@@ -274,7 +274,7 @@ export function helpText(): string {
     '',
     ...lines,
     '',
-    'Limits; all but the first four are of one connection:',
+    'Limits; all but the first five are of one connection:',
     ...limitHelp(),
     '',
     'Every flag can be given as TIDEWIRE_<NAME> too (TIDEWIRE_DATA_DIR, …), the database as DATABASE_URL.',

@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url';
 import {
   Code,
   DRIFT_MS_MAX,
+  HANG_LOOK_INTERVAL_MS,
   HybridLogicalClock,
   NODE_MAX,
   SESSION_HARD_BYTES,
@@ -72,6 +73,8 @@ export class Coordinator {
   readonly #loop: GatewayLoop;
   readonly #status: Status;
   readonly #timers: NodeJS.Timeout[] = [];
+  /** From the pool's start to its end. */
+  #hangTimer: NodeJS.Timeout | undefined;
   readonly #onFatal: (reason: string) => void;
   #transport: Transport | undefined;
   #admin: AdminServer | undefined;
@@ -155,13 +158,13 @@ export class Coordinator {
     this.#loop.wake();
     this.#status.phase = 'recovering';
     this.#startPersistence(connection);
+    this.#hangTimer = setInterval(() => this.#checkHangs(), HANG_LOOK_INTERVAL_MS);
     await this.#step(this.#recovered);
     this.#clock.ms = Math.max(this.#clock.ms, startMs);
     this.#clock.boundMs = await this.#step(this.#firstClockBound());
     this.#every(CLOCK_BOUND_INTERVAL_MS, () => void this.#raiseClockBound());
     this.#every(DEADLINES_INTERVAL_MS, () => {
       this.#gateway.checkDeadlines();
-      this.#pool?.checkHangs();
       this.#status.observe();
     });
     this.#every(CROWD_LOG_INTERVAL_MS, () => this.#logTurnedAway());
@@ -188,6 +191,7 @@ export class Coordinator {
     this.#transport?.close();
     this.#admin?.close();
     await this.#pool?.stop();
+    clearInterval(this.#hangTimer);
     this.#loop.stop();
     await this.#closeDatabase();
     return this.#unflushed;
@@ -307,7 +311,13 @@ export class Coordinator {
       takeOver: this.#config.takeOver,
       onStatus: (status) => this.#onPersistence(status),
       onDown: (cause, isGivenUp) => this.#onPersistenceDown(cause, isGivenUp),
+      nowMs: () => performance.now(),
     });
+  }
+
+  #checkHangs(): void {
+    this.#pool?.checkHangs();
+    this.#persistence?.checkHang();
   }
 
   /** Until another one flushes again, writes are in memory alone, as in any outage. */

@@ -66,6 +66,8 @@ export const PREDICATES_FOUND = 88;
 export const PREDICATES_CONCERNED = 90;
 /** 1 while an operation is executed: a death is that operation's doing. */
 export const IS_EXECUTING = 80;
+/** Operations executed, or skipped, and given back to their ring, wrapping. */
+export const OPERATIONS = 81;
 
 // Doorbells: one word, any thread rings.
 export const WORKER_DOORBELL = 96;

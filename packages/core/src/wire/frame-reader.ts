@@ -43,7 +43,7 @@ const OPERATION_TAG = (1 << 3) | LENGTH_DELIMITED;
 const LOWEST_PENDING_FIELD = 2;
 const STAMP_FIELD = 7;
 const IF_STAMP_FIELD = 14;
-const FIRST_EPOCH_FIELD = 17;
+const FIRST_MEMORY_FIELD = 17;
 const PROCESSOR_FIELD = 18;
 const OTHERS_FIELD = 19;
 const OPERATION_FIELDS = 19;
@@ -237,8 +237,8 @@ export class FrameReader extends OperationFields {
         this.ifStampLow = readWord(this.#bytes, at);
         this.ifStampHigh = readWord(this.#bytes, at + 4);
         break;
-      case FIRST_EPOCH_FIELD:
-        this.firstEpoch = unsigned64(readWord(this.#bytes, at), readWord(this.#bytes, at + 4));
+      case FIRST_MEMORY_FIELD:
+        this.firstMemory = unsigned64(readWord(this.#bytes, at), readWord(this.#bytes, at + 4));
         break;
       default:
         if (field <= OPERATION_FIELDS) return FrameFault.WIRE_TYPE;

@@ -32,12 +32,14 @@ import {
   MAP_TOO_LONG,
   MAPS_TOO_MANY,
   type OperationRefusal,
+  SEVERAL_PARTITIONS,
   STOPPING,
   tooManyInFlight,
   UNREAD,
   valueTooLong,
   WORKER_BUSY,
 } from './operation-refusal.js';
+import { ProcessorNames } from './processor-names.js';
 
 const NO_OTHERS: readonly RecordName[] = [];
 
@@ -59,8 +61,7 @@ export class OperationIntake {
   readonly #elapsedMs: () => number;
   readonly #telemetry: Telemetry;
   readonly #time: OperationTime = { ms: 0, counter: 0, node: 0, nowMs: 0 };
-  /** Numbers of the processors that clients may execute, by name. */
-  processors: ReadonlyMap<string, number> = new Map();
+  #processors: ProcessorNames = new ProcessorNames();
   /** Of the operation that is taken. */
   #others: readonly RecordName[] = NO_OTHERS;
   /** Operations sent to workers and not answered by them. */
@@ -93,6 +94,11 @@ export class OperationIntake {
     this.#valueTooLong = valueTooLong(options.limits.valueBytes);
     this.#elapsedMs = options.elapsedMs;
     this.#telemetry = options.telemetry;
+  }
+
+  /** Lets clients execute these, named in the order of their numbers. */
+  allowProcessors(names: readonly string[]): void {
+    this.#processors = new ProcessorNames(names);
   }
 
   /** Takes all operations of the frame that the reader has opened; `over`: says why none is done. */
@@ -184,26 +190,25 @@ export class OperationIntake {
     );
   }
 
-  #permit(session: Session, bytes: Uint8Array): Code {
+  #permit(session: Session, bytes: Uint8Array): Code | OperationRefusal {
     const { authority } = session;
     if (authority === undefined) return Code.UNSPECIFIED;
     return this.#access.decide(session, authority, this.#reader, bytes);
   }
 
   /** Turns the processor's name, if there is one, into its number. */
-  #name(bytes: Uint8Array): Code {
+  #name(bytes: Uint8Array): Code | OperationRefusal {
     if (this.#reader.kind !== OperationKind.EXECUTE) return Code.UNSPECIFIED;
-    if (this.processors.size === 0) return Code.FORBIDDEN;
     const { processorOffset, processorLength } = this.#reader;
     const name = bytes.subarray(processorOffset, processorOffset + processorLength);
-    const number = this.processors.get(Buffer.from(name).toString());
-    if (number === undefined) return Code.INVALID;
+    const number = this.#processors.numberOf(Buffer.from(name).toString());
+    if (typeof number !== 'number') return number;
     this.#reader.keep = number;
     return Code.UNSPECIFIED;
   }
 
   /** Reads the further records of a group. */
-  #nameOthers(session: Session, bytes: Uint8Array): Code {
+  #nameOthers(session: Session, bytes: Uint8Array): Code | OperationRefusal {
     const { othersOffset, othersLength } = this.#reader;
     if (othersLength === 0) return Code.UNSPECIFIED;
     const names = recordNamesIn(bytes.subarray(othersOffset, othersOffset + othersLength));
@@ -248,5 +253,6 @@ function hasValue(kind: number): boolean {
 /** What routing says, with a reason where there is one. */
 function explained(code: Code): Code | OperationRefusal {
   if (code === Code.OVERLOADED) return WORKER_BUSY;
+  if (code === Code.INVALID) return SEVERAL_PARTITIONS;
   return code === Code.TOO_LARGE ? MAPS_TOO_MANY : code;
 }

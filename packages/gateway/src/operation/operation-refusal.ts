@@ -95,6 +95,11 @@ export const CLOCK_AT_BOUND: OperationRefusal = overloaded(
   'The clock has reached its bound on disk; nothing was done.',
 );
 
+export const SEVERAL_PARTITIONS: OperationRefusal = new OperationRefusal(
+  Code.INVALID,
+  'The records of a group lie in one partition, as those of one key in several maps do.',
+);
+
 export function valueTooLong(max: number): OperationRefusal {
   return tooLarge(`A value has ${max} bytes at most.`);
 }

@@ -45,7 +45,7 @@ export class ConnectionManager {
       rules: new Map(),
       salt: NO_BYTES,
       token: NO_BYTES,
-      isResumed: false,
+      memory: 0,
       resumption: NO_CURSOR,
       presence: undefined,
       inFlight: 0,
