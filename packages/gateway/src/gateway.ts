@@ -338,8 +338,8 @@ export class Gateway implements TransportHandlers<Session> {
         this.#requests.send(worker, forgetSessionRecord(token));
   }
 
-  onAccept(address: string): boolean {
-    return this.#admission.accept(address);
+  onAccept(address: string, halfOpen: number): boolean {
+    return this.#admission.accept(address, halfOpen);
   }
 
   onUpgrade(address: string): UpgradeRefusal | undefined {
