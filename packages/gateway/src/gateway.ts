@@ -250,6 +250,11 @@ export class Gateway implements TransportHandlers<Session> {
     return this.#outbound.reduce((sum, reader) => sum + reader.pendingCount, 0);
   }
 
+  /** How full each worker's outbound ring is, as a part of the whole. */
+  get outboundOccupancy(): readonly number[] {
+    return this.#outbound.map(({ occupancy }) => occupancy);
+  }
+
   /** Lets clients execute processors, named in the order of their numbers. */
   allowProcessors(names: readonly string[]): void {
     this.#intake.allowProcessors(names);
