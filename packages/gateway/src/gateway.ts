@@ -15,7 +15,6 @@ import {
   FrameFault,
   FrameReader,
   MapTable,
-  type SharedMemory,
 } from '@tidewire/core/threads';
 import {
   forgetSessionRecord,
@@ -24,13 +23,14 @@ import {
   PartitionService,
   WorkerRequests,
 } from '@tidewire/partition-worker/front';
-import { Audit, type Denial } from './access/audit.js';
+import { Audit } from './access/audit.js';
 import { type AccessRules, Authentication } from './access/authentication.js';
 import { OperationAccess, rightFor } from './access/operation-access.js';
 import { RuleRegister } from './access/rule-register.js';
 import { ControlFrames } from './control-frames.js';
 import { ControlIntake } from './control-intake.js';
 import { DEFAULT_LIMITS, type GatewayLimits } from './gateway-limits.js';
+import type { GatewayOptions } from './gateway-options.js';
 import { AnswerBatch } from './operation/answer-batch.js';
 import { OperationIntake } from './operation/operation-intake.js';
 import type { OperationRefusal } from './operation/operation-refusal.js';
@@ -68,29 +68,6 @@ const NOT_OPEN: UpgradeRefusal = {
   sentence: 'The server takes no connection now; try again.',
   retryAfterMs: RETRY_AFTER_CROWD_MS,
 };
-
-export interface GatewayOptions {
-  readonly memory: SharedMemory;
-  readonly clock: HybridLogicalClock;
-  readonly time: TurnTime;
-  /** Of the stamps that the server gives to operations without one. */
-  readonly node: number;
-  readonly version: string;
-  /** Lifetime in milliseconds of what is put without one, by the name of the map. */
-  readonly mapTtls?: ReadonlyMap<string, number>;
-  readonly limits?: GatewayLimits;
-  /** So many random bytes, which nobody can guess. */
-  readonly random: (count: number) => Uint8Array;
-  readonly publish: (topic: number, bytes: Uint8Array) => void;
-  readonly http: (path: string) => HttpAnswer;
-  /** A turn is due. */
-  readonly onWork: () => void;
-  /** So many operations have come in a frame: a turn is due, if they are many at once. */
-  readonly onTaken: (operations: number) => void;
-  readonly log?: SessionLog;
-  /** A session was not permitted something. */
-  readonly onDenied: (denial: Denial) => void;
-}
 
 /**
  * The gateway: takes frames from connections, sends operations to their owners and brings answers
