@@ -227,6 +227,11 @@ export class Gateway implements TransportHandlers<Session> {
     return this.#outbound.reduce((sum, reader) => sum + reader.pendingCount, 0);
   }
 
+  /** How full each worker's outbound ring is, as a part of the whole. */
+  get outboundOccupancy(): readonly number[] {
+    return this.#outbound.map(({ occupancy }) => occupancy);
+  }
+
   /** Lets clients execute processors, named in the order of their numbers. */
   allowProcessors(names: readonly string[]): void {
     this.#intake.allowProcessors(names);
@@ -315,8 +320,8 @@ export class Gateway implements TransportHandlers<Session> {
         this.#requests.send(worker, forgetSessionRecord(token));
   }
 
-  onAccept(address: string): boolean {
-    return this.#admission.accept(address);
+  onAccept(address: string, halfOpen: number): boolean {
+    return this.#admission.accept(address, halfOpen);
   }
 
   onUpgrade(address: string): UpgradeRefusal | undefined {

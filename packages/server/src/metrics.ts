@@ -90,10 +90,10 @@ export class Metrics {
     this.#gauge('outstanding', 'Operations that workers owe', () => gateway.outstanding);
     this.#gauge('safe_waiting', 'SAFE results that wait for the database', () => gateway.waiting);
     this.#gauges('ring_occupancy_ratio', 'How full the request ring of a worker is', () =>
-      gateway.telemetry.ringOccupancy.map((value, worker) => ({
-        labels: { worker: `${worker}` },
-        value,
-      })),
+      byWorker(gateway.telemetry.ringOccupancy),
+    );
+    this.#gauges('outbound_ring_occupancy_ratio', 'How full what a worker answers in is', () =>
+      byWorker(gateway.outboundOccupancy),
     );
   }
 
@@ -155,6 +155,10 @@ export class Metrics {
     const labelNames = [...new Set(read().flatMap(({ labels }) => Object.keys(labels)))];
     return { name: `tidewire_${name}`, help, labelNames, registers: [this.#registry] };
   }
+}
+
+function byWorker(values: readonly number[]): Series[] {
+  return values.map((value, worker) => ({ labels: { worker: `${worker}` }, value }));
 }
 
 /** Every code that has been told, and those that matter most from the start. */

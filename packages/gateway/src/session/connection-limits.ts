@@ -62,11 +62,15 @@ export class ConnectionLimits {
     return this.#addresses.size;
   }
 
-  /** A socket has come; false: it is to be closed without a word. */
-  accept(address: string): boolean {
+  /**
+   * A socket has come; false: it is to be closed without a word. `halfOpen`: those without a handshake, of all
+   * addresses, this one included.
+   */
+  accept(address: string, halfOpen: number): boolean {
     const count = this.#countOf(address);
     const isWelcome =
       count !== undefined &&
+      this.#strangers + halfOpen <= this.#limits.strangers &&
       strangersOf(count) < this.#limits.strangersPerAddress &&
       !this.#isOffender(count);
     if (isWelcome) count.sockets++;
