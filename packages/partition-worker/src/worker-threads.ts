@@ -8,6 +8,7 @@ import {
   RingConsumer,
   type SharedMemory,
   storeWord,
+  threadOptions,
   WorkerControl,
 } from '@tidewire/core/threads';
 import { Piscina } from 'piscina';
@@ -84,7 +85,7 @@ export class WorkerThreads {
       idleTimeout: Number.POSITIVE_INFINITY,
       atomics: 'disabled',
       closeTimeout: STOP_TIMEOUT_MS,
-      execArgv: ['--enable-source-maps'],
+      ...threadOptions(process.env),
       ...(options.heapMiB !== undefined && {
         resourceLimits: { maxOldGenerationSizeMb: options.heapMiB },
       }),

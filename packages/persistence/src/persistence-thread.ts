@@ -12,6 +12,7 @@ import {
   loadWord,
   PERSISTENCE_HEARTBEAT,
   type SharedMemory,
+  threadOptions,
   WorkerControl,
 } from '@tidewire/core/threads';
 import { Piscina } from 'piscina';
@@ -176,6 +177,6 @@ function threadPool(): Piscina {
     idleTimeout: Number.POSITIVE_INFINITY,
     atomics: 'disabled',
     closeTimeout: CLOSE_TIMEOUT_MS,
-    execArgv: ['--enable-source-maps'],
+    ...threadOptions(process.env),
   });
 }
