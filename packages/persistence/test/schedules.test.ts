@@ -19,15 +19,15 @@ const B = keyBeside(A);
 
 /** Small histories in which every promise of write-behind can be broken. */
 const HISTORIES: Readonly<Record<string, History['writes']>> = {
-  'a record rewritten, and the write repeated': [
-    { key: A, ms: 1 },
-    { key: A, ms: 2, isSafe: true },
-    { key: A, ms: 2, isSafe: true },
-  ],
   'a SAFE write beside FAST ones of its partition': [
     { key: A, ms: 1 },
     { key: B, ms: 2, isSafe: true },
     { key: A, ms: 3 },
+  ],
+  'a record rewritten, and the write repeated': [
+    { key: A, ms: 1 },
+    { key: A, ms: 2, isSafe: true },
+    { key: A, ms: 2, isSafe: true },
   ],
   'a late write, and a removal': [
     { key: A, ms: 2, isSafe: true },
