@@ -12,6 +12,8 @@ import {
   storeWord,
   WorkerControl,
 } from '@tidewire/core/threads';
+import { PartitionRound } from './partition-round.js';
+import { isBlocked, isEnough, isFull, type Pull } from './running-pull.js';
 import { type RecordStore, SCAN_END } from './store/record-store.js';
 
 /** Records handed over in one turn: a third of a millisecond. */
@@ -19,25 +21,6 @@ const SLICE_RECORDS = 256;
 /** A quarter of a batch is not for SAFE references. */
 const LANE_REST_SHIFT = 2;
 const END_WORDS_MAX: number = BatchEnd.MARKS + PARTITIONS * BatchEnd.MARK_WORDS;
-
-/** What a pull has handed over so far. */
-interface Pull {
-  readonly number: number;
-  recordsLeft: number;
-  /** Of those, what SAFE references may take: the rest is for partitions, however long the lane. */
-  laneLeft: number;
-  wordsLeft: number;
-  /** Records handed over in the running slice. */
-  sliceLeft: number;
-  /** Words of a record that found no room: the slice ends, the next takes the same step again. */
-  blockedWords: number;
-  /** Partition → sequences in this batch: each image is copied once, however often rewritten. */
-  readonly taken: Map<number, Set<number>>;
-  /** Partition → sequence up to which the batch completes it. */
-  readonly marks: Map<number, number>;
-  /** Partitions not yet looked at in this pull. */
-  partitionsLeft: number;
-}
 
 /**
  * The worker's side of write-behind: not a queue of its own but a reader of the change journal, from
@@ -57,26 +40,9 @@ export class PersistenceQueue {
   /** Where the scan of an overrun partition stands, and the sequence at which it began. */
   readonly #scanAt: Int32Array = new Int32Array(PARTITIONS);
   readonly #scanMark: Float64Array = new Float64Array(PARTITIONS);
-  /**
-   * Sequences of the partition that is next that earlier pulls have handed over: a segment larger than
-   * what a pull may take is visited from its beginning again, and would never come to its end.
-   */
-  #handedOver: Set<number> = new Set();
+  readonly #round: PartitionRound;
   #laneHanded: number;
   #attempt: number;
-  #next = 0; // round robin over #partitions
-  /**
-   * Sequence of the partition that is next when its turn began; 0: it begins. What is written since waits
-   * for the next round, or a partition that is written fast enough would keep all others waiting.
-   */
-  #goal = 0;
-  /**
-   * CHANGES when the running round over all partitions began, and the partitions that it has not done: at its
-   * end all these changes have been handed over.
-   */
-  #roundFrom = 0;
-  #roundLeft = 0;
-  #changesWhole = 0;
   #pull: Pull | undefined;
 
   constructor(options: {
@@ -91,6 +57,7 @@ export class PersistenceQueue {
     this.#batches = new RingProducer(options.batchRing, 2 * (END_WORDS_MAX + 2)); // and its padding
     this.#doorbell = options.persistenceDoorbell;
     this.#partitions = options.partitions;
+    this.#round = new PartitionRound(options.partitions);
     this.#attempt = loadWord(this.#control, WorkerControl.ATTEMPT);
     this.#laneHanded = 0;
     this.#restart();
@@ -160,17 +127,10 @@ export class PersistenceQueue {
       this.#handed[partition] = this.#flushed(partition);
       this.#scanAt[partition] = 0;
     }
-    this.#goal = 0;
-    this.#changesWhole = loadWord(this.#control, WorkerControl.CHANGES_WHOLE);
-    this.#beginRound();
-    this.#handedOver.clear();
+    const { CHANGES, CHANGES_WHOLE } = WorkerControl;
+    this.#round.restart(this.#control[CHANGES], loadWord(this.#control, CHANGES_WHOLE));
     this.#laneHanded = loadWord(this.#control, WorkerControl.LANE_FLUSHED);
     this.#pull = undefined;
-  }
-
-  #beginRound(): void {
-    this.#roundFrom = this.#control[WorkerControl.CHANGES];
-    this.#roundLeft = this.#partitions.length;
   }
 
   #slice(pull: Pull): number {
@@ -178,14 +138,9 @@ export class PersistenceQueue {
     pull.blockedWords = 0;
     this.#walkLane(pull);
     while (pull.partitionsLeft > 0 && !isEnough(pull)) {
-      if (!this.#walkPartition(this.#partitions[this.#next], pull)) break;
-      this.#goal = 0;
-      this.#handedOver.clear();
-      this.#next = (this.#next + 1) % this.#partitions.length;
+      if (!this.#walkPartition(this.#round.partition, pull)) break;
+      this.#round.advance(this.#control[WorkerControl.CHANGES]);
       pull.partitionsLeft--;
-      if (--this.#roundLeft > 0) continue;
-      this.#changesWhole = this.#roundFrom;
-      this.#beginRound();
     }
     this.#batches.commit();
     const handedOver = SLICE_RECORDS - pull.sliceLeft;
@@ -214,11 +169,11 @@ export class PersistenceQueue {
     const sequence = this.#store.sequence(partition);
     if (this.#handed[partition] === sequence) return true;
     const handed = Math.max(this.#handed[partition], this.#flushed(partition));
-    if (this.#goal === 0) this.#goal = sequence;
+    const goal = this.#round.goalAt(sequence);
     if (this.#scanAt[partition] === 0) {
-      if (handed >= this.#goal) return true;
+      if (handed >= goal) return true;
       if (sequence - handed < JOURNAL_ENTRIES && handed >= this.#store.journalFrom(partition))
-        return this.#walkJournal(partition, handed, this.#goal, pull);
+        return this.#walkJournal(partition, handed, goal, pull);
       this.#scanMark[partition] = sequence;
     }
     return this.#scan(partition, handed, pull);
@@ -243,7 +198,7 @@ export class PersistenceQueue {
       const next = this.#store.scanSlice(partition, at, this.#takeIfNewer);
       if (isBlocked(pull)) break;
       at = next;
-      this.#handedOver.clear();
+      this.#round.handedOver.clear();
     }
     this.#scanAt[partition] = at < SCAN_END ? at : 0;
     if (at < SCAN_END) return false;
@@ -288,7 +243,7 @@ export class PersistenceQueue {
   }
 
   #wasHandedOver(sequence: number): boolean {
-    return this.#handedOver.has(sequence) && this.#partition === this.#partitions[this.#next];
+    return this.#round.handedOver.has(sequence) && this.#partition === this.#round.partition;
   }
 
   #mark(partition: number, sequence: number, pull: Pull): void {
@@ -310,7 +265,7 @@ export class PersistenceQueue {
     words[body + BatchEnd.LANE_HANDED] = this.#laneHanded;
     words[body + BatchEnd.MARK_COUNT] = pull.marks.size;
     words[body + BatchEnd.MORE] = dirty > 0 ? 1 : 0;
-    words[body + BatchEnd.CHANGES_WHOLE] = dirty > 0 ? this.#changesWhole : changes;
+    words[body + BatchEnd.CHANGES_WHOLE] = dirty > 0 ? this.#round.changesWhole : changes;
     let at = body + BatchEnd.MARKS;
     for (const [partition, sequence] of pull.marks) {
       words[at] = partition;
@@ -320,8 +275,8 @@ export class PersistenceQueue {
     }
     storeWord(this.#control, WorkerControl.CHANGES_HANDED, (changes - dirty) | 0);
     this.#batches.commit();
-    for (const sequence of pull.taken.get(this.#partitions[this.#next]) ?? [])
-      this.#handedOver.add(sequence);
+    for (const sequence of pull.taken.get(this.#round.partition) ?? [])
+      this.#round.handedOver.add(sequence);
     storeWord(this.#control, WorkerControl.PULL_SERVED, pull.number);
     this.#pull = undefined;
     this.#doorbell.ring();
@@ -330,17 +285,4 @@ export class PersistenceQueue {
   #flushed(partition: number): number {
     return loadWatermark(this.#control, WorkerControl.flushedIndex(partition));
   }
-}
-
-function isFull(pull: Pull): boolean {
-  return pull.recordsLeft <= 0 || pull.wordsLeft <= 0;
-}
-
-function isBlocked(pull: Pull): boolean {
-  return pull.blockedWords > 0;
-}
-
-/** Time to end the slice. */
-function isEnough(pull: Pull): boolean {
-  return isBlocked(pull) || pull.sliceLeft <= 0 || isFull(pull);
 }

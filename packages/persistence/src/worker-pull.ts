@@ -1,15 +1,12 @@
 import { FLUSH_INTERVAL_MS, FLUSH_RECORDS } from '@tidewire/core';
 import {
   type Doorbell,
-  loadWatermark,
   loadWord,
   type MapTable,
-  storeWatermark,
   storeWord,
   WorkerControl,
   type WorkerMemory,
 } from '@tidewire/core/threads';
-import type { End } from './batch-end.js';
 import { BatchIntake, type Handed } from './batch-intake.js';
 import { Flight } from './flight.js';
 import type { FlushSlots } from './flush-slots.js';
@@ -21,6 +18,7 @@ import {
   isDue,
   laneWanted,
 } from './flush-window.js';
+import { FlushedMarks } from './flushed-marks.js';
 import type { StoredRecord, StoreError } from './store.js';
 
 /** Batches of one worker on their way at once. */
@@ -52,6 +50,7 @@ export class WorkerPull {
   readonly #control: Int32Array;
   readonly #gateway: Doorbell;
   readonly #intake: BatchIntake;
+  readonly #flushed: FlushedMarks;
   readonly #context: PullContext;
   readonly #flushRecords: (records: StoredRecord[]) => Promise<void>;
   /** On their way, oldest first. */
@@ -61,8 +60,6 @@ export class WorkerPull {
   #backlog: Backlog = NONE;
   /** Lane position behind what is flushed or on its way. */
   #laneHanded: number;
-  #laneFlushed: number;
-  #changesFlushed: number;
   #wakeAt: number;
   /** The worker may have more than its counters say: at the start, and after a failure or MORE. */
   #mustPull = true;
@@ -90,9 +87,8 @@ export class WorkerPull {
     this.#intake = new BatchIntake({ memory, maps, onRefused: () => this.#abandon() });
     this.#context = options.context;
     this.#flushRecords = options.flush;
-    this.#laneFlushed = loadWord(this.#control, WorkerControl.LANE_FLUSHED);
-    this.#laneHanded = this.#laneFlushed;
-    this.#changesFlushed = loadWord(this.#control, WorkerControl.CHANGES_FLUSHED);
+    this.#flushed = new FlushedMarks(this.#control);
+    this.#laneHanded = this.#flushed.lane;
     this.#wakeAt = loadWord(this.#control, WorkerControl.WAKE_AT_CHANGES);
     this.#abandon(); // whatever an earlier thread had under way is handed over again
   }
@@ -104,12 +100,12 @@ export class WorkerPull {
 
   /** Changes that are in memory alone. */
   get unflushed(): number {
-    return Math.max(0, (this.#load(WorkerControl.CHANGES) - this.#changesFlushed) | 0);
+    return Math.max(0, (this.#load(WorkerControl.CHANGES) - this.#flushed.changes) | 0);
   }
 
   /** True if everything is in the store. */
   get isClean(): boolean {
-    const lane = (this.#load(WorkerControl.LANE_TAIL) - this.#laneFlushed) | 0;
+    const lane = (this.#load(WorkerControl.LANE_TAIL) - this.#flushed.lane) | 0;
     return this.isIdle && this.unflushed === 0 && lane === 0;
   }
 
@@ -239,30 +235,12 @@ export class WorkerPull {
     if (flight.hasSlot) this.#context.slots.giveBack();
   }
 
-  #commit({ end, changesHanded }: Flight): void {
-    this.#raiseFlushed(end);
-    if (((end.laneHanded - this.#laneFlushed) | 0) > 0) {
-      this.#laneFlushed = end.laneHanded;
-      storeWord(this.#control, WorkerControl.LANE_FLUSHED, end.laneHanded);
-    }
-    if (((changesHanded - this.#changesFlushed) | 0) > 0) {
-      this.#changesFlushed = changesHanded;
-      storeWord(this.#control, WorkerControl.CHANGES_FLUSHED, changesHanded);
-    }
-    storeWord(this.#control, WorkerControl.CHANGES_WHOLE, end.changesWhole);
+  #commit(flight: Flight): void {
+    this.#flushed.raise(flight);
     this.#gateway.ring();
-    this.#mustPull ||= end.more;
+    this.#mustPull ||= flight.end.more;
     this.#failures = 0;
     this.#halvings = Math.max(0, this.#halvings - 1);
-  }
-
-  /** A worker that takes over begins at what is flushed, so a batch may speak of less than the one before. */
-  #raiseFlushed({ marks }: End): void {
-    for (const { partition, sequence } of marks) {
-      const index = WorkerControl.flushedIndex(partition);
-      if (sequence > loadWatermark(this.#control, index))
-        storeWatermark(this.#control, index, sequence);
-    }
   }
 
   #backOff(nowMs: number): void {
@@ -276,7 +254,7 @@ export class WorkerPull {
   /** Whatever was handed over and is not flushed will be asked for again. */
   #abandon(): void {
     for (const flight of this.#flights.splice(0)) this.#abandoned.add(flight);
-    this.#laneHanded = this.#laneFlushed;
+    this.#laneHanded = this.#flushed.lane;
     this.#mustPull = true;
     this.#intake.raiseAttempt();
   }

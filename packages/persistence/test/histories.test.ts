@@ -113,10 +113,11 @@ t.test('WB-53: a scan that went on where it stood would lose records', async (t)
     file: 'persistence-queue.js',
     replacements: [
       [
-        '            this.#scanAt[partition] = 0;\n        }\n        this.#goal',
-        '        }\n        this.#goal',
+        '            this.#scanAt[partition] = 0;\n        }\n        const',
+        '        }\n        const',
       ],
-      ['this.#handedOver.clear();\n        this.#laneHanded', 'this.#laneHanded'],
+      ['this.#round.restart(', 'if (attempts++ === 0) this.#round.restart('],
+      ['const SLICE_RECORDS', 'let attempts = 0;\nconst SLICE_RECORDS'],
     ],
   });
   const world = await World.begin({ arena, build, batchRecords: SCAN_BATCH });

@@ -19,15 +19,15 @@ const B = keyBeside(A);
 
 /** Small histories in which every promise of write-behind can be broken. */
 const HISTORIES: Readonly<Record<string, History['writes']>> = {
-  'a record rewritten, and the write repeated': [
-    { key: A, ms: 1 },
-    { key: A, ms: 2, isSafe: true },
-    { key: A, ms: 2, isSafe: true },
-  ],
   'a SAFE write beside FAST ones of its partition': [
     { key: A, ms: 1 },
     { key: B, ms: 2, isSafe: true },
     { key: A, ms: 3 },
+  ],
+  'a record rewritten, and the write repeated': [
+    { key: A, ms: 1 },
+    { key: A, ms: 2, isSafe: true },
+    { key: A, ms: 2, isSafe: true },
   ],
   'a late write, and a removal': [
     { key: A, ms: 2, isSafe: true },
@@ -75,13 +75,13 @@ const MUTATIONS: Readonly<Record<string, Mutation>> = {
     file: 'worker-pull.js',
     replacements: [
       [
-        'this.#raiseFlushed(end)',
-        `this.#raiseFlushed({ marks: [...new Set(records.map(({ partition }) => partition))].map(
-          (partition) => ({ partition,
-            sequence: loadWatermark(this.#control, WorkerControl.flushedIndex(partition)) +
-              records.filter((record) => record.partition === partition).length })) })`,
+        'this.#flushed.raise(flight)',
+        `this.#flushed.raise({ changesHanded: flight.changesHanded, end: { ...flight.end,
+          marks: [...new Set(flight.records.map(({ partition }) => partition))].map((partition) => ({
+            partition,
+            sequence: Atomics.load(this.#control, WorkerControl.flushedIndex(partition)) +
+              flight.records.filter((record) => record.partition === partition).length })) } })`,
       ],
-      ['#commit({ end, changesHanded })', '#commit({ end, changesHanded, records })'],
       ['new Flight({', 'Object.assign(new Flight({'],
       ['flushed, wake })', 'flushed, wake }), { records })'],
     ],
@@ -114,8 +114,8 @@ const MUTATIONS: Readonly<Record<string, Mutation>> = {
         'const later = [];\n for (const flight of this.#flights.splice(0))',
       ],
       [
-        'this.#laneHanded = this.#laneFlushed;\n        this.#mustPull = true;',
-        'this.#flights.push(...later);\n        this.#laneHanded = this.#laneFlushed;\n        this.#mustPull = true;',
+        'this.#laneHanded = this.#flushed.lane;\n        this.#mustPull = true;',
+        'this.#flights.push(...later);\n        this.#laneHanded = this.#flushed.lane;\n        this.#mustPull = true;',
       ],
     ],
   },

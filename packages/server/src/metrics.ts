@@ -62,9 +62,13 @@ export class Metrics {
     this.#gauge('memory_bytes', 'Memory of records in use', () => facts().bytes);
     this.#gauge('memory_limit_bytes', 'Memory that records may take', () => facts().bytesLimit);
     this.#gauge('dirty_records', 'Changes that the database does not have', () => facts().dirty);
-    this.#gauge('flush_lag_seconds', 'For how long something has been dirty', () => {
-      return facts().flushLagMs / 1000;
-    });
+    this.#gauge(
+      'flush_lag_seconds',
+      'Age of the oldest change that the database does not have, at most',
+      () => {
+        return facts().flushLagMs / 1000;
+      },
+    );
     this.#gauge('database_up', '1: the database answers', () =>
       facts().database === 'up' ? 1 : 0,
     );

@@ -124,12 +124,12 @@ class Course {
     this.#hasCommitted = true;
   }
 
-  /** A write is executed alone, or in one turn of the worker with the next. */
+  /** A write is executed alone, or in one turn of the worker with a SAFE one, which hands both over. */
   #writeSteps(): Step[] {
     const [write, next] = this.#writes;
     if (write === undefined) return [];
     const steps = [{ name: `write ${write.ms}`, run: () => this.#write(1) }];
-    if (next !== undefined)
+    if (next?.isSafe === true)
       steps.push({ name: `write ${write.ms} and ${next.ms}`, run: () => this.#write(2) });
     return steps;
   }
