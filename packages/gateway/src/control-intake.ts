@@ -162,9 +162,10 @@ export class ControlIntake {
     const holdsPresence = resumeToken.length > 0 && this.#resume(session, resumeToken);
     session.node = hello.node;
     this.#onGreeted(session);
-    session.salt = this.#random(SALT_BYTES);
+    const salt = this.#random(SALT_BYTES);
+    session.salt = Buffer.from(salt).toString('latin1');
     session.resumption = resumptionOf(hello.cursor, start, this.#subscriptions.progressTold);
-    this.#send(session, this.#control.welcome(session.salt, session.validUntilMs, holdsPresence));
+    this.#send(session, this.#control.welcome(salt, session.validUntilMs, holdsPresence));
   }
 
   #onAskDurable(session: Session, { partitions }: AskDurable): Refusal | undefined {
