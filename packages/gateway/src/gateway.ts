@@ -327,7 +327,7 @@ export class Gateway implements TransportHandlers<Session> {
       );
     this.#admission.sweep(this.#time.elapsedMs());
     for (const session of this.#authentication.expired(this.#connections.all()))
-        this.#refuseSession(session, Code.UNAUTHENTICATED, 'The token has expired.');
+      this.#refuseSession(session, Code.UNAUTHENTICATED, 'The token has expired.');
     for (const token of this.#tokens.takeExpired(this.#time.elapsedMs()))
       for (let worker = 0; worker < this.#requests.workers; worker++)
         this.#requests.send(worker, forgetSessionRecord(token));

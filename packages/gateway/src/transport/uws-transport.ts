@@ -131,8 +131,7 @@ class UwsTransport<C> implements Transport {
 
   close(): void {
     this.stopListening();
-    for (const connection of [...this.#connections])
-      connection.close(1001, 'The server stops.');
+    for (const connection of [...this.#connections]) connection.close(1001, 'The server stops.');
     this.#isClosed = true;
     for (const { app } of this.#apps) app.close();
   }
