@@ -85,7 +85,7 @@ export class ControlFrames {
         serverVersion: this.#version,
         limits: this.#limits,
         store: this.store,
-        salt: session.salt,
+        salt: Buffer.from(session.salt, 'latin1'),
         validUntilMs: endOf(session.validUntilMs),
         holdsPresence,
         memory: BigInt(session.memory),

@@ -155,6 +155,7 @@ export class Gateway implements TransportHandlers<Session> {
     this.#subscriptions = new SubscriptionService({
       ...options,
       ...parts,
+      sessions: () => this.#connections.all(),
       nextStream,
       beforePublish: () => this.#answers.flush(),
     });
@@ -312,9 +313,8 @@ export class Gateway implements TransportHandlers<Session> {
         RETRY_AFTER_MS,
       );
     this.#admission.sweep(this.#time.elapsedMs());
-    for (const session of this.#authentication.takeExpired())
-      if (!session.isClosing)
-        this.#refuseSession(session, Code.UNAUTHENTICATED, 'The token has expired.');
+    for (const session of this.#authentication.expired(this.#connections.all()))
+      this.#refuseSession(session, Code.UNAUTHENTICATED, 'The token has expired.');
     for (const token of this.#tokens.takeExpired(this.#time.elapsedMs()))
       for (let worker = 0; worker < this.#requests.workers; worker++)
         this.#requests.send(worker, forgetSessionRecord(token));
@@ -366,7 +366,6 @@ export class Gateway implements TransportHandlers<Session> {
     session.isClosing = true;
     this.#subscriptions.forget(session);
     this.#queries.forget(session);
-    this.#authentication.forget(session);
     this.#connections.close(session);
     this.#tokens.release(session, this.#time.elapsedMs());
     this.#presence.onClose(session, this.#time.elapsedMs());

@@ -80,9 +80,10 @@ class UwsTransport<C> implements Transport {
   readonly #options: TransportOptions;
   /** The newest listens; older ones keep the connections that were made under an older certificate. */
   #apps: [UwsApp, ...UwsApp[]];
-  readonly #connections: Map<uWS.WebSocket<UserData<C>>, UwsConnection<C>> = new Map();
+  /** Each at its place, in no order. */
+  readonly #connections: UwsConnection<C>[] = [];
   /** Have dropped a message, which the handler has not been told. */
-  #slow: uWS.WebSocket<UserData<C>>[] = [];
+  #slow: UwsConnection<C>[] = [];
   #listening: Listening | undefined;
   /** Sockets that have come and were not upgraded. */
   #halfOpen = 0;
@@ -132,8 +133,7 @@ class UwsTransport<C> implements Transport {
 
   close(): void {
     this.stopListening();
-    for (const connection of [...this.#connections.values()])
-      connection.close(1001, 'The server stops.');
+    for (const connection of [...this.#connections]) connection.close(1001, 'The server stops.');
     this.#isClosed = true;
     for (const { app } of this.#apps) app.close();
   }
@@ -153,13 +153,13 @@ class UwsTransport<C> implements Transport {
         this.#upgrade(response, request, socketContext),
       open: (socket) => this.#open(socket, own),
       message: (socket, message, isBinary) => {
-        const { context } = socket.getUserData();
+        const context = socket.getUserData().connection?.context;
         if (context === undefined) return;
         if (isBinary) handlers.onMessage(context, new Uint8Array(message));
         else handlers.onText(context);
       },
       dropped: (socket) => this.#dropped(socket),
-      drain: (socket) => this.#connections.get(socket)?.onDrain(),
+      drain: (socket) => socket.getUserData().connection?.onDrain(),
       close: (socket) => this.#close(socket, own),
     });
     app.get('/*', (response, request) => this.#http(response, request));
@@ -228,7 +228,7 @@ class UwsTransport<C> implements Transport {
       return;
     }
     response.upgrade<UserData<C>>(
-      { context: undefined, address },
+      { address, connection: undefined },
       request.getHeader('sec-websocket-key'),
       request.getHeader('sec-websocket-protocol'),
       request.getHeader('sec-websocket-extensions'),
@@ -239,10 +239,14 @@ class UwsTransport<C> implements Transport {
 
   #open(socket: uWS.WebSocket<UserData<C>>, own: UwsApp): void {
     own.connections++;
-    const connection = new UwsConnection(socket, this.#options.bufferBytesMax);
-    this.#connections.set(socket, connection);
+    const { length: place } = this.#connections;
+    const connection = new UwsConnection<C>(socket, this.#options.bufferBytesMax, place);
+    this.#connections.push(connection);
     const data = socket.getUserData();
-    data.context = this.#handlers.onOpen(connection, data.address);
+    const { address } = data;
+    data.address = '';
+    data.connection = connection;
+    connection.context = this.#handlers.onOpen(connection, address);
   }
 
   /**
@@ -250,30 +254,36 @@ class UwsTransport<C> implements Transport {
    * leave a topic now would end the process. The handler is called before anything else is sent.
    */
   #dropped(socket: uWS.WebSocket<UserData<C>>): void {
-    const connection = this.#connections.get(socket);
+    const { connection } = socket.getUserData();
     if (connection === undefined || connection.isSlow) return;
     connection.isSlow = true;
     if (this.#slow.length === 0) setImmediate(() => this.#tellDropped());
-    this.#slow.push(socket);
+    this.#slow.push(connection);
   }
 
   #tellDropped(): void {
     const slow = this.#slow;
     this.#slow = [];
-    for (const socket of slow) {
-      if (!this.#connections.has(socket)) continue;
-      const { context } = socket.getUserData();
-      if (context !== undefined) this.#handlers.onDropped(context);
-    }
+    for (const { isOpen, context } of slow)
+      if (isOpen && context !== undefined) this.#handlers.onDropped(context);
   }
 
   #close(socket: uWS.WebSocket<UserData<C>>, own: UwsApp): void {
     own.connections--;
     this.#maybeRetire(own);
-    this.#connections.get(socket)?.markClosed();
-    this.#connections.delete(socket);
-    const { context } = socket.getUserData();
-    if (context !== undefined) this.#handlers.onClose(context);
+    const { connection } = socket.getUserData();
+    if (connection === undefined) return;
+    connection.markClosed();
+    this.#forget(connection);
+    if (connection.context !== undefined) this.#handlers.onClose(connection.context);
+  }
+
+  /** The last one takes its place. */
+  #forget({ place }: UwsConnection<C>): void {
+    const last = this.#connections.pop();
+    if (last === undefined || last.place === place) return;
+    last.place = place;
+    this.#connections[place] = last;
   }
 
   #http(response: uWS.HttpResponse, request: uWS.HttpRequest): void {
