@@ -88,6 +88,7 @@ export class Authentication {
     this.#mortal.delete(session);
   }
 
+  /** What throws here is a broken invariant, for claims are known to be sound: it ends the process. */
   async #decide(
     session: Session,
     verification: Promise<Claims>,
