@@ -324,6 +324,10 @@ export class Gateway implements TransportHandlers<Session> {
     return this.#admission.accept(address);
   }
 
+  onEnd(address: string | undefined): void {
+    this.#admission.end(address);
+  }
+
   onUpgrade(address: string): UpgradeRefusal | undefined {
     return this.#isOpen ? this.#admission.refusal(address) : NOT_OPEN;
   }

@@ -33,6 +33,8 @@ export class Served {
   readonly paths: string[] = [];
   /** Addresses of the sockets that have come. */
   readonly accepted: string[] = [];
+  /** Of those that ended without an upgrade. */
+  readonly ended: (string | undefined)[] = [];
   isAccepting = true;
   isUpgrading = true;
   transport!: Transport;
@@ -58,7 +60,12 @@ export class Served {
       {
         onAccept: (address) => {
           served.accepted.push(address);
+          served.#look();
           return served.isAccepting;
+        },
+        onEnd: (address) => {
+          served.ended.push(address);
+          served.#look();
         },
         onUpgrade: () => (served.isUpgrading ? undefined : FULL),
         onOpen: (connection, address) => served.#open(connection, address),

@@ -12,6 +12,7 @@ import { binaryFrame } from './binary-frame.js';
 import { readTls, type TlsMaterial } from './tls-files.js';
 import {
   NO_UPGRADE,
+  ONLY_GET,
   ORIGIN_REFUSED,
   portRefused,
   retryAfterOf,
@@ -46,6 +47,8 @@ class WsTransport<C> implements Transport, WsTransportFace {
   /** Have dropped a message, which the handler has not been told. */
   #slow: WsConnection[] = [];
   readonly #sweeper: NodeJS.Timeout;
+  /** Sockets that have not been upgraded, by their ends. */
+  readonly #shaking: Set<string> = new Set();
 
   constructor(
     handlers: TransportHandlers<C>,
@@ -73,9 +76,8 @@ class WsTransport<C> implements Transport, WsTransportFace {
     };
     this.#server =
       tls === undefined ? createServer(httpOptions) : createTlsServer({ ...httpOptions, ...tls });
-    this.#server.on('connection', (socket) => {
-      if (!handlers.onAccept(addressOf(socket))) socket.destroy();
-    });
+    this.#server.maxRequestsPerSocket = 1; // one kept alive would be there without being counted
+    this.#server.on('connection', (socket) => this.#onSocket(socket));
     this.#server.on('request', (request, response) => this.#http(request, response));
     this.#server.on('upgrade', (request, socket, head) =>
       this.#upgrade(request, socket as Socket, head),
@@ -147,6 +149,20 @@ class WsTransport<C> implements Transport, WsTransportFace {
     }
   }
 
+  /** Beneath TLS: the socket that is upgraded is another, of the same ends. */
+  #onSocket(socket: Socket): void {
+    const ends = endsOf(socket);
+    const address = addressOf(socket);
+    if (ends === undefined || !this.#handlers.onAccept(address)) {
+      socket.destroy();
+      return;
+    }
+    this.#shaking.add(ends);
+    socket.once('close', () => {
+      if (this.#shaking.delete(ends)) this.#handlers.onEnd(address);
+    });
+  }
+
   #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
     const { origin, host } = request.headers;
     if (request.httpVersion !== '1.1' || host === undefined) {
@@ -169,6 +185,7 @@ class WsTransport<C> implements Transport, WsTransportFace {
   }
 
   #open(webSocket: WebSocket, socket: Socket, address: string): void {
+    this.#shaking.delete(endsOf(socket) ?? '');
     const connection = new WsConnection(webSocket, socket, this);
     const context = this.#handlers.onOpen(connection, address);
     this.#contexts.set(connection, context);
@@ -198,7 +215,7 @@ class WsTransport<C> implements Transport, WsTransportFace {
 
   #http(request: IncomingMessage, response: ServerResponse): void {
     if (request.method !== 'GET') {
-      response.writeHead(405, { allow: 'GET' }).end();
+      response.writeHead(405, { allow: 'GET' }).end(ONLY_GET);
       return;
     }
     const [path] = (request.url ?? '').split('?', 1);
@@ -207,6 +224,11 @@ class WsTransport<C> implements Transport, WsTransportFace {
       .writeHead(Number.parseInt(status, 10), { 'content-type': 'application/json' })
       .end(body);
   }
+}
+
+/** Names a socket among those that are open; undefined: it has ended already. */
+function endsOf({ localAddress, remoteAddress, remotePort }: Socket): string | undefined {
+  return remoteAddress === undefined ? undefined : `${remoteAddress} ${remotePort} ${localAddress}`;
 }
 
 /** Empty if it has ended already. */
