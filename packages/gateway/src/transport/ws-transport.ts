@@ -74,8 +74,11 @@ class WsTransport<C> implements Transport, WsTransportFace {
       connectionsCheckingInterval: HANDSHAKE_MS_MAX / 2,
       maxHeaderSize: HANDSHAKE_BYTES_MAX,
     };
+    const handshakeTimeout = HANDSHAKE_MS_MAX;
     this.#server =
-      tls === undefined ? createServer(httpOptions) : createTlsServer({ ...httpOptions, ...tls });
+      tls === undefined
+        ? createServer(httpOptions)
+        : createTlsServer({ ...httpOptions, ...tls, handshakeTimeout });
     this.#server.maxRequestsPerSocket = 1; // one kept alive would be there without being counted
     this.#server.on('connection', (socket) => this.#onSocket(socket));
     this.#server.on('request', (request, response) => this.#http(request, response));
