@@ -111,6 +111,8 @@ export const DETAIL_BYTES_MAX = 200;
 // Who comes in.
 /** Longest token that is looked at. */
 export const TOKEN_BYTES_MAX: number = 8 * 1024;
+/** Times in a token are seconds since 1970, up to the end of the year 9999. */
+export const TOKEN_SECONDS_MAX = 253_402_300_799;
 /** Tokens that are being verified at one time. */
 export const VERIFICATIONS_MAX = 64;
 /** Of these, tokens that wait for a key set to be read again for a key that it lacks. */

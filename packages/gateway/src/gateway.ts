@@ -202,6 +202,11 @@ export class Gateway implements TransportHandlers<Session> {
     return this.#admission;
   }
 
+  /** Tokens that are being looked at. */
+  get verifying(): number {
+    return this.#authentication.underWay;
+  }
+
   /** What there is of every map, counted now. */
   mapReport(): Promise<MapReport> {
     const report = this.telemetry.mapReport(this.#subscriptions);
@@ -320,8 +325,12 @@ export class Gateway implements TransportHandlers<Session> {
         this.#requests.send(worker, forgetSessionRecord(token));
   }
 
-  onAccept(address: string, halfOpen: number): boolean {
-    return this.#admission.accept(address, halfOpen);
+  onAccept(address: string): boolean {
+    return this.#admission.accept(address);
+  }
+
+  onEnd(address: string | undefined): void {
+    this.#admission.end(address);
   }
 
   onUpgrade(address: string): UpgradeRefusal | undefined {

@@ -196,11 +196,11 @@ t.test('LIMIT-22: who is turned away at the door leaves nothing behind', async (
   const address = '192.0.2.1';
   const one = bench.stranger(address);
   bench.stranger(address);
-  t.notOk(bench.gateway.onAccept(address, 1));
+  t.notOk(bench.gateway.onAccept(address));
   t.match(bench.gateway.onUpgrade(address), { sentence: /An address may have 2 connections/ });
   t.equal(bench.gateway.onUpgrade('192.0.2.2'), undefined);
   one.hello();
-  t.ok(bench.gateway.onAccept(address, 1), 'no stranger any more');
+  t.ok(bench.gateway.onAccept(address), 'no stranger any more');
   one.close(1000);
   t.equal(bench.gateway.connections, 1);
   bench.nowMs += 2000;
@@ -263,18 +263,18 @@ t.test('LIMIT-26: what an address offends by, and what it does not', async (t) =
   for (const [name, offend] of Object.entries(offences)) {
     const bench = new TestBench({ limits: { offencesPerAddress: 1 } });
     const client = bench.stranger(address);
-    t.ok(bench.gateway.onAccept(address, 1), 'not yet');
+    t.ok(bench.gateway.onAccept(address), 'not yet');
     offend(client);
     t.not(client.closedWith, undefined, name);
-    t.notOk(bench.gateway.onAccept(address, 1), name);
-    t.ok(bench.gateway.onAccept('192.0.2.2', 1));
+    t.notOk(bench.gateway.onAccept(address), name);
+    t.ok(bench.gateway.onAccept('192.0.2.2'));
   }
   const bench = new TestBench({ limits: { offencesPerAddress: 1 } });
   bench.stranger(address);
   bench.nowMs += 2000;
   bench.gateway.checkDeadlines();
   bench.stranger(address).close(1000);
-  t.ok(bench.gateway.onAccept(address, 1), 'to be slow or to leave is none');
+  t.ok(bench.gateway.onAccept(address), 'to be slow or to leave is none');
 });
 
 t.test('LOAD-4: who fills the ring of a worker is refused, and others are served', async (t) => {

@@ -33,8 +33,10 @@ export class Served {
   readonly paths: string[] = [];
   /** Addresses of the sockets that have come. */
   readonly accepted: string[] = [];
-  /** When the last one came. */
+  /** Sockets that may go on, and are no WebSocket yet. */
   halfOpen = 0;
+  /** Of those that ended without an upgrade. */
+  readonly ended: (string | undefined)[] = [];
   isAccepting = true;
   isUpgrading = true;
   transport!: Transport;
@@ -58,14 +60,22 @@ export class Served {
     const served = new Served(options.tls !== undefined);
     served.transport = await create(
       {
-        onAccept: (address, halfOpen) => {
+        onAccept: (address) => {
           served.accepted.push(address);
-          served.halfOpen = halfOpen;
+          if (served.isAccepting) served.halfOpen++;
           served.#look();
           return served.isAccepting;
         },
+        onEnd: (address) => {
+          served.ended.push(address);
+          served.halfOpen--;
+          served.#look();
+        },
         onUpgrade: () => (served.isUpgrading ? undefined : FULL),
-        onOpen: (connection, address) => served.#open(connection, address),
+        onOpen: (connection, address) => {
+          served.halfOpen--;
+          return served.#open(connection, address);
+        },
         onMessage: (peer, bytes) => {
           peer.messages.push(Buffer.from(bytes).toString());
           served.onMessage(peer, bytes);

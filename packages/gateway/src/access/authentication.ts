@@ -81,6 +81,7 @@ export class Authentication {
     return expired;
   }
 
+  /** What throws here is a broken invariant, for claims are known to be sound: it ends the process. */
   async #decide(
     session: Session,
     verification: Promise<Claims>,

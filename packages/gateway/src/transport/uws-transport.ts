@@ -3,6 +3,7 @@ import { readTls } from './tls-files.js';
 import {
   type HttpAnswer,
   NO_UPGRADE,
+  ONLY_GET,
   ORIGIN_REFUSED,
   portRefused,
   retryAfterOf,
@@ -25,6 +26,11 @@ declare module 'uWebSockets.js' {
     ): TemplatedApp;
   }
 }
+
+const BAD_REQUEST = '400 Bad Request';
+const ALLOW = { allow: 'GET' };
+const VERSION = { 'sec-websocket-version': '13' };
+const JSON_TYPE = { 'content-type': 'application/json' };
 
 type UwsModule = typeof uWS;
 
@@ -85,9 +91,10 @@ class UwsTransport<C> implements Transport {
   /** Have dropped a message, which the handler has not been told. */
   #slow: UwsConnection<C>[] = [];
   #listening: Listening | undefined;
-  /** Sockets that have come and were not upgraded. */
-  #halfOpen = 0;
   #isClosed = false;
+  /** Whose request was answered last; uWebSockets closes its socket before it does anything else. */
+  #answered: string | undefined;
+  #isTurningAway = false;
 
   constructor(uws: UwsModule, handlers: TransportHandlers<C>, options: TransportOptions) {
     this.#uws = uws;
@@ -160,9 +167,10 @@ class UwsTransport<C> implements Transport {
       },
       dropped: (socket) => this.#dropped(socket),
       drain: (socket) => socket.getUserData().connection?.onDrain(),
-      close: (socket) => this.#close(socket, own),
+      close: (socket) => this.#onClose(socket, own),
     });
     app.get('/*', (response, request) => this.#http(response, request));
+    app.any('/*', (response) => this.#answer(response, '405 Method Not Allowed', ONLY_GET, ALLOW));
     app.filter((response, change) => this.#onSocket(response, Number(change)));
     return own;
   }
@@ -186,14 +194,31 @@ class UwsTransport<C> implements Transport {
     setImmediate(() => own.app.close()); // the last connection is just being closed
   }
 
-  /**
-   * `change` is 1 for a socket that has come and -1 for one that has ended without an upgrade, which is told
-   * without its address.
-   */
+  /** `change`: 1: it has come; -1: it has gone, as HTTP. uWebSockets knows no address of one that has gone. */
   #onSocket(response: uWS.HttpResponse, change: number): void {
-    this.#halfOpen += change;
-    if (change === 1 && !this.#handlers.onAccept(addressOf(response), this.#halfOpen))
-      response.close();
+    const answered = this.#answered;
+    this.#answered = undefined;
+    if (change !== 1) {
+      if (!this.#isTurningAway) this.#handlers.onEnd(answered);
+      return;
+    }
+    if (this.#handlers.onAccept(addressOf(response))) return;
+    this.#isTurningAway = true;
+    response.close(); // tells so at once
+    this.#isTurningAway = false;
+  }
+
+  /** A socket that was kept alive would be there without being counted. */
+  #answer(
+    response: uWS.HttpResponse,
+    status: string,
+    body: string,
+    headers: Readonly<Record<string, string>> = {},
+  ): void {
+    response.writeStatus(status);
+    for (const [name, value] of Object.entries(headers)) response.writeHeader(name, value);
+    this.#answered = addressOf(response);
+    response.end(body, true);
   }
 
   #upgrade(
@@ -202,30 +227,18 @@ class UwsTransport<C> implements Transport {
     socketContext: uWS.us_socket_context_t,
   ): void {
     // uWebSockets upgrades whoever brings a key of the right length.
-    if (request.getHeader('upgrade').toLowerCase() !== 'websocket') {
-      response.writeStatus('400 Bad Request').end(NO_UPGRADE);
-      return;
-    }
-    if (request.getHeader('sec-websocket-version') !== '13') {
-      response
-        .writeStatus('426 Upgrade Required')
-        .writeHeader('sec-websocket-version', '13')
-        .end(NO_UPGRADE);
-      return;
-    }
+    if (request.getHeader('upgrade').toLowerCase() !== 'websocket')
+      return this.#answer(response, BAD_REQUEST, NO_UPGRADE);
+    if (request.getHeader('sec-websocket-version') !== '13')
+      return this.#answer(response, '426 Upgrade Required', NO_UPGRADE, VERSION);
     const origin = request.getHeader('origin');
-    if (origin !== '' && !this.#options.allowsOrigin(origin)) {
-      response.writeStatus('403 Forbidden').end(ORIGIN_REFUSED);
-      return;
-    }
+    if (origin !== '' && !this.#options.allowsOrigin(origin))
+      return this.#answer(response, '403 Forbidden', ORIGIN_REFUSED);
     const address = addressOf(response);
     const refusal = this.#handlers.onUpgrade(address);
     if (refusal !== undefined) {
-      response
-        .writeStatus('503 Service Unavailable')
-        .writeHeader('retry-after', retryAfterOf(refusal))
-        .end(`${refusal.sentence}\n`);
-      return;
+      const wait = { 'retry-after': retryAfterOf(refusal) };
+      return this.#answer(response, '503 Service Unavailable', `${refusal.sentence}\n`, wait);
     }
     response.upgrade<UserData<C>>(
       { address, connection: undefined },
@@ -234,7 +247,6 @@ class UwsTransport<C> implements Transport {
       request.getHeader('sec-websocket-extensions'),
       socketContext,
     );
-    this.#halfOpen--;
   }
 
   #open(socket: uWS.WebSocket<UserData<C>>, own: UwsApp): void {
@@ -268,7 +280,7 @@ class UwsTransport<C> implements Transport {
       if (isOpen && context !== undefined) this.#handlers.onDropped(context);
   }
 
-  #close(socket: uWS.WebSocket<UserData<C>>, own: UwsApp): void {
+  #onClose(socket: uWS.WebSocket<UserData<C>>, own: UwsApp): void {
     own.connections--;
     this.#maybeRetire(own);
     const { connection } = socket.getUserData();
@@ -287,15 +299,10 @@ class UwsTransport<C> implements Transport {
   }
 
   #http(response: uWS.HttpResponse, request: uWS.HttpRequest): void {
-    if (request.getHeader('upgrade').toLowerCase() === 'websocket') {
-      response.writeStatus('400 Bad Request').end(NO_UPGRADE); // its key is no key
-      return;
-    }
-    const answer: HttpAnswer = this.#handlers.onHttp(request.getUrl());
-    response
-      .writeStatus(answer.status)
-      .writeHeader('content-type', 'application/json')
-      .end(answer.body);
+    if (request.getHeader('upgrade').toLowerCase() === 'websocket')
+      return this.#answer(response, BAD_REQUEST, NO_UPGRADE); // its key is no key
+    const { status, body }: HttpAnswer = this.#handlers.onHttp(request.getUrl());
+    this.#answer(response, status, body, JSON_TYPE);
   }
 }
 
