@@ -69,6 +69,7 @@ export class PersistenceThread {
   checkHang(): void {
     if (!this.#run?.watch.isHung(this.#heartbeat(), this.#options.nowMs())) return;
     this.#run.abort.abort(new Error('The persistence thread took no turn for too long.'));
+    this.#port?.close(); // a thread that hangs while it loads does not hold the other end
   }
 
   /**
