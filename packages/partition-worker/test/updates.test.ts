@@ -102,6 +102,26 @@ t.test('UPDATE-6: one request of a session has one effect, whoever executes it',
   t.ok(says(bench.ask(1, increment({})), '25'));
 });
 
+t.test('UPDATE-41: a request id used again for another update is INVALID', async (t) => {
+  const bench = new Bench();
+  const first = bench.ask(1, increment({ token: 9 }));
+  const others: Partial<Sent>[] = [
+    { key: 'j' },
+    { mapId: 1 },
+    { kind: OperationKind.APPEND },
+    { kind: OperationKind.PUT, update: { token: 9, flags: EXTENSION_IF_ABSENT } },
+  ];
+  for (const other of others) {
+    const answer = bench.ask(1, { ...increment({ token: 9 }), ...other });
+    t.ok(saysOutcome(answer, Code.UNSPECIFIED, Code.INVALID), JSON.stringify(other));
+    t.notOk(says(answer, '5'), 'nothing is shown');
+  }
+  bench.restart();
+  const answer = bench.ask(1, { ...increment({ token: 9 }), key: 'j' });
+  t.ok(saysOutcome(answer, Code.UNSPECIFIED, Code.INVALID), 'another worker knows it too');
+  t.equal(bench.ask(1, increment({ token: 9 })), first);
+});
+
 t.test('UPDATE-7: effects are forgotten once answered, or with their session', async (t) => {
   const bench = new Bench();
   bench.ask(1, increment({ token: 9 }));

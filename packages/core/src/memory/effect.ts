@@ -6,16 +6,20 @@ import { HEADER_WORDS, wordsOf } from './record-layout.js';
  * effects are an array of entries in shared memory, which outlives the worker:
  *
  *     word 0     state: 0 free, 1 used; stored last
- *     word 1…4   resume token of the session
+ *     word 1…4   token of the session
  *     word 5     request id
- *     word 6…    image of the record as the update left it, without its key (see record-layout.ts);
+ *     word 6     map id (16) | operation kind (8) | 0 (8)
+ *     word 7     hash of the key
+ *     word 8…    image of the record as the update left it, without its key (see record-layout.ts);
  *                a value longer than EFFECT_VALUE_BYTES_MAX is left out
  */
 export const STATE = 0;
 export const TOKEN = 1;
 export const TOKEN_WORDS = 4;
 export const REQUEST_ID = 5;
-export const IMAGE = 6;
+export const MAP_KIND = 6;
+export const HASH = 7;
+export const IMAGE = 8;
 
 export const FREE = 0;
 export const USED = 1;

@@ -40,7 +40,7 @@ export interface Session {
   readonly rules: Map<string, Rule>;
   /** Random 16 bytes, from Hello on: keys that it may not see are hashed under them. */
   salt: Uint8Array;
-  /** By which a later connection continues this session; empty: none can. */
+  /** By which a later connection continues this session, see ResumeTokens; empty: none can. */
   token: Uint8Array;
   /** Names what is remembered of its updates, from Hello on; see ResumeTokens. */
   memory: number;

@@ -1,13 +1,14 @@
 import { assert, EFFECT_VALUE_BYTES_MAX, EFFECTS_SESSION_DIVISOR } from '@tidewire/core';
-import { copyWords, EffectLayout, RecordLayout } from '@tidewire/core/threads';
+import { copyWords, EffectLayout, Operation, RecordLayout } from '@tidewire/core/threads';
 import { ABSENT } from '../store/record-store.js';
 
-const { EFFECT_WORDS, FREE, IMAGE, REQUEST_ID, STATE, TOKEN, TOKEN_WORDS, USED } = EffectLayout;
+const { EFFECT_WORDS, FREE, HASH, IMAGE, MAP_KIND, REQUEST_ID, STATE, TOKEN, TOKEN_WORDS, USED } =
+  EffectLayout;
 const { FLAG_EXPIRES, HEADER_WORDS, LENGTHS, NODE_FLAGS } = RecordLayout;
 const VALUE_WORDS_MAX: number = RecordLayout.wordsOf(EFFECT_VALUE_BYTES_MAX);
 
 /**
- * Remembers the effects of updates by (resume token, request id), in memory that outlives the worker.
+ * Remembers the effects of updates by (token, request id), in memory that outlives the worker.
  * The entries are the truth; how they are found is derived from them when a worker attaches.
  */
 export class EffectTable {
@@ -39,29 +40,42 @@ export class EffectTable {
     return this.words.length / EFFECT_WORDS - this.#free.length;
   }
 
-  /** Index of the image that the request left, or ABSENT_EFFECT. The token lies at `at`. */
-  find(tokens: Int32Array, at: number, requestId: number): number {
-    const entry = this.#entries.get(tokenAt(tokens, at))?.get(requestId);
+  /** Index of the image that the request left, or ABSENT_EFFECT. Its token lies at `token`. */
+  find(request: Int32Array, at: number, token: number): number {
+    const requestId = request[at + Operation.REQUEST_ID];
+    const entry = this.#entries.get(tokenAt(request, token))?.get(requestId);
     return entry === undefined ? ABSENT_EFFECT : entry + IMAGE;
+  }
+
+  /** Whether the effect is of the same kind of operation on the same key: an id alone may be used again. */
+  isOf(effect: number, request: Int32Array, at: number): boolean {
+    const entry = effect - IMAGE;
+    return (
+      this.words[entry + MAP_KIND] === mapKindOf(request, at) &&
+      this.words[entry + HASH] === request[at + Operation.HASH]
+    );
   }
 
   /** Remembers the record, or ABSENT, as the request's effect, once. REQUIRES: not full, or known already. */
   remember(
-    tokens: Int32Array,
+    request: Int32Array,
     at: number,
-    requestId: number,
+    token: number,
     records: Int32Array,
     record: number,
   ): void {
-    if (this.find(tokens, at, requestId) !== ABSENT_EFFECT) return; // said again after a death
+    if (this.find(request, at, token) !== ABSENT_EFFECT) return; // said again after a death
+    const requestId = request[at + Operation.REQUEST_ID];
     const entry = this.#free.pop();
     assert(entry !== undefined, 'an update is refused while no effect can be remembered');
     const { words } = this;
-    copyWords(tokens, at, words, entry + TOKEN, TOKEN_WORDS);
+    copyWords(request, token, words, entry + TOKEN, TOKEN_WORDS);
     words[entry + REQUEST_ID] = requestId;
+    words[entry + MAP_KIND] = mapKindOf(request, at);
+    words[entry + HASH] = request[at + Operation.HASH];
     writeImage(words, entry + IMAGE, records, record);
     words[entry + STATE] = USED; // last: a death before leaves a free entry
-    this.#list(tokenAt(tokens, at), requestId, entry);
+    this.#list(tokenAt(request, token), requestId, entry);
   }
 
   /** The client has the answers of all requests below `lowestPending`. */
@@ -105,6 +119,11 @@ export function hasToken(words: Int32Array, at: number): boolean {
 
 function tokenAt(words: Int32Array, at: number): string {
   return `${words[at]},${words[at + 1]},${words[at + 2]},${words[at + 3]}`;
+}
+
+/** Map and kind, without the flags. */
+function mapKindOf(request: Int32Array, at: number): number {
+  return request[at + Operation.MAP_KIND_FLAGS] & ~0xff;
 }
 
 /** The record's image without its key, and without a value that is too long. */
