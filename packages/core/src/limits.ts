@@ -169,11 +169,15 @@ export const PRESENCE_GRACE_MS = 10_000;
 /** Presence records of one session, and of all. */
 export const PRESENCE_RECORDS_MAX = 256;
 export const PRESENCE_RECORDS_TOTAL_MAX = 131_072;
+/** And of all sessions of one principal, whose token does not permit everything; see Principal. */
+export const PRESENCE_RECORDS_A_PRINCIPAL_MAX: number = PRESENCE_RECORDS_TOTAL_MAX / 16;
 
 // Shared memory.
 export const MAPS_MAX = 4096;
 /** Of these, maps that are watched and have never been written: the others are kept for writers. */
 export const MAPS_LENT_MAX: number = MAPS_MAX / 2;
+/** Made since the start by one principal, whose token does not permit everything; see Principal. */
+export const MAPS_A_PRINCIPAL_MAX: number = MAPS_MAX / 16;
 export const WORKERS_MAX = 16;
 export const TOPICS_MAX = 1_000_000;
 export const RING_BYTES: number = 4 * 1024 * 1024;

@@ -262,7 +262,9 @@ export const ResultMessage = {
   LANE_POSITION: 3,
   /** Bytes of the Result message, as it stands in Results with its tag and length. */
   BYTES: 4,
-  BODY: 5,
+  /** Code of what happened; 0: it was refused. */
+  OUTCOME: 5,
+  BODY: 6,
 } as const;
 
 /** Once LANE_FLUSHED has reached LANE_POSITION. */

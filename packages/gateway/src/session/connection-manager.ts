@@ -42,6 +42,7 @@ export class ConnectionManager {
       validUntilMs: Number.POSITIVE_INFINITY,
       subject: '',
       authority: undefined,
+      principal: undefined,
       rules: new Map(),
       salt: NO_BYTES,
       token: NO_BYTES,

@@ -9,6 +9,7 @@ import type { Subscription } from '../subscription/subscription.js';
 import type { Connection } from '../transport/transport.js';
 import type { AddressCount } from './connection-limits.js';
 import type { PresencePuts } from './presence.js';
+import type { Principal } from './principal.js';
 import type { SessionRate } from './session-rate.js';
 
 /**
@@ -36,6 +37,8 @@ export interface Session {
   subject: string;
   /** What it may do, from Hello on; undefined: everything. */
   authority: Authority | undefined;
+  /** Whose it uses up what is there for all, from Hello on; undefined: it is not counted. */
+  principal: Principal | undefined;
   /** Rules that its operations have named, by their rows. */
   readonly rules: Map<string, Rule>;
   /** Random 16 bytes, from Hello on: keys that it may not see are hashed under them. */
