@@ -117,7 +117,7 @@ export const VERIFICATIONS_MAX = 64;
 export const KEY_WAITERS_MAX: number = VERIFICATIONS_MAX / 4;
 /** Grants of a policy or of a token. */
 export const GRANTS_MAX = 1024;
-/** Maps whose permits are remembered of one session. */
+/** Maps whose permits are remembered of one session, and sets of its grants. */
 export const PERMITS_MAX = 256;
 /** Rules of different meaning that sessions have at one time. */
 export const RULES_MAX = 65_536;

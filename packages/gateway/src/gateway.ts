@@ -140,10 +140,7 @@ export class Gateway implements TransportHandlers<Session> {
     this.#mapTable = mapTable;
     this.#audit = new Audit({ elapsedMs, tell: options.onDenied });
     this.#access = new OperationAccess({ rules, audit: this.#audit });
-    this.#connections = new ConnectionManager((session) => {
-      this.#access.release(session);
-      this.#principals.leave(session);
-    });
+    this.#connections = new ConnectionManager((session) => this.#access.release(session));
     let streams = 0;
     const nextStream = (): number => (streams = (streams + 1) | 0);
     const parts = {
@@ -372,6 +369,7 @@ export class Gateway implements TransportHandlers<Session> {
     this.#queries.forget(session);
     this.#authentication.forget(session);
     this.#connections.close(session);
+    this.#principals.leave(session);
     this.#tokens.release(session, this.#time.elapsedMs());
     this.#presence.onClose(session, this.#time.elapsedMs());
     this.#onWork();
@@ -434,8 +432,7 @@ export class Gateway implements TransportHandlers<Session> {
         const session = this.#connections.answered(id);
         if (session !== undefined) this.#answers.append(session, bytes, offset, length);
       },
-      onVerdict: (worker, position, outcome) =>
-        this.#partitions.onVerdict(worker, position, outcome),
+      onVerdict: (...verdict) => this.#partitions.onVerdict(...verdict),
       onEvent: (words, bytes, at) => subscriptions.onEvent(words, bytes, at),
       onSlice: (words, bytes, at) => subscriptions.onSlice(words, bytes, at),
       onRows: (words, bytes, at) => queries.onRecord(words, bytes, at),

@@ -43,8 +43,10 @@ export class Principals {
     session.principal = principal;
   }
 
-  /** The session has closed, and every operation of it has been answered. */
-  leave({ principal }: Session): void {
+  /** The session has closed; what it has used is counted until it is free. */
+  leave(session: Session): void {
+    const { principal } = session;
+    session.principal = undefined;
     if (principal === undefined) return;
     if (--principal.sessions === 0) this.#left.add(principal);
   }
