@@ -191,7 +191,7 @@ export const ARENA_BYTES_MAX: number = 4 * 1024 ** 3 - 64 * 1024;
 export const ARENA_BYTES_MIN: number = 16 * 1024 * 1024;
 
 // Updates that may be sent again.
-/** Effects that one worker remembers. */
+/** Effects that one worker remembers; beyond it who has the most makes room. */
 export const EFFECTS_MAX = 65_536;
 /** One session has one part in so many of them: it says which answers it has (`lowest_pending`), or waits. */
 export const EFFECTS_SESSION_DIVISOR = 8;

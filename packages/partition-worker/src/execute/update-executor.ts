@@ -119,9 +119,12 @@ export class UpdateExecutor {
     const { effects, groups, lane, onApplied, rules, store } = this.#options;
     const others = otherCountOf(request, at);
     this.#reason = '';
-    if (isUncertain(request, extensionOf(request, at))) return Code.UNCERTAIN;
+    const extension = extensionOf(request, at);
+    const isForgotten = effects.isBelowFloor(request, at, extension);
+    if (isUncertain(request, extension, isForgotten)) return Code.UNCERTAIN;
     const hasRoom = !isSafe(request, at) || lane.hasRoom(1 + others);
-    if (effects.isFullFor(request, extensionOf(request, at))) return this.#lacks(EFFECTS_FULL);
+    if (hasToken(request, extension) && effects.isFullFor(request, extension))
+      return this.#lacks(EFFECTS_FULL);
     if (!hasRoom) return this.#lacks(LANE_FULL);
     if (!rules.mayTouch(request, at, record)) return Code.FORBIDDEN;
     if (!meetsCondition(request, at, store.words, record)) return Code.PRECONDITION;
