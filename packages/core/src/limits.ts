@@ -119,7 +119,7 @@ export const VERIFICATIONS_MAX = 64;
 export const KEY_WAITERS_MAX: number = VERIFICATIONS_MAX / 4;
 /** Grants of a policy or of a token. */
 export const GRANTS_MAX = 1024;
-/** Maps whose permits are remembered of one session. */
+/** Maps whose permits are remembered of one session, and sets of its grants. */
 export const PERMITS_MAX = 256;
 /** Rules of different meaning that sessions have at one time. */
 export const RULES_MAX = 65_536;
@@ -171,11 +171,15 @@ export const PRESENCE_GRACE_MS = 10_000;
 /** Presence records of one session, and of all. */
 export const PRESENCE_RECORDS_MAX = 256;
 export const PRESENCE_RECORDS_TOTAL_MAX = 131_072;
+/** And of all sessions of one principal, whose token does not permit everything; see Principal. */
+export const PRESENCE_RECORDS_A_PRINCIPAL_MAX: number = PRESENCE_RECORDS_TOTAL_MAX / 16;
 
 // Shared memory.
 export const MAPS_MAX = 4096;
 /** Of these, maps that are watched and have never been written: the others are kept for writers. */
 export const MAPS_LENT_MAX: number = MAPS_MAX / 2;
+/** Made since the start by one principal, whose token does not permit everything; see Principal. */
+export const MAPS_A_PRINCIPAL_MAX: number = MAPS_MAX / 16;
 export const WORKERS_MAX = 16;
 export const TOPICS_MAX = 1_000_000;
 export const RING_BYTES: number = 4 * 1024 * 1024;
@@ -189,7 +193,7 @@ export const ARENA_BYTES_MAX: number = 4 * 1024 ** 3 - 64 * 1024;
 export const ARENA_BYTES_MIN: number = 16 * 1024 * 1024;
 
 // Updates that may be sent again.
-/** Effects that one worker remembers. */
+/** Effects that one worker remembers; beyond it who has the most makes room. */
 export const EFFECTS_MAX = 65_536;
 /** One session has one part in so many of them: it says which answers it has (`lowest_pending`), or waits. */
 export const EFFECTS_SESSION_DIVISOR = 8;

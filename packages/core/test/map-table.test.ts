@@ -115,6 +115,32 @@ t.test('RING-14: an id is lent until somebody writes, and has one name at a time
   }
 });
 
+t.test('RING-14: an id is lent to writers until one of them has written', async (t) => {
+  const table = new MapTable(buffer());
+  const lendToWriter = (name: string): number =>
+    table.lendToWriter(Buffer.from(name), 0, name.length);
+  t.equal(lendToWriter('a'), 0);
+  t.equal(idOf(table, 'a'), 0, 'while a write is under way it may be read');
+  table.giveBackByWriter(0);
+  t.equal(idOf(table, 'a'), NO_MAP);
+  t.equal(table.nameOf(0), 'a');
+  t.equal(lendToWriter('b'), 0, 'its id is free');
+  t.equal(table.nameOf(0), 'b', 'and has the new name');
+  t.equal(lend(table, 'b'), 0);
+  table.giveBackByWriter(0);
+  t.equal(idOf(table, 'b'), NO_MAP);
+  t.equal(lendToWriter('b'), 0, 'who watches it still has it');
+  table.giveBack(0);
+  t.equal(idOf(table, 'b'), 0, 'and so has who writes it');
+  table.keep(0);
+  table.giveBackByWriter(0);
+  t.equal(idOf(table, 'b'), 0, 'written, it is given back by nobody');
+  for (let id = 1; id <= MAPS_LENT_MAX; id++) lend(table, `watched-${id}`);
+  t.equal(lend(table, 'one more'), MAPS_LENT);
+  t.equal(lendToWriter('one more'), MAPS_LENT_MAX + 1, 'writers are not counted with watchers');
+  t.equal(lend(table, 'one more'), MAPS_LENT);
+});
+
 t.test('RING-14: maps that are only watched get half of the ids', async (t) => {
   const table = new MapTable(buffer());
   for (let id = 0; id < MAPS_LENT_MAX; id++)

@@ -39,6 +39,7 @@ import { Refusal } from './refusal.js';
 import { ConnectionLimits } from './session/connection-limits.js';
 import { ConnectionManager } from './session/connection-manager.js';
 import { Presence } from './session/presence.js';
+import { Principals } from './session/principal.js';
 import { ResumeTokens } from './session/resume-tokens.js';
 import type { Session } from './session/session.js';
 import { NO_LOG, type SessionLog } from './session/session-log.js';
@@ -96,6 +97,7 @@ export class Gateway implements TransportHandlers<Session> {
   readonly #queries: QueryDesk;
   readonly #authentication: Authentication;
   readonly #tokens: ResumeTokens = new ResumeTokens();
+  readonly #principals: Principals = new Principals();
   readonly #presence: Presence;
   readonly #intake: OperationIntake;
   readonly #control: ControlFrames;
@@ -174,7 +176,10 @@ export class Gateway implements TransportHandlers<Session> {
       queries: this.#queries,
       random: options.random,
       resume: (session, token) => this.#resume(session, token),
-      onGreeted: ({ client }) => this.#admission.greet(client),
+      onGreeted: (session) => {
+        this.#admission.greet(session.client);
+        this.#principals.enter(session);
+      },
       refuse: (session, refusal) => this.#refuseControl(session, refusal),
     });
     this.#presence = new Presence(parts);
@@ -318,6 +323,7 @@ export class Gateway implements TransportHandlers<Session> {
         RETRY_AFTER_MS,
       );
     this.#admission.sweep(this.#time.elapsedMs());
+    this.#principals.sweep();
     for (const session of this.#authentication.expired(this.#connections.all()))
       this.#refuseSession(session, Code.UNAUTHENTICATED, 'The token has expired.');
     for (const token of this.#tokens.takeExpired(this.#time.elapsedMs()))
@@ -376,6 +382,7 @@ export class Gateway implements TransportHandlers<Session> {
     this.#subscriptions.forget(session);
     this.#queries.forget(session);
     this.#connections.close(session);
+    this.#principals.leave(session);
     this.#tokens.release(session, this.#time.elapsedMs());
     this.#presence.onClose(session, this.#time.elapsedMs());
     this.#onWork();
@@ -438,6 +445,7 @@ export class Gateway implements TransportHandlers<Session> {
         const session = this.#connections.answered(id);
         if (session !== undefined) this.#answers.append(session, bytes, offset, length);
       },
+      onVerdict: (...verdict) => this.#partitions.onVerdict(...verdict),
       onEvent: (words, bytes, at) => subscriptions.onEvent(words, bytes, at),
       onSlice: (words, bytes, at) => subscriptions.onSlice(words, bytes, at),
       onRows: (words, bytes, at) => queries.onRecord(words, bytes, at),

@@ -6,7 +6,7 @@ import {
   RESUME_TOKEN_BYTES,
   SESSION_DRAINED_BYTES,
 } from '@tidewire/core';
-import { OperationKind, SliceKind, StartFrom } from '@tidewire/schemas';
+import { OperationKind, type Result, SliceKind, StartFrom } from '@tidewire/schemas';
 import t from 'tap';
 import { STORE } from './bench.js';
 import { ALL_RIGHTS, PolicedBench, ROOT, type SpiedClient } from './policed-bench.js';
@@ -151,6 +151,47 @@ t.test('ACCESS-24: a session is continued by its own subject alone', async (t) =
   const back = await bench.member({ sub: 'bob' }, { resumeToken });
   t.equal(back.last('welcome')?.holdsPresence, true);
 });
+
+t.test(
+  'ACCESS-30: a session with other rights is answered nothing of the earlier one',
+  async (t) => {
+    for (const who of [{ sub: 'ann' }, {}]) {
+      const bench = new PolicedBench([{ maps: ['open'], rights: ['write'] }]);
+      const resumeToken = TOKEN;
+      const increment = async (claims: object, map: string): Promise<Result | undefined> => {
+        const client = await bench.member(claims, { resumeToken });
+        const value = text.encode('7');
+        const operation = { kind: OperationKind.INCREMENT, map, key: 'k', value, requestId: 1 };
+        client.say({ case: 'operations', value: { operations: [operation] } });
+        bench.settle();
+        client.close(1000);
+        return client.results.at(-1);
+      };
+      const roles = ['root'];
+      t.match(await increment({ ...who, roles }, 'secret'), { value: text.encode('7') });
+      const later = await increment(who, 'open');
+      t.match(
+        later,
+        { outcome: Code.APPLIED, value: new Uint8Array(0) },
+        'without a read no value',
+      );
+      t.match(
+        await increment(who, 'open'),
+        { outcome: Code.APPLIED },
+        'it has a memory of its own',
+      );
+      const root = await bench.member(ROOT);
+      const { value } = bench.done(root, get('k', 'open'));
+      t.same(value, text.encode('7'), 'in which one request has one effect');
+      const again = await increment({ ...who, roles }, 'secret');
+      t.match(
+        again,
+        { outcome: Code.APPLIED, value: text.encode('7') },
+        'and so has the earlier one',
+      );
+    }
+  },
+);
 
 /** What a client with a token for one map may try on another one. */
 const TRIES: readonly ((map: string, requestId: number) => object)[] = [

@@ -1,7 +1,8 @@
-import { formatPredicate, parsePredicate } from '@tidewire/core';
+import { formatPredicate, PERMITS_MAX, parsePredicate } from '@tidewire/core';
 import t from 'tap';
 import { type Authority, authorityOf, type Permit } from '#lib/access/authority.js';
 import { isMapOf, PolicyError, readPolicy } from '#lib/access/policy.js';
+import { Recent } from '#lib/access/recent.js';
 
 function authorityBy(grants: object[], claims: Record<string, unknown> = {}): Authority {
   return authorityOf(readPolicy({ grants }), claims)!;
@@ -25,6 +26,34 @@ t.test('ACCESS-1: what is not granted is denied, right by right and map by map',
   t.equal(deaf.permitsOn('a').subscribe, 'nothing', 'to subscribe is to read');
   const all = ['read', 'write', 'subscribe', 'execute'];
   t.equal(authorityOf(readPolicy({ grants: [{ maps: ['*'], rights: all }] }), {}), undefined);
+});
+
+t.test('ACCESS-31: what a set of grants gives is found out once, whatever the maps', async (t) => {
+  const authority = authorityBy([
+    { maps: ['room-*'], rights: ['read', 'subscribe'], where: 'n > 1' },
+    { maps: ['*-open', 'hall'], rights: ['read'], where: 'n > 2' },
+  ]);
+  const maps = Array.from({ length: 4 * PERMITS_MAX }, (_, i) => `room-${i}`);
+  const first = authority.permitsOn(maps[0]);
+  t.equal(textOf(first.read), 'n > 1');
+  t.equal(first.subscribe, first.read);
+  const open = authority.permitsOn('room-7-open');
+  t.equal(textOf(open.read), textOf(authority.permitsOn('room-8-open').read));
+  t.not(open, first, 'other grants fit it');
+  for (const map of maps) if (authority.permitsOn(map) !== first) t.fail(map);
+  t.equal(authority.permitsOn('room-9-open'), open, 'nor are others forgotten for that');
+  t.equal(authority.permitsOn('hall').subscribe, 'nothing');
+});
+
+t.test('ACCESS-31: of what is asked for lately so much is remembered', async (t) => {
+  const recent = new Recent<number, string>(4);
+  for (const key of [1, 2, 3, 4, 5, 6, 1, 7, 8, 9]) recent.get(key) ?? recent.set(key, `${key}`);
+  t.same(
+    [9, 8, 7, 1].map((key) => recent.get(key)),
+    ['9', '8', '7', '1'],
+    'what was asked for last',
+  );
+  t.equal(recent.get(2), undefined);
 });
 
 t.test('ACCESS-2: in the name of a map * stands for any text', async (t) => {

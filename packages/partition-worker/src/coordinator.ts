@@ -11,6 +11,7 @@ import type { Result } from '@tidewire/schemas';
 import { decodeResult, resultOf } from './answer.js';
 import { type ClientOperation, OperationDraft } from './client-operation.js';
 import { tickRecord } from './front/control-records.js';
+import { MAPS_OF_ONE_FULL } from './front/new-maps.js';
 import { type OutboundHandlers, OutboundReader } from './front/outbound-reader.js';
 import {
   type OperationTime,
@@ -48,7 +49,7 @@ interface Call {
 }
 
 /** The embedding thread is the only caller, and never says an operation twice. */
-const CALLER: Caller = { id: 1, token: new Uint8Array(0), memory: 0 };
+const CALLER: Caller = { id: 1, token: new Uint8Array(0), memory: 0, principal: undefined };
 const REQUEST_ID_MAX = 0xffffffff;
 
 /**
@@ -175,6 +176,7 @@ export class Coordinator {
       call.resolve({ ...NOTHING, outcome: Code.ABSENT }); // nobody has written to this map
       return true;
     }
+    assert(code !== MAPS_OF_ONE_FULL, 'the pool makes as many maps as there may be');
     if (code !== ROUTED) return this.#refuse(call, code);
     this.#inFlight.set(draft.requestId, call);
     return true;
@@ -214,6 +216,8 @@ export class Coordinator {
     const ignore = (): void => {};
     return {
       onResult: (_, bytes, offset, length) => this.#onResult(decodeResult(bytes, offset, length)),
+      onVerdict: (worker, position, outcome) =>
+        this.#partitions.onVerdict(worker, position, outcome),
       onEvent: (words, bytes, at) => this.subscriptions.onEvent(words, bytes, at),
       onSubscribed: (worker, topic) => this.subscriptions.onSubscribed(worker, topic),
       // Catch-ups, queries and reports are not asked for.

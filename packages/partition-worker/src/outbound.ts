@@ -263,6 +263,7 @@ export class Outbound {
     words[body + ResultMessage.WAITS] = this.#waits;
     words[body + ResultMessage.LANE_POSITION] = this.#lanePosition;
     words[body + ResultMessage.BYTES] = bytes;
+    words[body + ResultMessage.OUTCOME] = result.outcome;
     const offset = (body + ResultMessage.BODY) * 4;
     writeResult(this.ringBytes, offset, result, records, recordBytes);
     this.#waits = NO_LANE;

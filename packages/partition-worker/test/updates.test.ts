@@ -9,6 +9,7 @@ import {
 import { OperationKind } from '@tidewire/schemas';
 import t from 'tap';
 import { Worker } from '#lib/worker.js';
+import { SEED, SeededRandom } from './seeded-random.js';
 import {
   doorbells,
   FakeGateway,
@@ -102,6 +103,26 @@ t.test('UPDATE-6: one request of a session has one effect, whoever executes it',
   t.ok(says(bench.ask(1, increment({})), '25'));
 });
 
+t.test('UPDATE-41: a request id used again for another update is INVALID', async (t) => {
+  const bench = new Bench();
+  const first = bench.ask(1, increment({ token: 9 }));
+  const others: Partial<Sent>[] = [
+    { key: 'j' },
+    { mapId: 1 },
+    { kind: OperationKind.APPEND },
+    { kind: OperationKind.PUT, update: { token: 9, flags: EXTENSION_IF_ABSENT } },
+  ];
+  for (const other of others) {
+    const answer = bench.ask(1, { ...increment({ token: 9 }), ...other });
+    t.ok(saysOutcome(answer, Code.UNSPECIFIED, Code.INVALID), JSON.stringify(other));
+    t.notOk(says(answer, '5'), 'nothing is shown');
+  }
+  bench.restart();
+  const answer = bench.ask(1, { ...increment({ token: 9 }), key: 'j' });
+  t.ok(saysOutcome(answer, Code.UNSPECIFIED, Code.INVALID), 'another worker knows it too');
+  t.equal(bench.ask(1, increment({ token: 9 })), first);
+});
+
 t.test('UPDATE-7: effects are forgotten once answered, or with their session', async (t) => {
   const bench = new Bench();
   bench.ask(1, increment({ token: 9 }));
@@ -112,14 +133,97 @@ t.test('UPDATE-7: effects are forgotten once answered, or with their session', a
   t.ok(says(bench.ask(4, increment({ token: 9 })), '25'));
 });
 
+t.test(
+  'UPDATE-42: who has the most effects makes room, and none of it is done twice',
+  async (t) => {
+    for (const dies of [false, true]) {
+      const bench = new Bench();
+      const ask = (id: number, update: UpdateSent): string => {
+        if (dies) bench.restart();
+        return bench.ask(id, increment(update));
+      };
+      let value = 0;
+      const applies = (id: number, update: UpdateSent): void => {
+        value += 5;
+        const answer = ask(id, update);
+        if (!saysOutcome(answer, Code.APPLIED) || !says(answer, String(value)))
+          t.fail(`${id} of ${update.token}: ${answer}`);
+      };
+      for (let token = 1; token <= 8; token++)
+        for (let id = 1; id <= 8; id++) applies(id, { token });
+      for (let id = 1; id <= 4; id++) applies(id, { token: 9 });
+      const uncertain = Array.from({ length: 64 }, (_, i) => {
+        const answer = ask(1 + (i & 7), { token: 1 + (i >> 3) });
+        return saysOutcome(answer, Code.UNSPECIFIED, Code.UNCERTAIN) ? [i & 7, i >> 3] : [];
+      }).filter((place) => place.length > 0);
+      t.equal(uncertain.length, 4 + new Set(uncertain.map(([, token]) => token)).size);
+      t.ok(
+        uncertain.every(([id]) => id < 7),
+        'the last of nobody',
+      );
+      const [[id, token]] = uncertain;
+      const guarded = { token: token + 1, flags: EXTENSION_IF_ABSENT };
+      t.ok(
+        saysOutcome(ask(id + 1, guarded), Code.UNSPECIFIED, Code.PRECONDITION),
+        'by its condition',
+      );
+      for (let id = 1; id <= 4; id++)
+        t.ok(saysOutcome(ask(id, { token: 9 }), Code.APPLIED), 'who has few keeps them');
+      t.ok(says(bench.ask(99, get), String(value)), 'nothing was done twice');
+      applies(9, { token: token + 1, lowestPending: 9 });
+      applies(1, { token: token + 1, lowestPending: 0 });
+      bench.forgetSession(token + 1);
+      applies(1, { token: token + 1 });
+    }
+  },
+);
+
+t.test(
+  'UPDATE-42: an honest client always finds room, whoever leaves effects behind',
+  async (t) => {
+    t.comment(`seed ${SEED}`);
+    const random = new SeededRandom(SEED);
+    const bench = new Bench();
+    const left = new Map<number, number>();
+    let value = 0;
+    let forgotten = 0;
+    for (let i = 0; i < 5000; i++) {
+      const token = 1 + random.below(12);
+      const id = (left.get(token) ?? 0) + 1;
+      if (random.below(50) === 0) bench.restart();
+      if (random.below(4) === 0 && id > 1) {
+        const answer = bench.ask(1 + random.below(id - 1), increment({ token }));
+        if (saysOutcome(answer, Code.UNSPECIFIED, Code.UNCERTAIN)) forgotten++;
+        else if (!saysOutcome(answer, Code.APPLIED)) t.fail(answer);
+      } else if (saysOutcome(bench.ask(id, increment({ token })), Code.APPLIED)) {
+        left.set(token, id);
+        value += 5;
+      }
+      const honest = bench.ask(i + 1, increment({ token: 99, lowestPending: i }));
+      value += 5;
+      if (!says(honest, String(value))) t.fail(`${i}: ${honest}`);
+      if (bench.ask(i + 1, increment({ token: 99, lowestPending: i })) !== honest)
+        t.fail(`${i} was forgotten`);
+    }
+    t.ok(forgotten > 100, 'others were forgotten for it');
+  },
+);
+
+t.test('UPDATE-43: a session without a token needs no room for effects', async (t) => {
+  const bench = new Bench();
+  for (let token = 1; token <= 64; token++) bench.ask(1, increment({ token }));
+  t.ok(saysOutcome(bench.ask(1, increment({ token: 65 })), Code.UNSPECIFIED, Code.OVERLOADED));
+  t.ok(says(bench.ask(1, increment({})), String(65 * 5)));
+});
+
 t.test('UPDATE-8: when no more effects can be remembered, updates are refused', async (t) => {
   const bench = new Bench();
-  const sent = Array.from({ length: 65 }, (_, i) => increment({ token: 9 + (i >> 3) }));
+  const sent = Array.from({ length: 65 }, (_, i) => increment({ token: 9 + i }));
   const answers = sent.map((each, i) => bench.ask(i + 1, each));
   t.ok(answers.slice(0, 64).every((answer) => saysOutcome(answer, Code.APPLIED)));
   t.ok(saysOutcome(answers[64], Code.UNSPECIFIED, Code.OVERLOADED));
   t.ok(says(bench.ask(66, get), String(64 * 5)), 'it did nothing');
-  const later = bench.ask(67, increment({ token: 9, lowestPending: 60 }));
+  const later = bench.ask(67, increment({ token: 9, lowestPending: 67 }));
   t.ok(says(later, String(65 * 5)), 'room comes with the answers');
 });
 

@@ -89,6 +89,8 @@ interface Scenario {
   readonly name: string;
   readonly before: readonly Sent[];
   readonly operation: Sent;
+  /** What is sent behind it; it is answered as without a death. */
+  readonly after?: readonly Sent[];
   readonly outcome: Code;
   readonly refusal?: Code;
   /** What is broadcast: kind and topics. */
@@ -249,6 +251,17 @@ const scenarios: Scenario[] = [
     events: [],
   },
   {
+    name: 'an increment for whose effect another session makes room',
+    before: [
+      ...Array.from({ length: 8 }, (_, i) => increment('k', 2, 8, i + 1)),
+      ...Array.from({ length: 56 }, (_, i) => increment('k', 2, 100 + i, 1)),
+    ],
+    operation: increment('k', 2, 9),
+    after: [increment('k', 2, 8, 1), increment('k', 2, 8, 2), increment('k', 2, 8, 3)],
+    outcome: Code.APPLIED,
+    events: ['PUT 11,5', 'UPDATE 23'],
+  },
+  {
     name: 'a group that is left as it is',
     before: [put('k', '"one"', 1)],
     operation: setAll(['as it is', 'as it is', 'as it is'], 7),
@@ -284,6 +297,7 @@ t.test(
       setup.listen();
       setup.send(77, scenario.operation);
       setup.send(78, put('other', 'after', 3));
+      for (const sent of scenario.after ?? []) setup.send(sent.requestId ?? 79, sent);
       const snapshot = new Snapshot(memory);
       const { answered } = setup;
 

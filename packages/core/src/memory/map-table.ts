@@ -2,6 +2,13 @@ import { assert } from '../assert.js';
 import { MAP_BYTES_MAX, MAPS_LENT_MAX, MAPS_MAX } from '../limits.js';
 import { hashOf } from '../partition-hash.js';
 
+/** Who has an id of a map that nobody has written. */
+interface Lent {
+  isWatched: boolean;
+  /** Writes into it are under way. */
+  isBeingWritten: boolean;
+}
+
 const COUNT = 0;
 const HEADER_BYTES = 64;
 const ENTRY_BYTES: number = MAP_BYTES_MAX + 4; // length in a word, then the name
@@ -19,7 +26,8 @@ export const MAPS_LENT = -3;
  * Map names and their 16-bit ids, in shared memory.
  * Writer: the persistence thread until recovery has ended, the gateway from then on. A reader sees
  * an entry once COUNT includes it. From the first write into its map on an entry never changes; before
- * that an id is only lent to those who watch the map, and goes to another one once they have gone. So
+ * that an id is only lent to those who watch the map or try to write it, and goes to another one once they
+ * have gone. So
  * readers, who meet ids in records, find the names by `nameOf`. Looking up allocates nothing.
  */
 export class MapTable {
@@ -27,8 +35,9 @@ export class MapTable {
   readonly #bytes: Uint8Array;
   readonly #slots: Int32Array = new Int32Array(MAPS_MAX * 2).fill(NO_MAP); // by hash, open addressing
   readonly #names: Map<number, string> = new Map(); // of what `nameOf` was asked for
-  /** Given by `lend`, and not written. */
-  readonly #lent: Set<number> = new Set();
+  /** Given by `lend` and `lendToWriter`, and not written. */
+  readonly #lent: Map<number, Lent> = new Map();
+  #watched = 0; // of these
   readonly #free: number[] = []; // given back
   #known = 0;
 
@@ -41,36 +50,69 @@ export class MapTable {
     return Atomics.load(this.#words, COUNT);
   }
 
-  /** Id of the map named by `bytes[offset, offset + length)`, or NO_MAP: nobody has written it. */
+  /**
+   * Id of the map named by `bytes[offset, offset + length)`, or NO_MAP: nobody has written it, and no write
+   * into it is under way.
+   */
   idOf(bytes: Uint8Array, offset: number, length: number): number {
     const id = this.#lookUp(bytes, offset, length);
-    return this.#lent.size > 0 && this.#lent.has(id) ? NO_MAP : id;
+    if (this.#lent.size === 0) return id;
+    return this.#lent.get(id)?.isBeingWritten === false ? NO_MAP : id;
   }
 
   /** Id of a map that is about to be written, a new one if need be; MAPS_FULL if there is none left. */
   register(bytes: Uint8Array, offset: number, length: number): number {
     const known = this.#lookUp(bytes, offset, length);
     if (known === NO_MAP) return this.#enter(bytes, offset, length);
-    if (this.#lent.size > 0) this.#lent.delete(known);
+    this.keep(known);
     return known;
+  }
+
+  /** The map has been written: it has its id for good. */
+  keep(id: number): void {
+    if (this.#lent.get(id)?.isWatched === true) this.#watched--;
+    this.#lent.delete(id);
   }
 
   /** Id of a map that is about to be watched, written or not; else MAPS_FULL or MAPS_LENT. */
   lend(bytes: Uint8Array, offset: number, length: number): number {
     const known = this.#lookUp(bytes, offset, length);
-    if (known !== NO_MAP) return known;
-    if (this.#lent.size >= MAPS_LENT_MAX) return MAPS_LENT;
-    const id = this.#enter(bytes, offset, length);
-    if (id !== MAPS_FULL) this.#lent.add(id);
+    const lent = this.#lent.get(known);
+    if (known !== NO_MAP && lent?.isWatched !== false) return known;
+    if (this.#watched >= MAPS_LENT_MAX) return MAPS_LENT;
+    const id = known === NO_MAP ? this.#enter(bytes, offset, length) : known;
+    if (id === MAPS_FULL) return id;
+    this.#lent.set(id, { isWatched: true, isBeingWritten: lent?.isBeingWritten ?? false });
+    this.#watched++;
     return id;
   }
 
-  /** Nobody watches the map any more: unless it has been written its id is free. */
+  /** Id of a map that may be about to be written for the first time; else MAPS_FULL. */
+  lendToWriter(bytes: Uint8Array, offset: number, length: number): number {
+    const known = this.#lookUp(bytes, offset, length);
+    const lent = this.#lent.get(known);
+    if (lent !== undefined) lent.isBeingWritten = true;
+    if (known !== NO_MAP) return known;
+    const id = this.#enter(bytes, offset, length);
+    if (id !== MAPS_FULL) this.#lent.set(id, { isWatched: false, isBeingWritten: true });
+    return id;
+  }
+
+  /** Nobody watches the map any more: unless it has been written, or is being, its id is free. */
   giveBack(id: number): void {
-    if (!this.#lent.delete(id)) return;
-    this.#vacate(this.#slotOf(id));
-    this.#names.delete(id);
-    this.#free.push(id);
+    const lent = this.#lent.get(id);
+    if (lent?.isWatched !== true) return;
+    lent.isWatched = false;
+    this.#watched--;
+    if (!lent.isBeingWritten) this.#release(id);
+  }
+
+  /** Every write was refused: unless the map has been written, or is watched, its id is free. */
+  giveBackByWriter(id: number): void {
+    const lent = this.#lent.get(id);
+    if (lent === undefined) return;
+    lent.isBeingWritten = false;
+    if (!lent.isWatched) this.#release(id);
   }
 
   nameOf(id: number): string {
@@ -83,6 +125,12 @@ export class MapTable {
     return name;
   }
 
+  #release(id: number): void {
+    this.#lent.delete(id);
+    this.#vacate(this.#slotOf(id));
+    this.#free.push(id);
+  }
+
   #lookUp(bytes: Uint8Array, offset: number, length: number): number {
     this.#learn();
     return this.#slots[this.#find(bytes, offset, length)];
@@ -93,6 +141,7 @@ export class MapTable {
     const id = this.#free.pop() ?? this.count;
     if (id === MAPS_MAX) return MAPS_FULL;
     const at = HEADER_BYTES + id * ENTRY_BYTES;
+    this.#names.delete(id); // of an earlier map
     this.#words[at >> 2] = length;
     this.#bytes.set(bytes.subarray(offset, offset + length), at + 4);
     this.#slots[this.#find(bytes, offset, length)] = id;

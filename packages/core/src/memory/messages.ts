@@ -75,7 +75,7 @@ export const OPERATION_PRESENCE = 16;
 
 /** Behind the value of an OPERATION that is an update. */
 export const OperationExtension = {
-  /** Resume token of the session, 4 words; all 0: a repeated operation is not recognised. */
+  /** Names the session and what it may do, 4 words; all 0: a repeated operation is not recognised. */
   TOKEN: 0,
   /** Effects of lower request ids are not asked for again. */
   LOWEST_PENDING: 4,
@@ -191,7 +191,7 @@ export const CreditRequest = { STREAM: 0, BYTES: 1, WORDS: 2 } as const;
 /** CANCEL: the stream is not wanted any more; one that has ended is unknown, which is fine. */
 export const CancelRequest = { STREAM: 0, WORDS: 1 } as const;
 
-/** FORGET_SESSION: the session of this resume token will not come back. */
+/** FORGET_SESSION: the session of this token will not come back. */
 export const ForgetSessionRequest = { TOKEN: 0, WORDS: 4 } as const;
 
 /** RULE: records pass the rule of this number, above 0 and never used twice, if the predicate holds. */
@@ -262,7 +262,9 @@ export const ResultMessage = {
   LANE_POSITION: 3,
   /** Bytes of the Result message, as it stands in Results with its tag and length. */
   BYTES: 4,
-  BODY: 5,
+  /** Code of what happened; 0: it was refused. */
+  OUTCOME: 5,
+  BODY: 6,
 } as const;
 
 /** Once LANE_FLUSHED has reached LANE_POSITION. */

@@ -7,6 +7,7 @@ import {
   PredicateError,
 } from '@tidewire/core';
 import { type Grant, grantsTo, isMapOf, type Policy, type Right, readGrants } from './policy.js';
+import { Recent } from './recent.js';
 import type { Claims } from './token-verifier.js';
 
 /** Some records: those for which the predicate, in canonical form, holds. */
@@ -39,12 +40,19 @@ export function authorityOf(policy: Policy, claims: Claims['all']): Authority | 
   return authority.isUnbounded ? undefined : authority;
 }
 
-/** What a session may do: the union of its grants, and nothing else. */
+/**
+ * What a session may do: the union of its grants, and nothing else. To put a union together takes
+ * milliseconds where it is large, so it is done once for each set of grants that fits some map: clients
+ * name maps as they like, but such sets are few.
+ */
 export class Authority {
   /** Equal for equal grants. */
   readonly name: string;
   readonly #grants: readonly Grant[];
-  readonly #permits: Map<string, Permits> = new Map();
+  /** By the name of the map. */
+  readonly #permits: Recent<string, Permits> = new Recent(PERMITS_MAX);
+  /** By the grants that fit, as their places. */
+  readonly #unions: Recent<string, Permits> = new Recent(PERMITS_MAX);
 
   constructor(grants: readonly Grant[]) {
     this.#grants = grants;
@@ -60,24 +68,39 @@ export class Authority {
   permitsOn(map: string): Permits {
     const known = this.#permits.get(map);
     if (known !== undefined) return known;
-    const permits = this.#permitsOn(map);
-    if (this.#permits.size >= PERMITS_MAX) this.#permits.clear();
+    const permits = this.#permitsBy(this.#placesOf(map));
     this.#permits.set(map, permits);
     return permits;
   }
 
-  #permitsOn(map: string): Permits {
-    const grants = this.#grants.filter(({ maps }) => maps.some((pattern) => isMapOf(pattern, map)));
-    const permitOf = (right: Right): Permit =>
-      unionOf(grants.filter(({ rights }) => rights.includes(right)));
-    const read = permitOf('read');
-    return {
-      read,
-      write: permitOf('write'),
-      subscribe: bothOf(read, permitOf('subscribe')), // whoever hears of a record reads it
-      execute: permitOf('execute'),
-    };
+  /** Of the grants that fit the map. */
+  #placesOf(map: string): number[] {
+    const places: number[] = [];
+    for (const [place, { maps }] of this.#grants.entries())
+      if (maps.some((pattern) => isMapOf(pattern, map))) places.push(place);
+    return places;
   }
+
+  #permitsBy(places: readonly number[]): Permits {
+    const name = places.join();
+    const known = this.#unions.get(name);
+    if (known !== undefined) return known;
+    const permits = permitsOf(places.map((place) => this.#grants[place]));
+    this.#unions.set(name, permits);
+    return permits;
+  }
+}
+
+function permitsOf(grants: readonly Grant[]): Permits {
+  const permitOf = (right: Right): Permit =>
+    unionOf(grants.filter(({ rights }) => rights.includes(right)));
+  const read = permitOf('read');
+  return {
+    read,
+    write: permitOf('write'),
+    subscribe: bothOf(read, permitOf('subscribe')), // whoever hears of a record reads it
+    execute: permitOf('execute'),
+  };
 }
 
 function unionOf(grants: readonly Grant[]): Permit {
@@ -90,7 +113,7 @@ function unionOf(grants: readonly Grant[]): Permit {
 function bothOf(left: Permit, right: Permit): Permit {
   if (left === 'nothing' || right === 'nothing') return 'nothing';
   if (left === 'everything') return right;
-  if (right === 'everything') return left;
+  if (right === 'everything' || left.name === right.name) return left;
   return rowsOf({ kind: 'all', predicates: [left.predicate, right.predicate] });
 }
 

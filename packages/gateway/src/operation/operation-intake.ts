@@ -12,6 +12,7 @@ import {
 import { type FrameReader, isCleanUtf8 } from '@tidewire/core/threads';
 import {
   areUpdateFieldsSound,
+  MAPS_OF_ONE_FULL,
   type OperationTime,
   type PartitionService,
   type RecordName,
@@ -30,6 +31,7 @@ import {
   CLOCK_AT_BOUND,
   KEY_TOO_LONG,
   MAP_TOO_LONG,
+  MAPS_OF_ONE_TOO_MANY,
   MAPS_TOO_MANY,
   type OperationRefusal,
   SEVERAL_PARTITIONS,
@@ -157,7 +159,8 @@ export class OperationIntake {
     this.outstanding++;
     this.#telemetry.counters.operations++;
     if (this.#telemetry.hotKeys.isDue()) this.#meet(bytes);
-    this.#presence.onRouted(session, this.#reader, bytes, this.#time);
+    const verdict = this.#presence.onRouted(session, this.#reader, bytes, this.#time);
+    if (verdict !== undefined) this.#partitions.expect(verdict);
     return ROUTED;
   }
 
@@ -251,7 +254,8 @@ function hasValue(kind: number): boolean {
 }
 
 /** What routing says, with a reason where there is one. */
-function explained(code: Code): Code | OperationRefusal {
+function explained(code: Code | typeof MAPS_OF_ONE_FULL): Code | OperationRefusal {
+  if (code === MAPS_OF_ONE_FULL) return MAPS_OF_ONE_TOO_MANY;
   if (code === Code.OVERLOADED) return WORKER_BUSY;
   if (code === Code.INVALID) return SEVERAL_PARTITIONS;
   return code === Code.TOO_LARGE ? MAPS_TOO_MANY : code;

@@ -5,6 +5,8 @@ import {
   isRefusal,
   KEY_BYTES_MAX,
   MAP_BYTES_MAX,
+  MAPS_A_PRINCIPAL_MAX,
+  PRESENCE_RECORDS_A_PRINCIPAL_MAX,
   PRESENCE_RECORDS_MAX,
   RETRY_AFTER_MS,
 } from '@tidewire/core';
@@ -71,11 +73,17 @@ export const MAP_TOO_LONG: OperationRefusal = tooLarge(
 );
 export const KEY_TOO_LONG: OperationRefusal = tooLarge(`A key has ${KEY_BYTES_MAX} bytes at most.`);
 export const MAPS_TOO_MANY: OperationRefusal = tooLarge('There are as many maps as there may be.');
+export const MAPS_OF_ONE_TOO_MANY: OperationRefusal = tooLarge(
+  `Whoever may not do everything makes ${MAPS_A_PRINCIPAL_MAX} maps at most.`,
+);
 export const PRESENCE_TOO_MANY: OperationRefusal = tooLarge(
   `A session puts ${PRESENCE_RECORDS_MAX} records at most for as long as it is connected.`,
 );
 export const PRESENCE_FULL: OperationRefusal = overloaded(
   'There are as many records put for as long as somebody is connected as there may be.',
+);
+export const PRESENCE_OF_ONE_FULL: OperationRefusal = tooLarge(
+  `Whoever may not do everything puts ${PRESENCE_RECORDS_A_PRINCIPAL_MAX} records at most for as long as its connections last.`,
 );
 export const STOPPING: OperationRefusal = new OperationRefusal(
   Code.UNAVAILABLE,

@@ -42,6 +42,7 @@ export class ConnectionManager {
       validUntilMs: Number.POSITIVE_INFINITY,
       subject: '',
       authority: undefined,
+      principal: undefined,
       rules: undefined,
       salt: '',
       token: NO_BYTES,

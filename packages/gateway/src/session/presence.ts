@@ -2,6 +2,7 @@ import {
   Code,
   hashOf,
   PRESENCE_GRACE_MS,
+  PRESENCE_RECORDS_A_PRINCIPAL_MAX,
   PRESENCE_RECORDS_MAX,
   PRESENCE_RECORDS_TOTAL_MAX,
   partitionOf,
@@ -13,18 +14,31 @@ import {
   NO_BYTES,
   type OperationTime,
   type PresencePut,
+  type Verdict,
   type WorkerRequests,
 } from '@tidewire/partition-worker/front';
 import { OperationKind } from '@tidewire/schemas';
 import {
   type OperationRefusal,
   PRESENCE_FULL,
+  PRESENCE_OF_ONE_FULL,
   PRESENCE_TOO_MANY,
 } from '../operation/operation-refusal.js';
+import type { Principal } from './principal.js';
 import type { Session } from './session.js';
 
 /** By map and key. */
-export type PresencePuts = Map<string, PresencePut>;
+export type PresencePuts = Map<string, Held>;
+
+/** The newest put of a key. */
+interface Held {
+  put: PresencePut;
+  readonly principal: Principal | undefined;
+  /** Puts of the key that have not been answered. */
+  pending: number;
+  /** One of them has been applied: there may be something to end. */
+  isApplied: boolean;
+}
 
 /** Puts of a connection that has ended. */
 interface Left {
@@ -40,8 +54,8 @@ const ENDS_A_TURN = 512;
  * for longer than the grace time. Times are elapsed ones.
  *
  * The owner of a record ends it if it still is a presence put of that client, of this stamp at the most. So
- * it is enough to know the newest put that was sent to a worker, whatever became of it; and whoever
- * writes over its own put otherwise has it ended behind that write, which does nothing if the write
+ * it is enough to know the newest put that was sent to a worker, unless all of that key were refused; and
+ * whoever writes over its own put otherwise has it ended behind that write, which does nothing if the write
  * was applied. What the client may not write stays, though its node be the same: the newest put may have
  * been FORBIDDEN, and the record be another client's.
  */
@@ -68,27 +82,63 @@ export class Presence {
     if (!reader.whileConnected) return Code.UNSPECIFIED;
     if (reader.kind !== OperationKind.PUT || isUpdate(reader)) return Code.INVALID;
     if (reader.node !== 0 && reader.node !== session.node) return Code.INVALID;
-    const known = session.presence?.size ?? 0;
-    if (known < PRESENCE_RECORDS_MAX && this.#count < PRESENCE_RECORDS_TOTAL_MAX)
+    const full = this.#isFull(session);
+    if (full === undefined || session.presence?.has(this.#nameIn(reader, bytes)) === true)
       return Code.UNSPECIFIED;
-    if (session.presence?.has(this.#nameIn(reader, bytes)) === true) return Code.UNSPECIFIED;
-    return known >= PRESENCE_RECORDS_MAX ? PRESENCE_TOO_MANY : PRESENCE_FULL;
+    return full;
   }
 
-  /** The operation that `reader` stands at has been sent to its owner, stamped with `time`. */
-  onRouted(session: Session, reader: FrameReader, bytes: Uint8Array, time: OperationTime): void {
-    const puts = session.presence;
-    if (!reader.whileConnected && puts === undefined) return;
-    if (reader.kind === OperationKind.GET) return;
+  /** Why a put of a further key is refused. */
+  #isFull({ presence, principal }: Session): OperationRefusal | undefined {
+    if ((presence?.size ?? 0) >= PRESENCE_RECORDS_MAX) return PRESENCE_TOO_MANY;
+    if ((principal?.presence ?? 0) >= PRESENCE_RECORDS_A_PRINCIPAL_MAX) return PRESENCE_OF_ONE_FULL;
+    return this.#count >= PRESENCE_RECORDS_TOTAL_MAX ? PRESENCE_FULL : undefined;
+  }
+
+  /**
+   * The operation that `reader` stands at has been sent to its owner, stamped with `time`. Returns who is to
+   * be told what became of it.
+   */
+  onRouted(
+    session: Session,
+    reader: FrameReader,
+    bytes: Uint8Array,
+    time: OperationTime,
+  ): Verdict | undefined {
+    const { presence } = session;
+    if (!reader.whileConnected && presence === undefined) return undefined;
+    if (reader.kind === OperationKind.GET) return undefined;
     const name = this.#nameIn(reader, bytes);
-    const before = puts?.get(name);
-    if (reader.whileConnected) {
-      session.presence = (puts ?? new Map()).set(name, this.#putOf(session, reader, bytes, time));
-      if (before === undefined) this.#count++;
-    } else if (before !== undefined) {
-      puts?.delete(name);
-      this.#end(before);
+    if (reader.whileConnected)
+      return this.#hold(session, name, this.#putOf(session, reader, bytes, time));
+    const before = presence?.get(name);
+    presence?.delete(name);
+    if (before !== undefined) this.#end(before);
+    return undefined;
+  }
+
+  /** Whoever is refused holds nothing: else refused puts would use up what there is for all. */
+  #hold(session: Session, name: string, put: PresencePut): Verdict {
+    const { principal } = session;
+    const puts: PresencePuts = session.presence ?? new Map();
+    session.presence = puts;
+    let held = puts.get(name);
+    if (held === undefined) {
+      held = { put, principal, pending: 0, isApplied: false };
+      puts.set(name, held);
+      this.#count++;
+      if (principal !== undefined) principal.presence++;
     }
+    held.put = put;
+    held.pending++;
+    const own = held;
+    return (outcome) => {
+      own.pending--;
+      own.isApplied ||= outcome === Code.APPLIED || outcome === Code.DUPLICATE;
+      if (own.pending > 0 || own.isApplied || puts.get(name) !== own) return;
+      puts.delete(name);
+      this.#drop(own);
+    };
   }
 
   /** The session has ended; its puts live on for a while. */
@@ -97,7 +147,8 @@ export class Presence {
     if (puts === undefined) return;
     session.presence = undefined;
     const name = session.token.length > 0 ? nameOf(session.token) : `${++this.#nameless}`;
-    for (const put of this.#left.get(name)?.puts.values() ?? []) this.#end(put);
+    const before = this.#left.get(name);
+    if (before !== undefined) this.#endAll(before.puts);
     this.#left.delete(name); // behind those that have ended before
     this.#left.set(name, { puts, endsAtMs: elapsedMs + PRESENCE_GRACE_MS });
   }
@@ -121,8 +172,8 @@ export class Presence {
     for (const [name, { puts, endsAtMs }] of this.#left) {
       if (endsAtMs > elapsedMs || ended >= ENDS_A_TURN) break;
       this.#left.delete(name);
-      for (const put of puts.values()) this.#end(put);
       ended += puts.size;
+      this.#endAll(puts);
     }
     return ended;
   }
@@ -150,8 +201,19 @@ export class Presence {
     return { mapId, hash: hashOf(key), key, ms, counter, node, rows };
   }
 
-  #end(put: PresencePut): void {
+  #endAll(puts: PresencePuts): void {
+    for (const held of puts.values()) this.#end(held);
+    puts.clear(); // verdicts may still come
+  }
+
+  #drop({ principal }: Held): void {
     this.#count--;
+    if (principal !== undefined) principal.presence--;
+  }
+
+  #end(held: Held): void {
+    this.#drop(held);
+    const { put } = held;
     const worker = ownerOf(partitionOf(put.hash), this.#requests.workers);
     this.#requests.send(worker, endPresenceRecord(put));
   }

@@ -1,4 +1,5 @@
-import { EFFECTS_KEPT_MS, RESUME_TOKENS_MAX } from '@tidewire/core';
+import { createHash } from 'node:crypto';
+import { EFFECTS_KEPT_MS, RESUME_TOKEN_BYTES, RESUME_TOKENS_MAX } from '@tidewire/core';
 import type { Session } from './session.js';
 
 /** A memory's number is the epoch, then a count: a safe integer. After 2^21 starts epochs come again. */
@@ -6,11 +7,9 @@ const MEMORIES_A_START = 2 ** 32;
 const EPOCHS = 2 ** 21;
 const NEVER = Number.POSITIVE_INFINITY;
 
-/** One that a session has named; `session` is undefined while none has it. */
+/** One of a session; `session` is undefined while none has it. */
 interface Token {
   readonly bytes: Uint8Array;
-  /** Whose sessions may have it. */
-  readonly subject: string;
   /** Of what is remembered under it. */
   readonly memory: number;
   session: Session | undefined;
@@ -20,6 +19,10 @@ interface Token {
 /**
  * The resume tokens by which later connections continue earlier ones. A token is remembered while a
  * session has it and EFFECTS_KEPT_MS longer, oldest end first. Times are elapsed ones.
+ *
+ * What a client calls its token gives no claim alone: a token is told from it, the subject and what the
+ * session may do, so that nobody else, nor the same subject with other rights, is answered what was done
+ * under it, or puts anybody out.
  *
  * What is remembered has a number, its memory, which nothing else ever has: not what is remembered under
  * the same token after that was forgotten, nor another start of the server. So an update that names the
@@ -41,23 +44,22 @@ export class ResumeTokens {
 
   /**
    * The session continues what is known under its token, if it is. Returns the session that has it
-   * until now: it must be closed before anything else is taken from either. A token that another
-   * subject has named is none: its bytes alone give no claim to what was done under it. Without a token
-   * nothing is remembered, and the session has a memory of its own, so that nobody takes it for another.
+   * until now: it must be closed before anything else is taken from either. `named`: by the client, or
+   * nothing. Without a token nothing is remembered, and the session has a memory of its own, so that nobody
+   * takes it for another.
    */
-  adopt(session: Session, bytes: Uint8Array): Session | undefined {
+  adopt(session: Session, named: Uint8Array): Session | undefined {
     session.memory = ++this.#lastMemory;
-    if (bytes.length === 0) return undefined;
+    if (named.length === 0) return undefined;
+    const bytes = tokenOf(session, named);
     const name = nameOf(bytes);
     const known = this.#tokens.get(name);
     if (known === undefined && this.#tokens.size >= RESUME_TOKENS_MAX) return undefined;
-    const { subject } = session;
-    if (known !== undefined && known.subject !== subject) return undefined;
     session.token = bytes;
     session.memory = known?.memory ?? session.memory;
     const { memory } = session;
     this.#tokens.delete(name); // behind those that have closed before
-    this.#tokens.set(name, { bytes, subject, memory, session, closedAtMs: NEVER });
+    this.#tokens.set(name, { bytes, memory, session, closedAtMs: NEVER });
     return known?.session;
   }
 
@@ -81,6 +83,12 @@ export class ResumeTokens {
     }
     return expired;
   }
+}
+
+function tokenOf({ authority, subject }: Session, named: Uint8Array): Uint8Array {
+  const whose = JSON.stringify([subject, authority?.name ?? null]); // null: it may do everything
+  const digest = createHash('sha256').update(named).update(whose).digest();
+  return new Uint8Array(digest.subarray(0, RESUME_TOKEN_BYTES));
 }
 
 function nameOf(bytes: Uint8Array): string {

@@ -10,6 +10,7 @@ import type { Subscription } from '../subscription/subscription.js';
 import type { Connection } from '../transport/transport.js';
 import type { AddressCount } from './connection-limits.js';
 import type { PresencePuts } from './presence.js';
+import type { Principal } from './principal.js';
 import type { SessionRate } from './session-rate.js';
 
 /**
@@ -37,6 +38,8 @@ export interface Session {
   subject: string;
   /** What it may do, from Hello on; undefined: everything. */
   authority: Authority | undefined;
+  /** Whose it uses up what is there for all, from Hello on; undefined: it is not counted. */
+  principal: Principal | undefined;
   /** Rules that its operations have named, by their rows; undefined: none. */
   rules: Map<string, Rule> | undefined;
   /**
@@ -44,7 +47,7 @@ export interface Session {
    * an array costs ten times as much.
    */
   salt: string;
-  /** By which a later connection continues this session; empty: none can. */
+  /** By which a later connection continues this session, see ResumeTokens; empty: none can. */
   token: Uint8Array;
   /** Names what is remembered of its updates, from Hello on; see ResumeTokens. */
   memory: number;

@@ -1,7 +1,6 @@
 import { Code } from '@tidewire/core';
 import {
   loadWatermark,
-  Operation,
   OperationExtension,
   RecordLayout,
   WorkerControl,
@@ -66,9 +65,11 @@ export class UpdateExecutor {
     const extension = extensionOf(request, at);
     const lowestPending = request[extension + OperationExtension.LOWEST_PENDING];
     effects.forgetBelow(request, extension, lowestPending);
-    const effect = effects.find(request, extension, request[at + Operation.REQUEST_ID]);
+    const effect = effects.find(request, at, extension);
     if (effect !== ABSENT_EFFECT) {
-      this.#answerAgain(request, at, position, partition, record, effect);
+      if (effects.isOf(effect, request, at))
+        this.#answerAgain(request, at, position, partition, record, effect);
+      else this.#refuseReuse(request, at, position, partition);
       return;
     }
     const refusal = this.#apply(request, at, position, partition, record);
@@ -91,8 +92,7 @@ export class UpdateExecutor {
     const { effects, store } = this.#options;
     const extension = extensionOf(request, at);
     if (!hasToken(request, extension)) return;
-    const requestId = request[at + Operation.REQUEST_ID];
-    effects.remember(request, extension, requestId, store.words, record);
+    effects.remember(request, at, extension, store.words, record);
   };
 
   #answerAsItIs(
@@ -119,9 +119,12 @@ export class UpdateExecutor {
     const { effects, groups, lane, onApplied, rules, store } = this.#options;
     const others = otherCountOf(request, at);
     this.#reason = '';
-    if (isUncertain(request, extensionOf(request, at))) return Code.UNCERTAIN;
+    const extension = extensionOf(request, at);
+    const isForgotten = effects.isBelowFloor(request, at, extension);
+    if (isUncertain(request, extension, isForgotten)) return Code.UNCERTAIN;
     const hasRoom = !isSafe(request, at) || lane.hasRoom(1 + others);
-    if (effects.isFullFor(request, extensionOf(request, at))) return this.#lacks(EFFECTS_FULL);
+    if (hasToken(request, extension) && effects.isFullFor(request, extension))
+      return this.#lacks(EFFECTS_FULL);
     if (!hasRoom) return this.#lacks(LANE_FULL);
     if (!rules.mayTouch(request, at, record)) return Code.FORBIDDEN;
     if (!meetsCondition(request, at, store.words, record)) return Code.PRECONDITION;
@@ -143,6 +146,12 @@ export class UpdateExecutor {
   #lacks(shortage: Shortage): Code {
     this.#options.outbound.explainShortage(shortage);
     return Code.OVERLOADED;
+  }
+
+  #refuseReuse(request: Int32Array, at: number, position: number, partition: number): void {
+    const { outbound } = this.#options;
+    outbound.explain('The request id is that of another update, whose answer is still kept.');
+    outbound.refuse(request, at, position, partition, Code.INVALID);
   }
 
   /** The effect may have been replaced since by a `record` that is as durable, or more. */

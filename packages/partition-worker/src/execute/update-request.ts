@@ -27,11 +27,11 @@ const REQUEST_WORDS_MAX: number =
   Operation.KEY + RecordLayout.wordsOf(KEY_BYTES_MAX) + RecordLayout.wordsOf(VALUE_BYTES_MAX);
 const KIND_SHIFT = 8;
 
-/** Whether nobody knows any more if this repeated operation has had its effect. */
-export function isUncertain(request: Int32Array, extension: number): boolean {
+/** Whether nobody knows any more if the operation has had its effect before: `isForgotten`, or by what it says. */
+export function isUncertain(request: Int32Array, extension: number, isForgotten: boolean): boolean {
   const flags = request[extension + OperationExtension.FLAGS];
   const isGuarded = (flags & (EXTENSION_IF_ABSENT | EXTENSION_IF_STAMP)) !== 0;
-  return (flags & EXTENSION_UNCERTAIN) !== 0 && !isGuarded;
+  return (isForgotten || (flags & EXTENSION_UNCERTAIN) !== 0) && !isGuarded;
 }
 
 /** Whether the record, or ABSENT, is as the update demands. */

@@ -1,4 +1,4 @@
-import { InvariantError, OUTBOUND_RECORDS_A_TURN } from '@tidewire/core';
+import { type Code, InvariantError, OUTBOUND_RECORDS_A_TURN } from '@tidewire/core';
 import {
   loadWord,
   OutboundKind,
@@ -18,6 +18,8 @@ export interface OutboundHandlers {
   onResult(caller: number, bytes: Uint8Array, offset: number, length: number): void;
   /** A rule of the caller forbade an operation of this kind on that map; the result follows. */
   onForbidden?(caller: number, mapId: number, kind: number): void;
+  /** The operation at this position of the worker's request ring has this outcome, or 0; the result follows. */
+  onVerdict(worker: number, position: number, outcome: Code): void;
   /** An EVENT record; after a worker's death some are said again, see HeardChanges. */
   onEvent(words: Int32Array, wordBytes: Uint8Array, at: number): void;
   onSlice(words: Int32Array, wordBytes: Uint8Array, at: number): void;
@@ -110,14 +112,16 @@ export class OutboundReader {
     if (!this.#isNew(words[at + ResultMessage.REQUEST_POSITION])) return 0;
     const sessionId = words[at + ResultMessage.SESSION];
     const length = words[at + ResultMessage.BYTES];
+    const outcome = words[at + ResultMessage.OUTCOME] as Code;
     const offset = (at + ResultMessage.BODY) * 4;
     const lanePosition = words[at + ResultMessage.LANE_POSITION];
+    if (words[at + ResultMessage.WAITS] === RESULT_FORBIDDEN)
+      this.#handlers.onForbidden?.(sessionId, lanePosition >>> 16, lanePosition & 0xffff);
+    this.#handlers.onVerdict(this.#worker, words[at + ResultMessage.REQUEST_POSITION], outcome);
     if (words[at + ResultMessage.WAITS] === RESULT_WAITS) {
       this.#pending.add({ sessionId, lanePosition, elapsedMs }, this.#ringBytes, offset, length);
       return 1;
     }
-    if (words[at + ResultMessage.WAITS] === RESULT_FORBIDDEN)
-      this.#handlers.onForbidden?.(sessionId, lanePosition >>> 16, lanePosition & 0xffff);
     this.#handlers.onResult(sessionId, this.#ringBytes, offset, length);
     return 1;
   }

@@ -9,6 +9,7 @@ import {
 } from '@tidewire/core/threads';
 
 import { RingShares } from './ring-shares.js';
+import { Verdicts } from './verdicts.js';
 
 /** The gateway's end of the rings to one worker, which owns partitions. */
 export class Owner {
@@ -16,6 +17,7 @@ export class Owner {
   readonly requests: RingProducer;
   readonly requestBytes: Uint8Array;
   readonly shares: RingShares;
+  readonly verdicts: Verdicts = new Verdicts();
   readonly interests: RingProducer;
   readonly interestBytes: Uint8Array;
   /** Something was claimed that `publish` has not made visible. */

@@ -23,13 +23,16 @@ import {
 } from '@tidewire/core/threads';
 import { AckLevel, OperationKind, ValueKind } from '@tidewire/schemas';
 import type { Interest } from './interest.js';
+import { MAPS_OF_ONE_FULL, NewMaps } from './new-maps.js';
 import { Owner } from './owner.js';
 import { otherWords, type RecordName, writeOthers } from './record-name.js';
 import { type Caller, isUpdate, type OperationSource, writeExtension } from './update-fields.js';
+import type { Verdict } from './verdicts.js';
 
 /** `route` has sent the operation to its owner. */
 export const ROUTED = 0;
 const NO_OTHERS: readonly RecordName[] = [];
+const NO_IDS: readonly number[] = [];
 
 /** To which records an operation may be done; see OperationRules. */
 export interface OperationRuling {
@@ -54,7 +57,13 @@ export interface OperationTime {
  */
 export class PartitionService {
   readonly #mapTable: MapTable;
+  readonly #newMaps: NewMaps;
   readonly #mapTtls: ReadonlyMap<string, number>;
+  /** Of the operation that is routed. */
+  #mapId: number = NO_MAP;
+  #otherMapIds: readonly number[] = NO_IDS;
+  /** To whom the last one was sent. */
+  #receiver: Owner;
   /** By the id of the map; 0: for ever. */
   readonly #ttls: Float64Array = new Float64Array(MAPS_MAX);
   readonly owners: readonly Owner[];
@@ -69,10 +78,12 @@ export class PartitionService {
     mapTtls: ReadonlyMap<string, number> = new Map(),
   ) {
     this.#mapTable = mapTable;
+    this.#newMaps = new NewMaps(mapTable);
     this.#mapTtls = mapTtls;
     this.owners = memory.workers.map((worker) => new Owner(worker));
     this.#everyOwner = this.owners.map((_, worker) => worker);
     this.#oneOwner = this.#everyOwner.map((worker) => [worker]);
+    this.#receiver = this.owners[0];
   }
 
   /** Recovery has ended: this thread gives the maps their ids from now on. */
@@ -97,8 +108,8 @@ export class PartitionService {
 
   /**
    * Sends the operation that `reader` stands at in `bytes`, already checked and stamped. Returns ROUTED,
-   * ABSENT for a get of a map that nobody has written, or a refusal. `others`: of an EXECUTE, the records
-   * that its processor is given beside the operation's own.
+   * ABSENT for a get of a map that nobody has written, MAPS_OF_ONE_FULL, or a refusal. `others`: of an
+   * EXECUTE, the records that its processor is given beside the operation's own.
    */
   route(
     reader: OperationSource,
@@ -107,15 +118,44 @@ export class PartitionService {
     time: OperationTime,
     rules: OperationRuling = UNRULED,
     others: readonly RecordName[] = NO_OTHERS,
-  ): typeof ROUTED | Code {
-    const mapId = this.#mapIdFor(reader, bytes);
+  ): typeof ROUTED | typeof MAPS_OF_ONE_FULL | Code {
+    const mapId = this.#mapIdFor(reader, bytes, caller);
     if (mapId === NO_MAP) return Code.ABSENT;
     if (mapId === MAPS_FULL) return Code.TOO_LARGE;
+    if (mapId < 0) return MAPS_OF_ONE_FULL;
+    this.#mapId = mapId;
+    this.#otherMapIds =
+      others.length === 0
+        ? NO_IDS
+        : others.map(({ map }) => this.#begin(map, 0, map.length, caller));
+    const isFull = this.#otherMapIds.some((id) => id < 0);
+    const code = isFull ? Code.TOO_LARGE : this.#send(reader, bytes, caller, time, rules, others);
+    if (reader.kind !== OperationKind.GET) this.#endNewMaps(caller, code);
+    return code;
+  }
+
+  /** Says what becomes of the operation that was ROUTED last, before its result. */
+  expect(tell: Verdict): void {
+    this.#receiver.verdicts.expect(this.#receiver.requests.tail, tell);
+  }
+
+  /** A worker has answered the operation at this position of its ring. */
+  onVerdict(worker: number, position: number, outcome: Code): void {
+    this.owners[worker].verdicts.onResult(position, outcome);
+  }
+
+  #send(
+    reader: OperationSource,
+    bytes: Uint8Array,
+    caller: Caller,
+    time: OperationTime,
+    rules: OperationRuling,
+    others: readonly RecordName[],
+  ): typeof ROUTED | Code {
+    const mapId = this.#mapId;
     const hash = hashOf(bytes, reader.keyOffset, reader.keyLength);
     const partition = partitionOf(hash);
     if (others.some(({ key }) => partitionOf(hashOf(key)) !== partition)) return Code.INVALID;
-    const otherMapIds = others.map(({ map }) => this.#mapTable.register(map, 0, map.length));
-    if (otherMapIds.includes(MAPS_FULL)) return Code.TOO_LARGE;
     const owner = this.owners[ownerOf(partition, this.owners.length)];
     const keyWords = RecordLayout.wordsOf(reader.keyLength);
     const valueWords = RecordLayout.wordsOf(reader.valueLength);
@@ -145,10 +185,11 @@ export class PartitionService {
     const extension = value + valueWords;
     if (isExtended) {
       writeExtension(words, extension, reader, caller);
-      writeOthers(owner, extension, others, otherMapIds);
+      writeOthers(owner, extension, others, this.#otherMapIds);
     }
     if (isRuled) writeRules(words, extension + extensionWords, rules);
     owner.hasNews = true;
+    this.#receiver = owner;
     return ROUTED;
   }
 
@@ -165,10 +206,25 @@ export class PartitionService {
     return isOwn ? reader.ttlMs : this.#ttls[mapId];
   }
 
-  #mapIdFor(reader: OperationFields, bytes: Uint8Array): number {
+  #mapIdFor(reader: OperationFields, bytes: Uint8Array, caller: Caller): number {
     return reader.kind === OperationKind.GET
       ? this.#mapTable.idOf(bytes, reader.mapOffset, reader.mapLength)
-      : this.#mapTable.register(bytes, reader.mapOffset, reader.mapLength);
+      : this.#begin(bytes, reader.mapOffset, reader.mapLength, caller);
+  }
+
+  #begin(bytes: Uint8Array, offset: number, length: number, { principal }: Caller): number {
+    return this.#newMaps.begin(bytes, offset, length, principal);
+  }
+
+  /** Maps that the operation would make are made once it has been applied. */
+  #endNewMaps({ principal }: Caller, code: Code | typeof ROUTED): void {
+    if (this.#newMaps.count === 0) return;
+    const newIds = [this.#mapId, ...this.#otherMapIds].filter((id) => this.#newMaps.has(id));
+    const end = (isApplied: boolean): void => {
+      for (const id of newIds) this.#newMaps.end(id, principal, isApplied);
+    };
+    if (code !== ROUTED) end(false);
+    else if (newIds.length > 0) this.expect((outcome) => end(outcome === Code.APPLIED));
   }
 }
 

@@ -6,6 +6,7 @@ import {
   type OperationFields,
 } from '@tidewire/core/threads';
 import { OperationKind } from '@tidewire/schemas';
+import type { MapMaker } from './new-maps.js';
 
 /** Whoever sends operations, and is answered under its id. */
 export interface Caller {
@@ -14,6 +15,8 @@ export interface Caller {
   readonly token: Uint8Array;
   /** Names what is remembered of its updates: never that of an earlier caller of whom it was forgotten. */
   readonly memory: number;
+  /** Whose the maps are that it makes; undefined: it may make as many as there may be. */
+  readonly principal: MapMaker | undefined;
 }
 
 /** An operation, whose names and value lie in bytes beside it. */
