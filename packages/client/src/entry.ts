@@ -49,7 +49,24 @@ export class Entry<T> {
   get value(): T {
     return parsedValue(this.key, this.bytes, this.storedAs) as T;
   }
+
+  /** The record with its value in the place of the bytes. @throws as `value`. */
+  toJSON(): object {
+    const { key, value, stamp, partition, sequence, expiresAtMs } = this;
+    return { key, value, stamp, partition, sequence, expiresAtMs };
+  }
 }
+
+/** What `console.log` of Node shows. Never throws: a value that is no JSON is shown as its bytes. */
+Object.defineProperty(Entry.prototype, Symbol.for('nodejs.util.inspect.custom'), {
+  value(this: Entry<unknown>): object {
+    try {
+      return this.toJSON();
+    } catch {
+      return { ...this };
+    }
+  },
+});
 
 /** The value that `bytes` stand for; undefined for none. @throws as `Entry.value`. */
 export function parsedValue(key: string, bytes: Uint8Array, storedAs: StoredKind): unknown {

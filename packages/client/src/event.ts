@@ -20,6 +20,10 @@ export class EntryEvent<T> extends Entry<T | undefined> {
     super(fields);
     this.kind = kind;
   }
+
+  override toJSON(): object {
+    return { kind: this.kind, ...super.toJSON() };
+  }
 }
 
 /**
@@ -51,6 +55,10 @@ export class QueryEvent<T> extends Entry<T | undefined> {
    */
   get previous(): T | undefined {
     return parsedValue(this.key, this.previousBytes, this.previousStoredAs) as T | undefined;
+  }
+
+  override toJSON(): object {
+    return { kind: this.kind, ...super.toJSON(), previous: this.previous };
   }
 }
 

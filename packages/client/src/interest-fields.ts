@@ -26,7 +26,7 @@ export function interestFieldsOf<T>(
   return {
     map,
     key: key ?? '',
-    where: where && checkedPredicate(where, limits.predicateBytesMax),
+    where: where === undefined ? undefined : checkedPredicate(where, limits.predicateBytesMax),
     withOld,
     maxHz: checkedMaxHz(maxHz),
     from,

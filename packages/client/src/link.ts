@@ -4,6 +4,7 @@ import type { Cursor } from './cursor.js';
 import type { Environment, Socket } from './environment.js';
 import { TidewireError } from './error.js';
 import { heartbeatAt } from './heartbeat.js';
+import { lossSentence } from './loss-sentence.js';
 import {
   badFrame,
   decodeServerFrame,
@@ -28,6 +29,8 @@ export interface ServerInfo {
   readonly limits: Readonly<Omit<Limits, '$typeName' | '$unknown'>>;
   /** What this client had put while connected stands as it was left. */
   readonly holdsPresence: boolean;
+  /** Names what the server remembers of this client's updates. */
+  readonly memory: bigint;
 }
 
 export interface LinkHandlers {
@@ -165,10 +168,12 @@ export class Link {
       store,
       salt,
       holdsPresence,
+      memory,
     } = body.value;
     if (protocolVersion !== PROTOCOL_VERSION)
       throw new TidewireError(Code.INVALID, `The server speaks protocol ${protocolVersion}.`);
     if (salt.length !== SALT_BYTES) throw badFrame(`has a salt of ${salt.length} bytes`);
+    if (memory === 0n) throw badFrame('names no memory');
     const limits = limitsOf(body.value);
     this.#options.clock.restart(clock, {
       driftMs: limits.driftMsMax,
@@ -179,7 +184,7 @@ export class Link {
     this.#cancelTimer();
     this.#beat();
     this.#refresh.onValidUntil(body.value.validUntilMs, clock);
-    this.#handlers.onReady({ version, epoch, store, salt, limits, holdsPresence });
+    this.#handlers.onReady({ version, epoch, store, salt, limits, holdsPresence, memory });
   }
 
   #beat(): void {
@@ -213,7 +218,10 @@ export class Link {
     this.fail(
       isRefusal(code)
         ? new TidewireError(code, event.reason)
-        : new TidewireError(Code.UNAVAILABLE, this.#lossSentence()),
+        : new TidewireError(
+            Code.UNAVAILABLE,
+            lossSentence(this.#options.url, this.#state === 'opening', this.#trouble),
+          ),
     );
   }
 
@@ -227,12 +235,6 @@ export class Link {
   /** The two do not even agree on the greeting. */
   #isMisunderstood(error: TidewireError): boolean {
     return this.#state === 'greeting' && error.code === Code.INVALID;
-  }
-
-  #lossSentence(): string {
-    const { url } = this.#options;
-    const loss = this.#state === 'opening' ? `Nobody answers at ${url}` : `${url} hung up`;
-    return this.#trouble === '' ? `${loss}.` : `${loss}: ${this.#trouble}.`;
   }
 
   #shut(code: number, reason: string): void {

@@ -9,6 +9,7 @@ const LONE_SURROGATE = /\p{Surrogate}/u;
  * @throws TidewireError INVALID if it has no such form, is empty or has a NUL; TOO_LARGE if too long.
  */
 export function nameBytes(what: 'map' | 'key', name: string, bytesMax: number): number {
+  if (typeof name !== 'string') throw new TidewireError(Code.INVALID, `A ${what} is a string.`);
   if (name === '') throw new TidewireError(Code.INVALID, `A ${what} needs at least one character.`);
   if (name.includes('\0')) throw new TidewireError(Code.INVALID, `A ${what} cannot contain NUL.`);
   if (LONE_SURROGATE.test(name))

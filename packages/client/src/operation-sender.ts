@@ -48,7 +48,7 @@ export class OperationSender {
         deadlineMs: this.#options.environment.monotonicMs() + this.#options.timeoutMs,
         inFlight: false,
         attempted: false,
-        firstEpoch: 0n,
+        firstMemory: 0n,
         onResult: (result) => resolve(read(result)),
         onRefusal: reject,
       };
@@ -109,9 +109,9 @@ export class OperationSender {
     while (connection.isReady) {
       const batch = this.#window.takeBatch(connection.server.limits);
       if (batch.length === 0) return;
-      const { epoch } = connection.server;
+      const { memory } = connection.server;
       connection.send(encodeOperations(clock.packed, batch, this.#window.lowestRequestId));
-      for (const operation of batch) operation.firstEpoch ||= epoch;
+      for (const operation of batch) operation.firstMemory ||= memory;
     }
   }
 

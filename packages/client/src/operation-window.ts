@@ -11,7 +11,7 @@ export interface PendingOperation extends SentOperation {
   inFlight: boolean;
   /** Was sent at least once: a write that is given up now may have had its effect. */
   attempted: boolean;
-  firstEpoch: bigint;
+  firstMemory: bigint;
   /** One of these two is called, once. */
   onResult(result: Result): void;
   onRefusal(error: TidewireError): void;

@@ -10,8 +10,11 @@ import {
 import { TidewireError } from './error.js';
 import { where as build, type Fields } from './query-builder.js';
 
-/** A predicate, or how to build one from the fields of a record: `(user) => user.age.gt(18)`. */
-export type Where<T> = Predicate | ((fields: Fields<T>) => Predicate);
+/**
+ * How to build a predicate from the fields of a record, `(user) => user.age.gt(18)`; one that is built
+ * already; or its text, `age > 18`, in which nothing checks the names.
+ */
+export type Where<T> = ((fields: Fields<T>) => Predicate) | Predicate | string;
 
 /**
  * The predicate, if the server would take it.
@@ -19,11 +22,16 @@ export type Where<T> = Predicate | ((fields: Fields<T>) => Predicate);
  */
 export function checkedPredicate<T>(where: Where<T>, bytesMax: number): Predicate {
   return refused(() => {
-    const predicate = typeof where === 'function' ? build(where) : where;
+    const predicate = predicateOf(where);
     const { length } = encodePredicate(predicate);
     if (length <= bytesMax) return predicate;
     throw new PredicateError(`predicate: ${length} bytes, limit ${bytesMax}`, true);
   });
+}
+
+function predicateOf<T>(where: Where<T>): Predicate {
+  if (typeof where === 'function') return build(where);
+  return typeof where === 'string' ? parsePredicate(where) : where;
 }
 
 /**
@@ -49,6 +57,8 @@ function refused<A>(make: () => A): A {
   try {
     return make();
   } catch (error) {
+    if (error instanceof PredicateTextError)
+      throw new TidewireError(Code.INVALID, `The predicate's text, ${error.message}.`);
     if (!(error instanceof PredicateError)) throw error;
     throw new TidewireError(error.isTooLarge ? Code.TOO_LARGE : Code.INVALID, error.message);
   }

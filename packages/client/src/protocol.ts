@@ -52,8 +52,8 @@ export interface OperationFields {
 
 /** An operation as it is sent. */
 export interface SentOperation extends OperationFields {
-  /** Epoch under which it was sent before; 0: it was not. */
-  readonly firstEpoch: bigint;
+  /** Memory of the server under which it was sent first; 0: it was not sent yet. */
+  readonly firstMemory: bigint;
 }
 
 export interface SubscribeFields {
@@ -252,6 +252,6 @@ function operationMessage(fields: SentOperation) {
     keep: guard?.keep ?? 0,
     processor: fields.processor ?? '',
     others: toBinary(RecordNamesSchema, create(RecordNamesSchema, { records })),
-    firstEpoch: isUpdate(fields) ? fields.firstEpoch : 0n,
+    firstMemory: isUpdate(fields) ? fields.firstMemory : 0n,
   };
 }

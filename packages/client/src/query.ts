@@ -26,7 +26,7 @@ export function queryFieldsOf<T>(
     throw new TidewireError(Code.INVALID, 'An order needs a limit.');
   return {
     map,
-    where: where && checkedPredicate(where, limits.predicateBytesMax),
+    where: where === undefined ? undefined : checkedPredicate(where, limits.predicateBytesMax),
     orderBy: orderBy === undefined ? undefined : checkedField(orderBy),
     descending,
     limit: limit === undefined ? 0 : checkedLimit(limit, limits.queryRowsMax),

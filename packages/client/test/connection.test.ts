@@ -148,7 +148,7 @@ test('CLIENT-26: a Welcome without limits is refused', async (t) => {
   environment.socket.open();
   environment.socket.push({
     case: 'welcome',
-    value: { protocolVersion: 1, salt: SALT, limits: {} },
+    value: { protocolVersion: 1, salt: SALT, memory: 1n, limits: {} },
   });
   await t.rejects(opening, { code: Code.INVALID, message: /announces no/ });
 });

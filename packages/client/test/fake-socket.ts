@@ -34,6 +34,7 @@ export const LIMITS = {
 
 export const STORE = 99n;
 export const EPOCH = 7n;
+export const MEMORY = 70n;
 export const SALT: Uint8Array<ArrayBuffer> = Uint8Array.from({ length: 16 }, (_, i) => i);
 
 /** The server's end of a connection, played by a test. */
@@ -93,7 +94,7 @@ export class FakeSocket implements Socket {
   welcome(
     limits: MessageInitShape<typeof LimitsSchema> = {},
     more: Partial<
-      Pick<Welcome, 'epoch' | 'store' | 'salt' | 'validUntilMs' | 'holdsPresence'>
+      Pick<Welcome, 'epoch' | 'store' | 'salt' | 'validUntilMs' | 'holdsPresence' | 'memory'>
     > = {},
   ): void {
     this.open();
@@ -105,6 +106,7 @@ export class FakeSocket implements Socket {
         serverVersion: '9.9.9',
         store: STORE,
         salt: SALT,
+        memory: MEMORY,
         limits: { ...LIMITS, ...limits } as MessageInitShape<typeof LimitsSchema>,
         ...more,
       },

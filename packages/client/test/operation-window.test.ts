@@ -18,7 +18,7 @@ function operation(window: OperationWindow, deadlineMs = 0, frameBytes = 10): Pe
     deadlineMs,
     inFlight: false,
     attempted: false,
-    firstEpoch: 0n,
+    firstMemory: 0n,
     onResult: () => {},
     onRefusal: () => {},
   };

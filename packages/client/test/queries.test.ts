@@ -3,6 +3,7 @@ import { CLIENT_ROWS_BYTES_MAX, Code } from '@tidewire/core';
 import type { Query, RowsSchema } from '@tidewire/schemas';
 import { test } from 'tap';
 import type { Entry } from '#lib/entry.js';
+import type { Fields } from '#lib/query-builder.js';
 import { connected, reconnect, rejectionOf } from './connected.js';
 import { type FakeEnvironment, settled } from './fake-environment.js';
 import { put } from './frames.js';
@@ -232,7 +233,20 @@ test('CLIENT-137: queries that are not sound never leave the client', async (t) 
     [map.list({ limit: 11 }).next(), Code.TOO_LARGE],
     [map.count({ where: (city) => city.$key.eq('x'.repeat(60)) }), Code.TOO_LARGE],
     [client.map('').fetch(), Code.INVALID],
+    [client.map(7 as never).fetch(), Code.INVALID],
+    [map.fetch({ where: 'n >' }), Code.INVALID],
   ];
   for (const [call, code] of refused) t.match(await rejectionOf(call), { code });
   t.same(queries(environment), []);
+});
+
+test('CLIENT-167: a predicate may be given as its text, and goes out as the same bytes', async (t) => {
+  const { client, environment } = await connected();
+  const map = client.map<City>('m');
+  for (const where of ['n > 1', (city: Fields<City>) => city.n.gt(1)] as const)
+    void map.fetch({ where });
+  await settled();
+  const [text, built] = queries(environment).map((query) => query.where);
+  t.ok(text !== undefined);
+  t.same(text, built);
 });

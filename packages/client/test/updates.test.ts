@@ -1,10 +1,11 @@
 import { Code, packStamp } from '@tidewire/core';
 import { OperationKind, ValueKind } from '@tidewire/schemas';
 import { test } from 'tap';
+import { connect } from '#lib/client.js';
 import type { TidewireError } from '#lib/error.js';
 import { applied, connected, reconnect, rejectionOf } from './connected.js';
-import { settled } from './fake-environment.js';
-import { EPOCH } from './fake-socket.js';
+import { FakeEnvironment, settled } from './fake-environment.js';
+import { MEMORY } from './fake-socket.js';
 import { utf8 } from './frames.js';
 
 test('CLIENT-150: updates carry their argument and resolve with the new entry', async (t) => {
@@ -56,20 +57,39 @@ test('CLIENT-151: a condition makes a write an update; PRECONDITION has the entr
   await t.rejects(map.merge('a', undefined), { code: Code.INVALID });
 });
 
-test('CLIENT-152: an update sent again says under which epoch it was sent first', async (t) => {
+test('CLIENT-152: an update sent again says under which memory it was sent first', async (t) => {
   const { client, environment } = await connected();
   const map = client.map('m');
   const calls = [map.increment('a'), map.put('p', 1), map.put('q', 1, { ifAbsent: true })];
   await settled();
-  t.same(epochs(environment.socket.operations), [0n, 0n, 0n], 'for the first time');
-  reconnect(environment, { epoch: EPOCH + 1n });
-  t.same(epochs(environment.socket.operations), [EPOCH, 0n, EPOCH], 'updates only');
-  reconnect(environment, { epoch: EPOCH + 2n });
-  t.same(epochs(environment.socket.operations), [EPOCH, 0n, EPOCH], 'the first one stays');
+  t.same(memories(environment.socket.operations), [0n, 0n, 0n], 'for the first time');
+  reconnect(environment, { memory: MEMORY + 1n });
+  t.same(memories(environment.socket.operations), [MEMORY, 0n, MEMORY], 'updates only');
+  reconnect(environment, { memory: MEMORY + 1n });
+  t.same(memories(environment.socket.operations), [MEMORY, 0n, MEMORY], 'the first one stays');
   const standing = { value: utf8('9'), valueKind: ValueKind.JSON };
   const [{ requestId }] = environment.socket.operations;
   environment.socket.answer({ requestId, refusal: Code.UNCERTAIN, ...standing });
   t.match(await rejectionOf(calls[0]), { code: Code.UNCERTAIN, present: { value: 9 } });
+});
+
+test('CLIENT-152: an update that the loss of a connection kept from being sent is sent as new', async (t) => {
+  const { client, environment } = await connected();
+  environment.socket.drop();
+  const call = client.map('m').increment('a');
+  await settled();
+  environment.pass(10_000);
+  environment.socket.welcome({}, { memory: MEMORY + 1n });
+  t.same(memories(environment.socket.operations), [0n]);
+  client.close();
+  await rejectionOf(call);
+});
+
+test('UPDATE-31: a Welcome that names no memory is refused', async (t) => {
+  const environment = new FakeEnvironment();
+  const opening = connect('ws://server:7271', { environment });
+  environment.socket.welcome({}, { memory: 0n });
+  await t.rejects(opening, { code: Code.INVALID, message: /names no memory/ });
 });
 
 test('CLIENT-153: every connection of a client has one resume token of its own', async (t) => {
@@ -133,6 +153,6 @@ test('CLIENT-157: execute names a processor and resolves with what it left', asy
   t.equal(await calls[1], undefined);
 });
 
-function epochs(operations: readonly { firstEpoch: bigint }[]): bigint[] {
-  return operations.map(({ firstEpoch }) => firstEpoch);
+function memories(operations: readonly { firstMemory: bigint }[]): bigint[] {
+  return operations.map(({ firstMemory }) => firstMemory);
 }

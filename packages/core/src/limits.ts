@@ -73,8 +73,8 @@ export const STRANGERS_AN_ADDRESS_MAX = 1024;
 /** Addresses that have called lately; beyond it newcomers of others are turned away. */
 export const ADDRESSES_MAX = 131_072;
 export const HELLO_DEADLINE_MS = 2000;
-export const HEARTBEAT_INTERVAL_MS = 15_000;
-export const HEARTBEAT_TIMEOUT_MS = 40_000;
+/** Without a sign of life, until a connection is closed; an operator may set another. */
+export const HEARTBEAT_SECONDS = 40;
 export const SESSION_SOFT_BYTES: number = 256 * 1024;
 export const SESSION_HARD_BYTES: number = 4 * 1024 * 1024;
 /** Streams go on, and a slow consumer catches up, when no more than this is unsent. */
@@ -101,6 +101,8 @@ export const RETRY_AFTER_FULL_MS = 1000;
 export const RETRY_AFTER_CROWD_MS = 1000;
 /** A connection that sends on so many seconds beyond its rate, refused all the time, is closed. */
 export const RATE_DEBT_SECONDS_MAX = 5;
+/** So is one that is refused as many operations beyond its rate; at least so many of them are only refused. */
+export const RATE_DEBT_OPERATIONS_MIN: number = 8 * IN_FLIGHT_MAX;
 /** The last part in so many of a request ring is shared out between connections. */
 export const RING_SHARED_DIVISOR = 4;
 /** Details of results, in UTF-8. */
@@ -111,6 +113,8 @@ export const DETAIL_BYTES_MAX = 200;
 export const TOKEN_BYTES_MAX: number = 8 * 1024;
 /** Tokens that are being verified at one time. */
 export const VERIFICATIONS_MAX = 64;
+/** Of these, tokens that wait for a key set to be read again for a key that it lacks. */
+export const KEY_WAITERS_MAX: number = VERIFICATIONS_MAX / 4;
 /** Grants of a policy or of a token. */
 export const GRANTS_MAX = 1024;
 /** Maps whose permits are remembered of one session. */
@@ -133,6 +137,8 @@ export const CLIENT_LOG_BYTES_MAX: number = 64 * 1024 * 1024;
 export const CLIENT_ROWS_BYTES_MAX: number = 64 * 1024 * 1024;
 
 // Turns of the gateway.
+/** Operations taken from connections before what has been done is answered. */
+export const OPERATIONS_A_TURN = 256;
 /** Records taken from one outbound ring before the others get their turn. */
 export const OUTBOUND_RECORDS_A_TURN = 4096;
 /** Frames put together at one time, each in a buffer of FRAME_BUFFER_BYTES. */
@@ -196,18 +202,26 @@ export const RESUME_TOKENS_MAX = 131_072;
 // Workers that die.
 /** A worker that takes no turn for so long is ended; every turn is bounded far below. */
 export const WORKER_HANG_MS = 5000;
+/** Between two looks at the heartbeats of threads. */
+export const HANG_LOOK_INTERVAL_MS = 100;
 /** A processor that takes longer changes nothing. */
 export const PROCESSOR_BUDGET_MS = 100;
 /** Records that one may change together, all of one partition. */
 export const GROUP_RECORDS_MAX = 64;
 /** Of what its error says. */
 export const PROCESSOR_ERROR_CHARACTERS_MAX = 160;
-/** Starts of one worker without a request done in between, after which it is given up. */
+/** Starts of one worker without an operation executed in between, after which it is given up. */
 export const RESTARTS_FRUITLESS_MAX = 8;
 export const RESTART_BACKOFF_MIN_MS = 10;
 export const RESTART_BACKOFF_MAX_MS = 1000;
+/** A worker that took turns for so long is started again as if it had never died before. */
+export const RESTART_STEADY_MS = 10_000;
 
 // Write-behind.
+/** A persistence thread that takes no turn for so long is ended; what it waits for is no part of a turn. */
+export const PERSISTENCE_HANG_MS = 5000;
+/** Between beats while the thread has no turns: while it opens, recovers or ends. */
+export const PERSISTENCE_BEAT_MS = 250;
 export const FLUSH_INTERVAL_MS = 100;
 export const FLUSH_RECORDS = 1000;
 export const BATCH_RECORDS_MAX = 8192;
@@ -229,7 +243,7 @@ export const RECOVERY_GROUP_RECORDS = 2000;
 export const DATABASE_START_MS = 30_000;
 export const DATABASE_CONNECT_MS = 5000;
 export const DATABASE_STATEMENT_MS = 30_000;
-export const DATABASE_CONNECTIONS = 2;
+export const DATABASE_CONNECTIONS = 4;
 /** Whoever holds the fence for longer while another process takes over is disconnected. */
 export const FENCE_HOLDER_MS = 10_000;
 /** Batches of as many records, thought to be new, go to the database by COPY. */
@@ -238,6 +252,8 @@ export const COPY_RECORDS_MIN = 512;
 export const MERGE_RECORDS_MIN = 2048;
 /** The clock's bound is written this far ahead of the clock. */
 export const CLOCK_BOUND_AHEAD_MS = 3000;
+/** Between two raises of it. */
+export const CLOCK_BOUND_INTERVAL_MS = 1000;
 
 assert(MAPS_MAX <= 65_536, 'map ids have 16 bits');
 assert(PARTITIONS >= WORKERS_MAX, 'every worker owns a partition');
@@ -280,7 +296,10 @@ assert(
 );
 assert(STRANGERS_AN_ADDRESS_MAX <= STRANGERS_MAX, 'an address is one of many');
 assert(CONNECTIONS_MAX < ADDRESSES_MAX, 'whoever is connected is remembered');
-assert(HEARTBEAT_TIMEOUT_MS > 2 * HEARTBEAT_INTERVAL_MS, 'one lost ping closes nothing');
+assert(
+  RESTART_STEADY_MS > WORKER_HANG_MS && RESTART_STEADY_MS > RESTART_BACKOFF_MAX_MS,
+  'who dies of every start is not steady',
+);
 assert((JOURNAL_ENTRIES & (JOURNAL_ENTRIES - 1)) === 0, 'journal entries are masked');
 assert((LANE_ENTRIES & (LANE_ENTRIES - 1)) === 0, 'lane entries are masked');
 assert((RING_BYTES & (RING_BYTES - 1)) === 0, 'ring positions are masked');

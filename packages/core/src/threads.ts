@@ -1,5 +1,6 @@
 export * from './memory/collection-mark.js';
 export * as EffectLayout from './memory/effect.js';
+export * from './memory/heartbeat-watch.js';
 export * from './memory/lanes.js';
 export * from './memory/map-table.js';
 export * from './memory/messages.js';
@@ -13,6 +14,7 @@ export * from './ring/doorbell.js';
 export * from './ring/ring-consumer.js';
 export * from './ring/ring-layout.js';
 export * from './ring/ring-producer.js';
+export * from './thread-options.js';
 export * from './wire/event-writer.js';
 export * from './wire/frame-fault.js';
 export * from './wire/frame-head.js';

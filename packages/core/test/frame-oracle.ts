@@ -50,7 +50,7 @@ function currentOperation(bytes: Uint8Array): FrameReading['operations'][number]
     ifStamp: (BigInt(reader.ifStampHigh >>> 0) << 32n) | BigInt(reader.ifStampLow >>> 0),
     ifNode: reader.ifNode,
     keep: reader.keep,
-    firstEpoch: reader.firstEpoch,
+    firstMemory: reader.firstMemory,
     processor: hex(
       bytes.subarray(reader.processorOffset, reader.processorOffset + reader.processorLength),
     ),
@@ -98,7 +98,7 @@ export function readingOf(frame: ClientFrame, text: BufferEncoding): FrameReadin
       ifStamp: operation.ifStamp,
       ifNode: operation.ifNode,
       keep: operation.keep,
-      firstEpoch: Number(operation.firstEpoch < MAX_SAFE ? operation.firstEpoch : MAX_SAFE),
+      firstMemory: Number(operation.firstMemory < MAX_SAFE ? operation.firstMemory : MAX_SAFE),
       processor: Buffer.from(operation.processor, text).toString('hex'),
       others: hex(operation.others),
     })),

@@ -63,7 +63,7 @@ function randomOperation(random: SeededRandom): MessageInitShape<typeof Operatio
     ifStamp: randomLong(random),
     ifNode: random.pick(WORDS),
     keep: random.pick(WORDS),
-    firstEpoch: randomLong(random),
+    firstMemory: randomLong(random),
     processor: random.pick(TEXTS),
     others: random.bytes(random.below(8)),
   };

@@ -7,8 +7,6 @@ import {
   DRIFT_MS_MAX,
   FRAME_BYTES_MAX,
   FRAME_OPERATIONS_MAX,
-  HEARTBEAT_INTERVAL_MS,
-  HEARTBEAT_TIMEOUT_MS,
   type HybridLogicalClock,
   KEY_BYTES_MAX,
   MAP_BYTES_MAX,
@@ -19,7 +17,6 @@ import {
   packStamp,
   QUERIES_MAX,
   QUERY_ROWS_MAX,
-  VALUE_BYTES_MAX,
 } from '@tidewire/core';
 import { RecordLayout, writeStamp } from '@tidewire/core/threads';
 import type { RecordName } from '@tidewire/partition-worker/front';
@@ -33,8 +30,11 @@ import {
 } from '@tidewire/schemas';
 import { type GatewayLimits, NO_BOUND } from './gateway-limits.js';
 import type { Refusal } from './refusal.js';
+import type { Session } from './session/session.js';
 
 const CLOCK_TAG = 0x09;
+/** Of the time after which a silent connection is closed: one lost ping closes nothing. */
+const PINGS = 2.5;
 
 /** Those that no operator changes. */
 const FIXED_LIMITS: MessageInitShape<typeof LimitsSchema> = {
@@ -42,9 +42,6 @@ const FIXED_LIMITS: MessageInitShape<typeof LimitsSchema> = {
   frameOperationsMax: FRAME_OPERATIONS_MAX,
   mapBytesMax: MAP_BYTES_MAX,
   keyBytesMax: KEY_BYTES_MAX,
-  valueBytesMax: VALUE_BYTES_MAX,
-  heartbeatIntervalMs: HEARTBEAT_INTERVAL_MS,
-  heartbeatTimeoutMs: HEARTBEAT_TIMEOUT_MS,
   driftMsMax: DRIFT_MS_MAX,
   predicateBytesMax: PREDICATE_BYTES_MAX,
   predicateNodesMax: PREDICATE_NODES_MAX,
@@ -79,8 +76,7 @@ export class ControlFrames {
     }
   }
 
-  /** `salt`: random, of this session alone; `validUntilMs` as in `refreshed`. */
-  welcome(salt: Uint8Array, validUntilMs: number, holdsPresence: boolean): Uint8Array {
+  welcome(session: Session, holdsPresence: boolean): Uint8Array {
     return this.#frame({
       case: 'welcome',
       value: {
@@ -89,9 +85,10 @@ export class ControlFrames {
         serverVersion: this.#version,
         limits: this.#limits,
         store: this.store,
-        salt,
-        validUntilMs: endOf(validUntilMs),
+        salt: Buffer.from(session.salt, 'latin1'),
+        validUntilMs: endOf(session.validUntilMs),
         holdsPresence,
+        memory: BigInt(session.memory),
       },
     });
   }
@@ -169,8 +166,12 @@ export class ControlFrames {
 
 function announced(limits: GatewayLimits): MessageInitShape<typeof LimitsSchema> {
   const { operationsPerSecond, bytesPerSecond } = limits;
+  const heartbeatTimeoutMs = 1000 * limits.heartbeatSeconds;
   return {
     ...FIXED_LIMITS,
+    heartbeatTimeoutMs,
+    heartbeatIntervalMs: heartbeatTimeoutMs / PINGS,
+    valueBytesMax: limits.valueBytes,
     inFlightMax: limits.inFlight,
     subscriptionsMax: limits.subscriptions,
     subscriptionsUnindexedMax: limits.subscriptionsUnindexed,

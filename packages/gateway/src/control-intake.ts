@@ -47,7 +47,7 @@ export class ControlIntake {
     queries: QueryDesk;
     partitions: PartitionService;
     random: (count: number) => Uint8Array;
-    /** The session continues the earlier one of this token. True: its presence records too. */
+    /** The session continues the earlier one of this token, if it has one. True: its presence records too. */
     resume: (session: Session, token: Uint8Array) => boolean;
     /** Closes the session and says why. */
     refuse: (session: Session, refusal: Refusal) => void;
@@ -120,8 +120,10 @@ export class ControlIntake {
     over?: OperationRefusal,
   ): boolean {
     if (body?.case !== 'subscribe' && body?.case !== 'query') return false;
-    const fault = over ?? session.rate?.takeOperation(this.#elapsedMs());
+    const elapsedMs = this.#elapsedMs();
+    const fault = over ?? session.rate?.takeOperation(elapsedMs);
     if (fault === undefined) return false;
+    session.rate?.onRefused(1, elapsedMs);
     const refusal = new Refusal(fault.code, fault.sentence, fault.retryAfterMs);
     if (body.case === 'query')
       this.#send(session, this.#control.rowsRefused(body.value.requestId, refusal));
@@ -158,14 +160,12 @@ export class ControlIntake {
   }
 
   #welcome(session: Session, hello: Hello, start: ServerStart): void {
-    const { resumeToken } = hello;
-    const holdsPresence = resumeToken.length > 0 && this.#resume(session, resumeToken);
+    const holdsPresence = this.#resume(session, hello.resumeToken);
     session.node = hello.node;
     this.#onGreeted(session);
-    const salt = this.#random(SALT_BYTES);
-    session.salt = Buffer.from(salt).toString('latin1');
+    session.salt = Buffer.from(this.#random(SALT_BYTES)).toString('latin1');
     session.resumption = resumptionOf(hello.cursor, start, this.#subscriptions.progressTold);
-    this.#send(session, this.#control.welcome(salt, session.validUntilMs, holdsPresence));
+    this.#send(session, this.#control.welcome(session, holdsPresence));
   }
 
   #onAskDurable(session: Session, { partitions }: AskDurable): Refusal | undefined {

@@ -1,10 +1,12 @@
 import {
   CONNECTIONS_MAX,
+  HEARTBEAT_SECONDS,
   IN_FLIGHT_MAX,
   STRANGERS_AN_ADDRESS_MAX,
   STRANGERS_MAX,
   SUBSCRIPTIONS_MAX,
   SUBSCRIPTIONS_UNINDEXED_MAX,
+  VALUE_BYTES_MAX,
 } from '@tidewire/core';
 
 /** Stands for no bound. */
@@ -18,7 +20,13 @@ export interface GatewayLimits {
   /** Connections without Hello, and sockets without a handshake. */
   readonly strangers: number;
   readonly strangersPerAddress: number;
+  /** Connections of an address closed for a fault of their own, lately, before it is turned away. NO_BOUND: any. */
+  readonly offencesPerAddress: number;
   // The others are of one connection.
+  /** Without a sign of life, after which it is closed. */
+  readonly heartbeatSeconds: number;
+  /** Of what clients send; updates may make longer ones. */
+  readonly valueBytes: number;
   readonly inFlight: number;
   readonly subscriptions: number;
   /** Those that no index serves. */
@@ -50,6 +58,14 @@ export const LIMIT_RANGES: Readonly<Record<keyof GatewayLimits, LimitRange>> = {
     ...upTo(CONNECTIONS_MAX, 'those of one address'),
     default: STRANGERS_AN_ADDRESS_MAX,
   },
+  offencesPerAddress: rate('connections of one address closed for their own fault in 15 seconds'),
+  heartbeatSeconds: {
+    min: 8,
+    max: 900,
+    default: HEARTBEAT_SECONDS,
+    help: 'seconds without a sign of life until a connection is closed',
+  },
+  valueBytes: upTo(VALUE_BYTES_MAX, 'bytes of a value that is sent'),
   inFlight: upTo(IN_FLIGHT_MAX, 'unanswered operations of a connection'),
   subscriptions: upTo(SUBSCRIPTIONS_MAX, 'subscriptions of a connection'),
   subscriptionsUnindexed: upTo(SUBSCRIPTIONS_UNINDEXED_MAX, 'of them those that no index serves'),

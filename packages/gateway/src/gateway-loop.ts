@@ -1,5 +1,8 @@
+import { OPERATIONS_A_TURN } from '@tidewire/core';
 import type { Doorbell } from '@tidewire/core/threads';
 import type { Gateway } from './gateway.js';
+
+type Agent = Pick<Gateway, 'doWork' | 'flush' | 'hasWork' | 'msLeft' | 'outstanding'>;
 
 /** How long to look for answers without progress before sleeping. */
 const POLL_US = 50;
@@ -15,9 +18,13 @@ const SLEEP_MS_MAX = 100;
  * The gateway's idle strategy. Waking an event loop costs more than an operation, so while workers
  * owe answers the loop polls for a moment before it sleeps on the doorbell. It never polls for a
  * SAFE result: those wait for a disk.
+ *
+ * The event loop reads every socket that has something before it comes back here, a great deal of each. So
+ * a turn is also taken in between, after every OPERATIONS_A_TURN: workers have begun before the last
+ * socket is read, and nobody waits for an answer until all that others have sent is taken.
  */
 export class GatewayLoop {
-  readonly #gateway: Gateway;
+  readonly #gateway: Agent;
   readonly #doorbell: Doorbell;
   readonly #nowUs: () => number;
   #isScheduled = false;
@@ -27,11 +34,24 @@ export class GatewayLoop {
   /** Counts sleeps, so that one that was cut short does not start a second loop. */
   #sleep = 0;
   #isAsleep = false;
+  /** Operations taken since the last turn. */
+  #taken = 0;
+  #isInTurn = false;
 
-  constructor(options: { gateway: Gateway; doorbell: Doorbell; nowUs: () => number }) {
+  constructor(options: { gateway: Agent; doorbell: Doorbell; nowUs: () => number }) {
     this.#gateway = options.gateway;
     this.#doorbell = options.doorbell;
     this.#nowUs = options.nowUs;
+  }
+
+  /** So many operations were taken: asks for a turn soon, or takes one if they are many. */
+  onTaken(operations: number): void {
+    this.#taken += operations;
+    this.wake();
+    if (this.#taken >= OPERATIONS_A_TURN && !this.#isInTurn && !this.#isStopped) {
+      this.#work();
+      this.#flush(this.#nowUs());
+    }
   }
 
   /** Asks for a turn soon; cheap to call for every frame. */
@@ -53,15 +73,23 @@ export class GatewayLoop {
   readonly #turn = (): void => {
     this.#isScheduled = false;
     if (this.#isStopped) return;
-    const work = this.#gateway.doWork();
+    const work = this.#work();
     const nowUs = this.#nowUs();
-    if (work > 0) this.#progressUs = nowUs;
     const isOwed = this.#gateway.outstanding > 0;
     const polls = isOwed && nowUs - this.#progressUs < POLL_US;
     if (!isOwed || !polls || nowUs - this.#flushedUs >= HOLD_US) this.#flush(nowUs);
     if (work > 0 || polls) this.wake();
     else void this.#rest();
   };
+
+  #work(): number {
+    this.#taken = 0;
+    this.#isInTurn = true;
+    const work = this.#gateway.doWork();
+    this.#isInTurn = false;
+    if (work > 0) this.#progressUs = this.#nowUs();
+    return work;
+  }
 
   #flush(nowUs: number): void {
     this.#flushedUs = nowUs;

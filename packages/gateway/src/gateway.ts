@@ -15,7 +15,6 @@ import {
   FrameFault,
   FrameReader,
   MapTable,
-  type SharedMemory,
 } from '@tidewire/core/threads';
 import {
   forgetSessionRecord,
@@ -24,13 +23,14 @@ import {
   PartitionService,
   WorkerRequests,
 } from '@tidewire/partition-worker/front';
-import { Audit, type Denial } from './access/audit.js';
+import { Audit } from './access/audit.js';
 import { type AccessRules, Authentication } from './access/authentication.js';
 import { OperationAccess, rightFor } from './access/operation-access.js';
 import { RuleRegister } from './access/rule-register.js';
 import { ControlFrames } from './control-frames.js';
 import { ControlIntake } from './control-intake.js';
 import { DEFAULT_LIMITS, type GatewayLimits } from './gateway-limits.js';
+import type { GatewayOptions } from './gateway-options.js';
 import { AnswerBatch } from './operation/answer-batch.js';
 import { OperationIntake } from './operation/operation-intake.js';
 import type { OperationRefusal } from './operation/operation-refusal.js';
@@ -69,27 +69,6 @@ const NOT_OPEN: UpgradeRefusal = {
   retryAfterMs: RETRY_AFTER_CROWD_MS,
 };
 
-export interface GatewayOptions {
-  readonly memory: SharedMemory;
-  readonly clock: HybridLogicalClock;
-  readonly time: TurnTime;
-  /** Of the stamps that the server gives to operations without one. */
-  readonly node: number;
-  readonly version: string;
-  /** Lifetime in milliseconds of what is put without one, by the name of the map. */
-  readonly mapTtls?: ReadonlyMap<string, number>;
-  readonly limits?: GatewayLimits;
-  /** So many random bytes, which nobody can guess. */
-  readonly random: (count: number) => Uint8Array;
-  readonly publish: (topic: number, bytes: Uint8Array) => void;
-  readonly http: (path: string) => HttpAnswer;
-  /** A frame has been taken: a turn is due. */
-  readonly onWork: () => void;
-  readonly log?: SessionLog;
-  /** A session was not permitted something. */
-  readonly onDenied: (denial: Denial) => void;
-}
-
 /**
  * The gateway: takes frames from connections, sends operations to their owners and brings answers
  * and events back. It holds the one clock of the process. An agent: `doWork` is one bounded turn.
@@ -100,6 +79,7 @@ export class Gateway implements TransportHandlers<Session> {
   readonly #time: TurnTime;
   readonly #http: GatewayOptions['http'];
   readonly #onWork: () => void;
+  readonly #onTaken: (operations: number) => void;
   readonly #log: SessionLog;
   readonly #reader: FrameReader = new FrameReader();
   readonly #mapTable: MapTable;
@@ -133,6 +113,7 @@ export class Gateway implements TransportHandlers<Session> {
     this.#time = options.time;
     this.#http = options.http;
     this.#onWork = options.onWork;
+    this.#onTaken = options.onTaken;
     this.#log = options.log ?? NO_LOG;
     const mapTable = new MapTable(memory.mapTable);
     this.#control = new ControlFrames({ ...options, limits });
@@ -194,7 +175,7 @@ export class Gateway implements TransportHandlers<Session> {
       random: options.random,
       resume: (session, token) => this.#resume(session, token),
       onGreeted: ({ client }) => this.#admission.greet(client),
-      refuse: (session, { code, detail }) => this.#refuseSession(session, code, detail),
+      refuse: (session, refusal) => this.#refuseControl(session, refusal),
     });
     this.#presence = new Presence(parts);
     this.#intake = new OperationIntake({
@@ -205,7 +186,7 @@ export class Gateway implements TransportHandlers<Session> {
       answers: this.#answers,
       access: this.#access,
       presence: this.#presence,
-      inFlightMax: limits.inFlight,
+      limits,
       elapsedMs,
       telemetry: this.telemetry,
     });
@@ -247,16 +228,22 @@ export class Gateway implements TransportHandlers<Session> {
     return this.#outbound.reduce((sum, reader) => sum + reader.pendingCount, 0);
   }
 
+  /** How full each worker's outbound ring is, as a part of the whole. */
+  get outboundOccupancy(): readonly number[] {
+    return this.#outbound.map(({ occupancy }) => occupancy);
+  }
+
   /** Lets clients execute processors, named in the order of their numbers. */
   allowProcessors(names: readonly string[]): void {
-    this.#intake.processors = new Map(names.map((name, number) => [name, number]));
+    this.#intake.allowProcessors(names);
   }
 
   /** Recovery has ended: lets connections in. Without rules everybody may do everything. */
   open(start: ServerStart, rules?: AccessRules): void {
     this.#authentication.rules = rules;
     this.#controlIntake.open(start);
-    this.#partitions.open(start.epoch);
+    this.#tokens.open(start.epoch);
+    this.#partitions.open();
     this.#isStarted = true;
     this.#isOpen = true;
   }
@@ -333,8 +320,8 @@ export class Gateway implements TransportHandlers<Session> {
         this.#requests.send(worker, forgetSessionRecord(token));
   }
 
-  onAccept(address: string): boolean {
-    return this.#admission.accept(address);
+  onAccept(address: string, halfOpen: number): boolean {
+    return this.#admission.accept(address, halfOpen);
   }
 
   onUpgrade(address: string): UpgradeRefusal | undefined {
@@ -356,11 +343,11 @@ export class Gateway implements TransportHandlers<Session> {
     if (this.telemetry.stages.isFrameDue())
       this.telemetry.stages.time(this.telemetry.stages.intake, () => this.#take(session, bytes));
     else this.#take(session, bytes);
+    this.#onTaken(this.#reader.operationCount);
   }
 
   onText(session: Session): void {
-    if (!session.isClosing)
-      this.#refuseSession(session, Code.INVALID, 'A frame is a binary message.');
+    if (!session.isClosing) this.#expel(session, Code.INVALID, 'A frame is a binary message.');
   }
 
   onDropped(session: Session): void {
@@ -391,27 +378,26 @@ export class Gateway implements TransportHandlers<Session> {
 
   #take(session: Session, bytes: Uint8Array): void {
     if (bytes.length > FRAME_BYTES_MAX) {
-      this.#refuseSession(session, Code.TOO_LARGE, FRAME_TOO_LONG);
+      this.#expel(session, Code.TOO_LARGE, FRAME_TOO_LONG);
       return;
     }
     const over = session.rate?.takeFrame(bytes.length, this.#time.elapsedMs());
-    if (over !== undefined && this.#endsFlood(session, over)) return;
+    if (session.rate !== undefined && this.#endsFlood(session, session.rate)) return;
     const nowMs = this.#time.refresh();
     const fault = this.#reader.open(bytes);
     if (fault !== FrameFault.NONE) {
       const isLarge = fault === FrameFault.TOO_MANY_OPERATIONS;
       const code = isLarge ? Code.TOO_LARGE : Code.INVALID;
-      this.#refuseSession(session, code, FRAME_FAULT_SENTENCES[fault]);
+      this.#expel(session, code, FRAME_FAULT_SENTENCES[fault]);
       return;
     }
     if (session.node !== 0) this.#mergeClock(session);
     else if (this.#reader.body !== ClientBody.HELLO) {
-      this.#refuseSession(session, Code.UNAUTHENTICATED);
+      this.#expel(session, Code.UNAUTHENTICATED);
       return;
     }
     if (this.#reader.body === ClientBody.OPERATIONS) this.#intake.take(session, bytes, nowMs, over);
     else this.#onControl(session, bytes, over);
-    this.#onWork();
   }
 
   #sendAll(): void {
@@ -458,14 +444,19 @@ export class Gateway implements TransportHandlers<Session> {
 
   #onControl(session: Session, bytes: Uint8Array, over?: OperationRefusal): void {
     const refusal = this.#controlIntake.take(session, bytes, over);
-    if (refusal !== undefined) this.#refuseSession(session, refusal.code, refusal.detail);
+    if (refusal !== undefined) this.#refuseControl(session, refusal);
+  }
+
+  #refuseControl(session: Session, { code, detail, retryAfterMs }: Refusal): void {
+    if (retryAfterMs > 0) this.#refuseSession(session, code, detail);
+    else this.#expel(session, code, detail);
   }
 
   /** Closes a session that was told to wait and sends on. */
-  #endsFlood(session: Session, { retryAfterMs }: OperationRefusal): boolean {
-    if (session.rate?.isFlooding(this.#time.elapsedMs()) !== true) return false;
-    this.#refuseSession(session, Code.OVERLOADED, FLOODS, retryAfterMs);
-    return true;
+  #endsFlood(session: Session, rate: SessionRate): boolean {
+    const waitMs = rate.floodMs(this.#time.elapsedMs());
+    if (waitMs > 0) this.#expel(session, Code.OVERLOADED, FLOODS, waitMs);
+    return waitMs > 0;
   }
 
   /** What the earlier connection still sends is not taken: it may have been sent again. */
@@ -473,7 +464,13 @@ export class Gateway implements TransportHandlers<Session> {
     const earlier = this.#tokens.adopt(session, token);
     if (earlier !== undefined && !earlier.isClosing)
       this.#refuseSession(earlier, Code.UNAVAILABLE, 'A later connection continues this session.');
-    return this.#presence.adopt(session, earlier);
+    return session.token.length > 0 && this.#presence.adopt(session, earlier);
+  }
+
+  /** As `#refuseSession`, for a fault of its own: whoever has many is not let in for a while. */
+  #expel(session: Session, code: Code, detail?: string, retryAfterMs?: number): void {
+    this.#admission.blame(session.client);
+    this.#refuseSession(session, code, detail, retryAfterMs);
   }
 
   /** `retryAfterMs`: the same client is welcome later, whatever the code says otherwise; 0: not so. */

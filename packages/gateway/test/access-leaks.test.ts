@@ -93,9 +93,9 @@ t.test(
       { ...put(key, 'ann', 'mine now'), ...stale },
       { ...put(key, 'ann', 'mine now'), ifAbsent: true },
       { ...put(key, 'ann', 'mine now'), ifStamp: 1n << 16n, ifNode: 9 },
-      { ...put(key, 'ann', 'mine now'), ifAbsent: true, firstEpoch: 41n },
+      { ...put(key, 'ann', 'mine now'), ifAbsent: true, firstMemory: 41n },
       { kind: OperationKind.MERGE, map: MAP, key, value: owned('ann', 'mine now') },
-      { kind: OperationKind.MERGE, map: MAP, key, value: text.encode('{}'), firstEpoch: 41n },
+      { kind: OperationKind.MERGE, map: MAP, key, value: text.encode('{}'), firstMemory: 41n },
       { kind: OperationKind.REMOVE, map: MAP, key },
       { kind: OperationKind.REMOVE, map: MAP, key, ...stale },
     ];
@@ -319,7 +319,9 @@ t.test('ACCESS-19: a processor needs the right to execute; to write is not enoug
   bench.gateway.allowProcessors(['tidy']);
   const ann = await bench.member({ sub: 'ann' });
   const deed = { kind: OperationKind.EXECUTE, map: MAP, key: 'k', processor: 'tidy' };
-  t.equal(bench.done(ann, deed).refusal, Code.FORBIDDEN);
+  const refused = bench.done(ann, deed);
+  t.equal(refused.refusal, Code.FORBIDDEN);
+  t.equal(refused.detail, `Not permitted: to execute in map "${MAP}".`, 'and not which there are');
   t.match(bench.denials, [{ subject: 'ann', map: MAP, right: 'execute' }]);
 });
 
@@ -353,3 +355,38 @@ t.test('ACCESS-29: a group needs all of execute and read on every map that it na
   t.match(group('mine', 'ours'), { outcome: Code.APPLIED });
   t.equal(given.length, 1);
 });
+
+t.test('PROC-13: a denial names the right and the map', async (t) => {
+  const bench = new PolicedBench([
+    { maps: ['seen'], rights: ['read'] },
+    { maps: ['rows'], rights: ['write'], where: `owner = '\${sub}'` },
+  ]);
+  const ann = await bench.member({ sub: 'ann' });
+  const value = text.encode('{"owner":"bob"}');
+  const detailOf = (map: string, kind: OperationKind): string =>
+    bench.done(ann, { kind, map, key: 'k', ...(kind === OperationKind.PUT && { value }) }).detail;
+  t.equal(detailOf('seen', OperationKind.PUT), 'Not permitted: to write in map "seen".');
+  t.equal(detailOf('rows', OperationKind.GET), 'Not permitted: to read in map "rows".');
+  t.match(
+    detailOf('rows', OperationKind.PUT),
+    /^The right to write does not extend to this record/,
+  );
+  ann.say({ case: 'query', value: { requestId: 1, map: 'rows' } });
+  t.match(ann.last('rows'), { detail: 'Not permitted: to read in map "rows".' });
+  ann.say({ case: 'subscribe', value: { subscriptionId: 1, map: 'seen' } });
+  t.match(ann.last('error'), { detail: 'Not permitted: to subscribe in map "seen".' });
+});
+
+t.test(
+  'UPDATE-33: why an update failed is told to those alone who may read the record',
+  async (t) => {
+    const bench = new PolicedBench([{ maps: [MAP], rights: ['write'] }]);
+    const put = { kind: OperationKind.PUT, map: MAP, key: 'k', value: text.encode('"secret"') };
+    const add = { ...put, kind: OperationKind.INCREMENT, value: text.encode('1') };
+    const root = await bench.member(ROOT);
+    bench.done(root, put);
+    t.match(bench.done(root, add), { refusal: Code.PRECONDITION, detail: /is a string/ });
+    const ann = await bench.member({ sub: 'ann' });
+    t.match(bench.done(ann, add), { refusal: Code.PRECONDITION, detail: '' });
+  },
+);

@@ -54,6 +54,7 @@ export class TestBench {
       publish: (topic, bytes) => this.topics.publish(topic, bytes),
       http: () => ({ status: '200 OK', body: '{}' }),
       onWork: () => {},
+      onTaken: () => {},
       onDenied: (denial) => this.denials.push(denial),
     });
     this.topics = new FakeTopics(this.gateway);

@@ -1,14 +1,21 @@
 import { HANDSHAKE_MS_MAX } from '@tidewire/core';
 import t from 'tap';
+import { NO_BOUND } from '#lib/gateway-limits.js';
 import { ConnectionLimits } from '#lib/session/connection-limits.js';
 import { clientOf } from '#lib/transport/client-address.js';
 
-const LIMITS = { connections: 10, connectionsPerAddress: 4, strangers: 5, strangersPerAddress: 3 };
+const LIMITS = {
+  connections: 10,
+  connectionsPerAddress: 4,
+  strangers: 5,
+  strangersPerAddress: 3,
+  offencesPerAddress: 2,
+};
 const A = '192.0.2.1';
 const B = '192.0.2.2';
 
 function come(limits: ConnectionLimits, address: string) {
-  if (!limits.accept(address) || limits.refusal(address) !== undefined) return undefined;
+  if (!limits.accept(address, 1) || limits.refusal(address) !== undefined) return undefined;
   return limits.open(address);
 }
 
@@ -46,14 +53,14 @@ t.test('LIMIT-13: no more connections than may be, in total and of one address',
 t.test('LIMIT-14: no more strangers than may be, in total and of one address', async (t) => {
   const limits = new ConnectionLimits(LIMITS);
   const strangers = [come(limits, A), come(limits, A), come(limits, A)];
-  t.notOk(limits.accept(A), 'closed without a word');
+  t.notOk(limits.accept(A, 1), 'closed without a word');
   t.equal(limits.turnedAway, 1);
   t.ok(come(limits, B));
   t.ok(come(limits, B));
   t.match(limits.refusal('192.0.2.3'), { sentence: /5 connections have not said Hello/ });
   const [one, two] = strangers;
   if (one !== undefined) limits.greet(one);
-  t.ok(limits.accept(A), 'who has said Hello is no stranger');
+  t.ok(limits.accept(A, 1), 'who has said Hello is no stranger');
   if (two !== undefined) limits.close(two, true);
   t.equal(limits.strangers, 3);
   t.equal(limits.refusal('192.0.2.3'), undefined);
@@ -62,13 +69,13 @@ t.test('LIMIT-14: no more strangers than may be, in total and of one address', a
 t.test('LIMIT-15: sockets without a handshake count, and not for ever', async (t) => {
   const limits = new ConnectionLimits(LIMITS);
   limits.sweep(0);
-  for (let i = 0; i < 3; i++) t.ok(limits.accept(A));
-  t.notOk(limits.accept(A), 'slow-loris');
-  t.ok(limits.accept(B), 'others come in');
+  for (let i = 0; i < 3; i++) t.ok(limits.accept(A, 1));
+  t.notOk(limits.accept(A, 1), 'slow-loris');
+  t.ok(limits.accept(B, 1), 'others come in');
   limits.sweep(1.5 * HANDSHAKE_MS_MAX);
-  t.notOk(limits.accept(A), 'they may still be there');
+  t.notOk(limits.accept(A, 1), 'they may still be there');
   limits.sweep(3 * HANDSHAKE_MS_MAX);
-  t.ok(limits.accept(A), 'no handshake takes so long');
+  t.ok(limits.accept(A, 1), 'no handshake takes so long');
   t.equal(limits.addresses, 1);
   limits.sweep(4.5 * HANDSHAKE_MS_MAX);
   limits.sweep(6 * HANDSHAKE_MS_MAX);
@@ -78,4 +85,49 @@ t.test('LIMIT-15: sockets without a handshake count, and not for ever', async (t
 t.test('LIMIT-15: who is upgraded is counted once', async (t) => {
   const limits = new ConnectionLimits({ ...LIMITS, connectionsPerAddress: 10, strangers: 10 });
   for (let i = 0; i < 10; i++) t.ok(settle(limits, A));
+});
+
+t.test('LIMIT-28: no more strangers and sockets without a handshake than may be', async (t) => {
+  const limits = new ConnectionLimits(LIMITS);
+  for (let i = 1; i <= 5; i++) t.ok(limits.accept(`192.0.2.${i}`, i));
+  t.notOk(limits.accept('192.0.2.6', 6), 'each of an address of its own');
+  t.equal(limits.turnedAway, 1);
+  const one = limits.open('192.0.2.1');
+  t.ok(limits.accept('192.0.2.6', 4), 'one has been cut off');
+  t.notOk(limits.accept('192.0.2.7', 5), 'who is upgraded is a stranger still');
+  limits.greet(one);
+  t.ok(limits.accept('192.0.2.7', 5), 'until it has said Hello');
+});
+
+t.test('LIMIT-26: an address with many offences is turned away, and not for ever', async (t) => {
+  const limits = new ConnectionLimits(LIMITS);
+  limits.sweep(0);
+  const offend = (): void => {
+    const count = settle(limits, A);
+    if (count === undefined) return void t.fail('it is let in');
+    limits.blame(count);
+    limits.close(count, false);
+  };
+  offend();
+  const standing = settle(limits, A);
+  t.ok(standing, 'one is not many');
+  t.ok(limits.accept(A, 1));
+  offend();
+  t.match(limits.refusal(A), { sentence: /closed for their own fault/ }, 'who was accepted before');
+  t.notOk(limits.accept(A, 1), 'closed without a word');
+  t.ok(settle(limits, B), 'others come in');
+  limits.sweep(1.5 * HANDSHAKE_MS_MAX);
+  t.notOk(limits.accept(A, 1), 'they are not forgotten at once');
+  limits.sweep(3 * HANDSHAKE_MS_MAX);
+  t.ok(settle(limits, A));
+});
+
+t.test('LIMIT-26: unless the operator says how many offences are too many, none are', async (t) => {
+  const limits = new ConnectionLimits({ ...LIMITS, offencesPerAddress: NO_BOUND });
+  for (let i = 0; i < 100; i++) {
+    const count = settle(limits, A);
+    if (count === undefined) return void t.fail('it is let in');
+    limits.blame(count);
+    limits.close(count, false);
+  }
 });

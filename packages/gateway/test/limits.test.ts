@@ -1,7 +1,15 @@
-import { Code, closeCodeOf, RATE_DEBT_SECONDS_MAX, VALUE_BYTES_MAX } from '@tidewire/core';
+import {
+  Code,
+  closeCodeOf,
+  FRAME_BYTES_MAX,
+  RATE_DEBT_OPERATIONS_MIN,
+  RATE_DEBT_SECONDS_MAX,
+  VALUE_BYTES_MAX,
+} from '@tidewire/core';
 import { OperationKind } from '@tidewire/schemas';
 import t from 'tap';
 import { TestBench } from './bench.js';
+import type { FakeClient } from './fake-transport.js';
 import { put, write } from './operations.js';
 
 const MAP = 'm'.repeat(129);
@@ -89,6 +97,17 @@ t.test(
   },
 );
 
+t.test('LIMIT-41: a value longer than the operator lets in is refused by that limit', async (t) => {
+  const bench = new TestBench({ limits: { valueBytes: 3 } });
+  const client = bench.client();
+  write(client, put('k', '123'), put('l', '1234'));
+  bench.settle();
+  t.match(client.results, [
+    { refusal: Code.TOO_LARGE, detail: /value has 3 bytes at most/ },
+    { refusal: Code.UNSPECIFIED },
+  ]);
+});
+
 t.test('LIMIT-19: every refusal of an operation by a limit names it', async (t) => {
   const bench = new TestBench({ limits: { inFlight: 3 } });
   const client = bench.client();
@@ -145,6 +164,8 @@ t.test(
       limits: {
         connections: 9,
         connectionsPerAddress: 8,
+        heartbeatSeconds: 20,
+        valueBytes: 10,
         inFlight: 7,
         subscriptions: 6,
         subscriptionsUnindexed: 5,
@@ -155,6 +176,9 @@ t.test(
     t.match(set.last('welcome')?.limits, {
       connectionsMax: 9,
       connectionsPerAddressMax: 8,
+      heartbeatTimeoutMs: 20_000,
+      heartbeatIntervalMs: 8000,
+      valueBytesMax: 10,
       inFlightMax: 7,
       subscriptionsMax: 6,
       subscriptionsUnindexedMax: 5,
@@ -172,16 +196,85 @@ t.test('LIMIT-22: who is turned away at the door leaves nothing behind', async (
   const address = '192.0.2.1';
   const one = bench.stranger(address);
   bench.stranger(address);
-  t.notOk(bench.gateway.onAccept(address));
+  t.notOk(bench.gateway.onAccept(address, 1));
   t.match(bench.gateway.onUpgrade(address), { sentence: /An address may have 2 connections/ });
   t.equal(bench.gateway.onUpgrade('192.0.2.2'), undefined);
   one.hello();
-  t.ok(bench.gateway.onAccept(address), 'no stranger any more');
+  t.ok(bench.gateway.onAccept(address, 1), 'no stranger any more');
   one.close(1000);
   t.equal(bench.gateway.connections, 1);
   bench.nowMs += 2000;
   bench.gateway.checkDeadlines();
   t.equal(bench.gateway.connections, 0);
+});
+
+t.test('LIMIT-25: who is refused operations on and on is closed', async (t) => {
+  const bench = new TestBench({ limits: { operationsPerSecond: 1000 } });
+  const [client, steady] = [bench.client(), bench.client()];
+  const many = Array.from({ length: 2000 }, (_, i) => put(`k${i}`, '1'));
+  let refused = -1000;
+  for (; client.closedWith === undefined && refused < 100_000; refused += 2000)
+    write(client, ...many);
+  t.equal(client.closedWith, closeCodeOf(Code.OVERLOADED));
+  t.match(client.last('error'), { code: Code.OVERLOADED, detail: /told to wait/ });
+  t.ok(refused > RATE_DEBT_OPERATIONS_MIN, 'a few windows of an honest client are not too many');
+  bench.settle();
+  for (let second = 0; second < 20; second++) {
+    write(steady, ...many);
+    bench.nowMs += 1000;
+    bench.settle();
+  }
+  t.equal(steady.closedWith, undefined, 'twice its rate is refused by half, for ever');
+});
+
+t.test('LIMIT-27: what is beyond a limit is refused unread, each by its request', async (t) => {
+  const bench = new TestBench({ limits: { inFlight: 3 } });
+  const client = bench.client();
+  const odd = { kind: OperationKind.GET, value: new Uint8Array(1) };
+  write(
+    client,
+    ...['a', 'b', 'c', 'd'].map((key) => put(key, '1')),
+    put('e', '1', odd),
+    put('', ''),
+  );
+  bench.settle();
+  const ids = client.results.map(({ requestId }) => requestId).sort((a, b) => a - b);
+  t.equal(new Set(ids).size, 6, 'each has one answer');
+  const refused = client.results.filter(({ refusal }) => refusal === Code.OVERLOADED);
+  t.same(
+    refused.map(({ requestId }) => requestId),
+    ids.slice(3),
+    'those behind the window, sound or not',
+  );
+  write(client, put('f', '1'));
+  bench.settle();
+  t.match(client.results.at(-1), { outcome: Code.APPLIED });
+});
+
+t.test('LIMIT-26: what an address offends by, and what it does not', async (t) => {
+  const address = '192.0.2.1';
+  const offences: Record<string, (client: FakeClient) => void> = {
+    garbage: (client) => client.sayBytes(new Uint8Array([255, 255])),
+    'too long a frame': (client) => client.sayBytes(new Uint8Array(FRAME_BYTES_MAX + 1)),
+    'no Hello first': (client) => client.say({ case: 'ping', value: { token: 1n } }),
+    'another protocol': (client) =>
+      client.say({ case: 'hello', value: { protocolVersion: 99, node: 7 } }),
+  };
+  for (const [name, offend] of Object.entries(offences)) {
+    const bench = new TestBench({ limits: { offencesPerAddress: 1 } });
+    const client = bench.stranger(address);
+    t.ok(bench.gateway.onAccept(address, 1), 'not yet');
+    offend(client);
+    t.not(client.closedWith, undefined, name);
+    t.notOk(bench.gateway.onAccept(address, 1), name);
+    t.ok(bench.gateway.onAccept('192.0.2.2', 1));
+  }
+  const bench = new TestBench({ limits: { offencesPerAddress: 1 } });
+  bench.stranger(address);
+  bench.nowMs += 2000;
+  bench.gateway.checkDeadlines();
+  bench.stranger(address).close(1000);
+  t.ok(bench.gateway.onAccept(address, 1), 'to be slow or to leave is none');
 });
 
 t.test('LOAD-4: who fills the ring of a worker is refused, and others are served', async (t) => {

@@ -33,6 +33,8 @@ export class Served {
   readonly paths: string[] = [];
   /** Addresses of the sockets that have come. */
   readonly accepted: string[] = [];
+  /** When the last one came. */
+  halfOpen = 0;
   isAccepting = true;
   isUpgrading = true;
   transport!: Transport;
@@ -56,8 +58,10 @@ export class Served {
     const served = new Served(options.tls !== undefined);
     served.transport = await create(
       {
-        onAccept: (address) => {
+        onAccept: (address, halfOpen) => {
           served.accepted.push(address);
+          served.halfOpen = halfOpen;
+          served.#look();
           return served.isAccepting;
         },
         onUpgrade: () => (served.isUpgrading ? undefined : FULL),

@@ -1,9 +1,9 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { TOKEN_BYTES_MAX } from '@tidewire/core';
+import { KEY_WAITERS_MAX, TOKEN_BYTES_MAX } from '@tidewire/core';
 import { base64url, exportJWK, SignJWT, UnsecuredJWT } from 'jose';
 import t, { type Test } from 'tap';
 import { type KeySource, type TokenRules, TokenVerifier } from '#lib/access/token-verifier.js';
@@ -215,6 +215,37 @@ t.test(
     await refuses(t, verifier, await sign(EC, 'one'), /not valid/);
   },
 );
+
+t.test('AUTH-37: a key set that cannot be had stops nobody whose key is known', async (t) => {
+  const held: ServerResponse[] = [];
+  let isAway = false;
+  const jwk = { ...(await exportJWK(EC.publicKey)), kid: 'one' };
+  const server = createServer((_, response) => {
+    if (isAway) held.push(response);
+    else response.end(JSON.stringify({ keys: [jwk] }));
+  });
+  t.teardown(() => server.close());
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  let nowMs = NOW_MS;
+  const { port } = server.address() as AddressInfo;
+  const url = new URL(`http://127.0.0.1:${port}/keys.json`);
+  const verifier = await TokenVerifier.create(rulesOf({ kind: 'jwks-url', url }), () => nowMs);
+  const sign = async (kid: string) =>
+    await token().setProtectedHeader({ alg: 'ES256', kid }).sign(EC.privateKey);
+  const [known, unknown] = [await sign('one'), await sign('two')];
+  await t.resolves(verifier.verify(known));
+  isAway = true;
+  nowMs += 10_000;
+  const waiting = Array.from({ length: KEY_WAITERS_MAX }, () => verifier.verify(unknown));
+  const refused = { name: 'TokenError', isTransient: true };
+  await t.rejects(verifier.verify(unknown), refused, 'one more does not wait');
+  await t.resolves(verifier.verify(known), 'one whose key is known need not');
+  t.ok(held.length <= 1, 'all wait for one fetch');
+  server.closeAllConnections();
+  for (const one of waiting) await t.rejects(one, refused);
+  await t.rejects(verifier.verify(unknown), refused, 'at once');
+  await t.resolves(verifier.verify(known));
+});
 
 t.test('AUTH-6: what is no key for tokens is refused with a sentence', async (t) => {
   const bad: [KeySource, RegExp][] = [

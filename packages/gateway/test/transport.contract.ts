@@ -204,6 +204,32 @@ export function transportContract(create: CreateTransport, differences: Differen
     t.match(served.accepted, [/127\.0\.0\.1/, /127\.0\.0\.1/]);
   });
 
+  t.test(`LIMIT-28: it tells how many sockets are no WebSocket yet (${on})`, async (t) => {
+    const served = await start(t);
+    const come = async (): Promise<RawSocket> => {
+      const count = served.accepted.length + 1;
+      const socket = new RawSocket(served.port, served.isTls);
+      t.teardown(() => socket.socket.destroy());
+      await served.until(() => served.accepted.length === count);
+      await turn(); // of the transport, which goes on accepting as long as somebody comes
+      return socket;
+    };
+    const silent = [await come(), await come(), await come()];
+    t.equal(served.halfOpen, 3);
+    const client = await served.client(t);
+    await come();
+    t.equal(served.halfOpen, 5 - 1, 'one was upgraded');
+    client.socket.terminate();
+    await client.closed;
+    for (const { socket } of silent) socket.destroy();
+    served.isAccepting = false;
+    for (let i = 0; i < 5; i++) await come();
+    served.isAccepting = true;
+    for (let i = 0; i < 1000 && (i === 0 || served.halfOpen > 3); i++)
+      (await come()).socket.destroy();
+    t.ok(served.halfOpen <= 3, 'the one that stands, this one, and perhaps the one before it');
+  });
+
   t.test(`TRANS-7: a port that is taken is refused with a sentence (${on})`, async (t) => {
     const first = await start(t);
     await t.rejects(start(t, { port: first.port }), /is taken/);

@@ -48,7 +48,7 @@ interface Call {
 }
 
 /** The embedding thread is the only caller, and never says an operation twice. */
-const CALLER: Caller = { id: 1, token: new Uint8Array(0), isResumed: false };
+const CALLER: Caller = { id: 1, token: new Uint8Array(0), memory: 0 };
 const REQUEST_ID_MAX = 0xffffffff;
 
 /**

@@ -22,7 +22,7 @@ import {
   type WorkerMemory,
   writeResult,
 } from '@tidewire/core/threads';
-import type { Level } from '@tidewire/schemas';
+import { type Level, OperationKind } from '@tidewire/schemas';
 import {
   isRuled,
   isUpdate,
@@ -47,6 +47,8 @@ const MATCH_KINDS = 5;
 const NO_LANE = 0;
 const NO_BYTES: Uint8Array = new Uint8Array(0);
 const encoder = new TextEncoder();
+const WRITE_FORBIDDEN: Uint8Array = forbidden('write');
+const EXECUTE_FORBIDDEN: Uint8Array = forbidden('execute');
 
 /**
  * The worker's end of the outbound ring: whatever it says is encoded once, by the worker, so that the
@@ -188,8 +190,10 @@ export class Outbound {
     this.#write(request, at, position, this.#records, this.#recordBytes);
   }
 
-  /** Says that a rule forbids it, and shows nothing. */
+  /** Says that a rule forbids it, and shows nothing: the same whatever the record is. */
   forbid(request: Int32Array, at: number, position: number, partition: number): void {
+    const isExecute = operationKindOf(request, at) === OperationKind.EXECUTE;
+    this.#result.detail = isExecute ? EXECUTE_FORBIDDEN : WRITE_FORBIDDEN;
     this.#waits = RESULT_FORBIDDEN;
     const map = request[at + Operation.MAP_KIND_FLAGS] >>> 16;
     this.#lanePosition = (map << 16) | operationKindOf(request, at);
@@ -265,4 +269,10 @@ export class Outbound {
     result.detail = NO_BYTES;
     result.retryAfterMs = 0;
   }
+}
+
+function forbidden(right: string): Uint8Array {
+  return encoder.encode(
+    `The right to ${right} does not extend to this record, as it stands or as it would be.`,
+  );
 }

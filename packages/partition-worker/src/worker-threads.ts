@@ -3,18 +3,22 @@ import { WORKER_HANG_MS } from '@tidewire/core';
 import {
   Doorbell,
   HEAD,
+  HeartbeatWatch,
   loadWord,
   RingConsumer,
   type SharedMemory,
   storeWord,
+  threadOptions,
   WorkerControl,
 } from '@tidewire/core/threads';
 import { Piscina } from 'piscina';
-import { HeartbeatWatch } from './heartbeat-watch.js';
 import { type Deaths, judge, NO_DEATHS, type Verdict } from './restart-policy.js';
 
 /** How long a worker may take to end its turn after it was told to stop. */
 const STOP_TIMEOUT_MS = 5000;
+
+/** Entry of a thread that takes the place of a worker that is given up. */
+const HAND_OVER_MAIN: string = new URL('./hand-over-main.js', import.meta.url).href;
 
 /** Threads that have loaded all code and wait for a death: starting one takes far longer. */
 const SPARES = 1;
@@ -50,6 +54,9 @@ export interface WorkerThreadsOptions {
 
 /** A worker thread that runs. */
 interface Run {
+  readonly startedMs: number;
+  /** Operations that had been executed before it. */
+  readonly operations: number;
   readonly abort: AbortController;
   readonly watch: HeartbeatWatch;
   isHung: boolean;
@@ -57,8 +64,8 @@ interface Run {
 
 /**
  * The fixed pool of worker threads, one endless task each. A worker that dies, or hangs, is started
- * again on its memory and goes on where it was; one that keeps dying without getting anything done
- * is given up. An operation that ends two workers is skipped.
+ * again on its memory and goes on where it was, see restart-policy.ts; one that keeps dying without
+ * executing anything is given up. An operation that ends two workers is skipped.
  */
 export class WorkerThreads {
   readonly #options: WorkerThreadsOptions;
@@ -78,7 +85,7 @@ export class WorkerThreads {
       idleTimeout: Number.POSITIVE_INFINITY,
       atomics: 'disabled',
       closeTimeout: STOP_TIMEOUT_MS,
-      execArgv: ['--enable-source-maps'],
+      ...threadOptions(process.env),
       ...(options.heapMiB !== undefined && {
         resourceLimits: { maxOldGenerationSizeMb: options.heapMiB },
       }),
@@ -112,15 +119,14 @@ export class WorkerThreads {
   async #keepRunning(worker: number): Promise<void> {
     let deaths = NO_DEATHS;
     for (let start = 1; !this.#isStopping; start++) {
-      const head = this.#head(worker);
       const run = this.#runOf(worker);
       try {
         await this.#run(worker, start, run);
         return;
       } catch (cause) {
         if (this.#isStopping) return;
-        const after = this.#onDeath(worker, head, deaths, { cause, isHung: run.isHung });
-        if (after.verdict.kind === 'GIVE_UP') return;
+        const after = this.#onDeath(worker, run, deaths, cause);
+        if (after.verdict.kind === 'GIVE_UP') return await this.#handOver(worker);
         deaths = after.deaths;
         if (after.verdict.delayMs > 0) await this.#options.wait(after.verdict.delayMs);
       }
@@ -144,29 +150,54 @@ export class WorkerThreads {
     }
   }
 
+  /** What the worker has changed is still written behind; its requests are not answered any more. */
+  async #handOver(worker: number): Promise<void> {
+    const { memory } = this.#options;
+    const run = this.#runOf(worker);
+    this.#runs[worker] = run;
+    const task = { memory: memory.workers[worker], doorbells: memory.doorbells };
+    await this.#pool
+      .run(task, { filename: HAND_OVER_MAIN, signal: run.abort.signal })
+      .catch(() => {}); // the owner knows that the worker is lost, and now its changes are too
+    this.#runs[worker] = undefined;
+  }
+
   #onDeath(
     worker: number,
-    headBefore: number,
+    run: Run,
     before: Deaths,
-    seen: Pick<WorkerDown, 'cause' | 'isHung'>,
+    cause: unknown,
   ): { deaths: Deaths; verdict: Verdict } {
     const control = this.#control(worker);
-    const head = this.#head(worker);
+    const { isHung } = run;
     const isExecuting = loadWord(control, WorkerControl.IS_EXECUTING) !== 0;
-    const operationAt = isExecuting ? head : undefined;
-    const after = judge(before, { isFruitful: head !== headBefore, operationAt });
+    const endedMs = isHung ? run.watch.seenAtMs : this.#options.nowMs();
+    const after = judge(before, {
+      hasExecuted: loadWord(control, WorkerControl.OPERATIONS) !== run.operations,
+      livedMs: endedMs - run.startedMs,
+      operationAt: isExecuting ? this.#head(worker) : undefined,
+    });
     const { kind } = after.verdict;
-    // The new worker reads the mark when it attaches; the thread that dies has stored its last.
+    // The new worker reads the mark when it attaches; the thread that dies has stored its last. What it was
+    // executing is no longer under way: the next one may die before it has attached.
+    storeWord(control, WorkerControl.IS_EXECUTING, 0);
     storeWord(control, WorkerControl.POISONED, kind === 'SKIP' ? 1 : 0);
     const poison = kind === 'SKIP' ? this.#hashOfNext(worker) : undefined;
-    this.#options.onDown({ worker, ...seen, isGivenUp: kind === 'GIVE_UP', poison });
+    this.#options.onDown({ worker, cause, isHung, isGivenUp: kind === 'GIVE_UP', poison });
     return after;
   }
 
   #runOf(worker: number): Run {
     const { hangMs = WORKER_HANG_MS, nowMs } = this.#options;
-    const watch = new HeartbeatWatch(this.#heartbeat(worker), nowMs(), hangMs);
-    return { abort: new AbortController(), watch, isHung: false };
+    const startedMs = nowMs();
+    const limits = { hangMs, startMs: WORKER_HANG_MS };
+    return {
+      startedMs,
+      operations: loadWord(this.#control(worker), WorkerControl.OPERATIONS),
+      abort: new AbortController(),
+      watch: new HeartbeatWatch(this.#heartbeat(worker), startedMs, limits),
+      isHung: false,
+    };
   }
 
   /** Names the operation at the head of the ring without showing anything of it. */

@@ -5,6 +5,7 @@ import {
   RecordLayout,
   RecoveryKind,
   RecoveryPartition,
+  RequestKind,
   RingProducer,
   readCollectionMarks,
   storeWatermark,
@@ -15,6 +16,7 @@ import {
 import { OperationKind, ResultsSchema } from '@tidewire/schemas';
 import { ABSENT, RecordStore, SCAN_END } from '#lib/store/record-store.js';
 import { Worker } from '#lib/worker.js';
+import { endPresenceWords } from './end-presence.js';
 import {
   doorbells,
   FakeGateway,
@@ -65,6 +67,12 @@ export class LifeBench {
 
   tick(ms: number): void {
     this.gateway.tick(ms);
+    this.work();
+  }
+
+  /** The client has gone that put this. */
+  endPresence(key: string, ms: number): void {
+    this.gateway.request(RequestKind.END_PRESENCE, endPresenceWords(key, ms));
     this.work();
   }
 

@@ -9,6 +9,6 @@ t.test('LIB-9: the packed packages run the typed example in a fresh project', as
   const { stdout } = await promisify(execFile)(process.execPath, [SCRIPT]);
   t.equal(
     stdout,
-    "enter ann 40\nRangeError: 40 is less than 60\n{ owner: 'Ann', balance: 40 } 100\n",
+    "enter ann 40\nwithdraw threw RangeError: 40 is less than 60\n{ owner: 'Ann', balance: 40 } 100\n",
   );
 });

@@ -1,7 +1,9 @@
 import { Code } from '@tidewire/core';
 import t, { type Test } from 'tap';
-import { PartitionPool, type PoolOptions } from '#lib/partition-pool.js';
+import { PartitionPool } from '#lib/partition-pool.js';
 import type { PoolError } from '#lib/pool-error.js';
+import type { PoolOptions } from '#lib/pool-options.js';
+import type { PoolStore, StoreEvent } from '#lib/pool-store.js';
 import type { EntryEvent } from '#lib/record.js';
 import type { WorkerDown } from '#lib/worker-threads.js';
 
@@ -136,11 +138,62 @@ t.test('LIB-11: a pool whose store does not start leaves nothing of it running',
   let stops = 0;
   const store = {
     start: () => Promise.reject(new Error('the table is not ours')),
+    raiseClockBound: async (ms: number) => ms,
     stop: async () => ++stops,
   };
   const failed = PartitionPool.start({ workers: 1, memoryBytes: MEMORY, store });
   await t.rejects(failed, { message: 'the table is not ours' });
   t.equal(stops, 1);
+});
+
+/** Keeps no record and, as long as it works, a bound just above the clock. */
+class BoundStore implements PoolStore {
+  boundMs = 0;
+  isFull = false;
+
+  async start(): Promise<number> {
+    return this.boundMs;
+  }
+
+  async raiseClockBound(ms: number): Promise<number> {
+    if (this.isFull) throw new Error('no room');
+    this.boundMs = Math.max(this.boundMs, ms, Date.now()) + 100;
+    return this.boundMs;
+  }
+
+  async stop(): Promise<number> {
+    return 0;
+  }
+}
+
+t.test('LIB-12: the first stamp of a pool is above the last bound of its store', async (t) => {
+  const store = new BoundStore();
+  store.boundMs = Date.now() + 3_600_000; // the machine's clock has fallen back by an hour
+  const { boundMs } = store;
+  const pool = await PartitionPool.start({ workers: 1, memoryBytes: MEMORY, store });
+  t.teardown(() => pool.stop());
+  const { stamp } = await pool.put('m', 'k', 1);
+  t.ok(stamp.ms >= boundMs);
+  t.ok(stamp.ms < store.boundMs, 'and below the next');
+});
+
+t.test('LIB-13: where the clock bound cannot be kept no stamp goes beyond it', async (t) => {
+  const store = new BoundStore();
+  const events: StoreEvent[] = [];
+  const onStore = (event: StoreEvent): void => void events.push(event);
+  const options = { workers: 1, memoryBytes: MEMORY, store, onStore };
+  const pool = await PartitionPool.start(options);
+  t.teardown(() => pool.stop());
+  store.isFull = true;
+  let code: Code = Code.UNSPECIFIED;
+  while (code !== Code.OVERLOADED) {
+    const written = await pool.put('m', 'k', 1).catch((error: PoolError) => error);
+    if ('stamp' in written) t.ok(written.stamp.ms < store.boundMs);
+    else code = written.code;
+  }
+  while (events.length === 0) await new Promise(setImmediate);
+  t.match(events, [{ kind: 'unbound', reason: 'The clock bound cannot be kept: no room.' }]);
+  await t.rejects(PartitionPool.start(options), /The clock bound cannot be kept: no room\./);
 });
 
 t.test('LIB-8: records of several maps with one key lie in one partition', async (t) => {
@@ -175,19 +228,43 @@ t.test(
     const pool = await started(t);
     await pool.put('m', 'k', 7);
     const thrown = await refusal(pool.execute('m', 'k', 'refuse', 'not'));
-    t.match(thrown, { code: Code.FAILED, message: 'RangeError: not 7', present: { value: 7 } });
+    t.match(thrown, {
+      code: Code.FAILED,
+      message: 'refuse threw RangeError: not 7',
+      present: { value: 7 },
+    });
     t.match(await refusal(pool.execute('m', 'k', 'dawdle')), {
       code: Code.FAILED,
-      message: /^dawdle took \d+ ms of 100\.$/,
+      message: /^dawdle took \d+ ms, limit 100\.$/,
     });
     t.match(await refusal(pool.execute('m', 'k', 'useless')), {
       code: Code.FAILED,
-      message: /JSON/,
+      message: 'What useless puts has no JSON form.',
     });
-    t.match(await refusal(pool.execute('m', 'k', 'huge')), { code: Code.FAILED, message: /limit/ });
+    t.match(await refusal(pool.execute('m', 'k', 'huge')), {
+      code: Code.FAILED,
+      message: /^What huge puts .* limit/,
+    });
     t.match(await pool.get('m', 'k'), { value: 7, sequence: 1 });
   },
 );
+
+t.test('PROC-12: what a processor did wrong is told with its name', async (t) => {
+  const pool = await started(t);
+  await pool.put('m', 'k', 7);
+  const wrongs: readonly [string, unknown, string][] = [
+    ['refuse', 'not', 'refuse threw RangeError: not 7'],
+    ['useless', undefined, 'What useless puts has no JSON form.'],
+    ['tooFew', 1, 'tooFew returned no array of 2 changes, one for each record.'],
+  ];
+  for (const [processor, argument, message] of wrongs) {
+    const others = processor === 'tooFew' ? { others: [{ map: 'n', key: 'k' }] } : {};
+    const call = pool.execute('m', 'k', processor, argument, others);
+    t.match(await refusal(call), { code: Code.FAILED, message });
+  }
+  const twice = pool.execute('m', 'k', 'tooFew', 1, { others: [{ map: 'm', key: 'k' }] });
+  t.match(await refusal(twice), { code: Code.INVALID, message: 'A group names each record once.' });
+});
 
 t.test('PROC-7: records of several maps with one key change together', async (t) => {
   const pool = await started(t);
@@ -200,7 +277,7 @@ t.test('PROC-7: records of several maps with one key change together', async (t)
   t.match(first, { value: { balance: 40 }, sequence: 2 });
   t.match(await pool.get('savings', 'ann'), { value: { balance: 60 }, sequence: 3 });
   const refused = await refusal(pool.execute('current', 'ann', 'transfer', 60, { others }));
-  t.match(refused, { code: Code.FAILED, message: 'RangeError: 40 is less than 60' });
+  t.match(refused, { code: Code.FAILED, message: 'transfer threw RangeError: 40 is less than 60' });
   t.match(await pool.get('savings', 'ann'), { value: { balance: 60 }, sequence: 3 });
   t.same(heard, ['current {"balance":100}', 'current {"balance":40}', 'savings {"balance":60}']);
 });
@@ -252,7 +329,8 @@ for (const fault of ['exit', 'loop', 'exhaust', 'collapse']) {
       });
       await pool.put('m', 'k', 7);
       const calls = [pool.execute('m', 'k', fault), pool.increment('m', 'k')];
-      t.equal((await refusal(calls[0])).code, Code.POISON);
+      const message = `${fault} ended its worker twice and was skipped.`;
+      t.match(await refusal(calls[0]), { code: Code.POISON, message });
       await calls[1];
       t.equal(downs.length, 2);
       t.match(downs[1].poison, /^[0-9a-f]{64}$/);
@@ -261,3 +339,16 @@ for (const fault of ['exit', 'loop', 'exhaust', 'collapse']) {
     },
   );
 }
+
+t.test('POOL-15: a worker that dies before it attaches blames no operation', async (t) => {
+  process.env['FALTER'] = t.testdir({});
+  const downs: WorkerDown[] = [];
+  const pool = await started(t, {
+    workers: 1,
+    processors: new URL('./faltering-processors.js', import.meta.url),
+    onDown: (down) => downs.push(down),
+  });
+  t.match(await pool.execute('m', 'k', 'falter'), { value: 1 });
+  t.match(downs, [{ poison: undefined }, { poison: undefined }]);
+  t.equal(downs.length, 2);
+});

@@ -1,24 +1,16 @@
-import { hashOf } from '@tidewire/core';
-import {
-  EndPresenceRequest,
-  OPERATION_PRESENCE,
-  RecordLayout,
-  RequestKind,
-  type WorkerMemory,
-} from '@tidewire/core/threads';
+import { OPERATION_PRESENCE, RequestKind, type WorkerMemory } from '@tidewire/core/threads';
 import { OperationKind } from '@tidewire/schemas';
 import t from 'tap';
 import { RecordStore, SCAN_END } from '#lib/store/record-store.js';
 import { buildCut } from './cut/cut-build.js';
 import { cutAt, diesIn, revive, stepsTaken } from './cut/cut-steps.js';
+import { endPresenceWords } from './end-presence.js';
 import { checkStore } from './store-check.js';
 import { describe } from './store-fixture.js';
 import {
   doorbells,
   FakeGateway,
   type Interest,
-  MAP_ID,
-  putBytes,
   type Sent,
   Snapshot,
   START_MS,
@@ -98,20 +90,6 @@ const scenarios: Scenario[] = [
 
 function work(worker: CutWorker): void {
   for (let idle = 0; idle < 2; ) idle = worker.doWork() === 0 ? idle + 1 : 0;
-}
-
-function endPresenceWords(key: string, ms: number): Int32Array {
-  const bytes = Buffer.from(key);
-  const stampMs = START_MS + ms;
-  const words = new Int32Array(EndPresenceRequest.KEY + RecordLayout.wordsOf(bytes.length));
-  words[EndPresenceRequest.HASH] = hashOf(bytes);
-  words[EndPresenceRequest.MAP] = MAP_ID;
-  words[EndPresenceRequest.MS_LOW] = RecordLayout.lowWord(stampMs);
-  words[EndPresenceRequest.MS_HIGH_COUNTER] = RecordLayout.highWord(stampMs) << 16;
-  words[EndPresenceRequest.NODE] = 1;
-  words[EndPresenceRequest.KEY_LENGTH] = bytes.length;
-  putBytes(words, EndPresenceRequest.KEY, bytes);
-  return words;
 }
 
 /** Every record but for its place. */

@@ -148,3 +148,49 @@ t.test('LIFE-19: where memory is full, sweeps, removals and overwrites of a size
   t.equal(bench.code, Code.APPLIED);
   t.end();
 });
+
+t.test('LIFE-48: a presence for whose end there is no room ends once there is some', (t) => {
+  for (const dies of [false, true]) {
+    const bench = new LifeBench();
+    bench.tick(10);
+    bench.put('here', 20, { flags: OPERATION_PRESENCE });
+    const lastKey = fillMemory(bench);
+    bench.endPresence('here', 20);
+    t.match(bench.stateOf('here'), /^stands/, 'there is no room');
+    bench.put('here', 20, { flags: OPERATION_PRESENCE });
+    t.equal(bench.code, Code.DUPLICATE, 'it counts as what was put');
+    if (dies) bench.restart();
+    bench.tick(2000);
+    t.match(bench.stateOf('here'), /^stands/, 'still none');
+    bench.put(lastKey, 60); // back where it came from
+    t.equal(bench.code, Code.APPLIED);
+    bench.tick(4000);
+    t.match(bench.stateOf('here'), /^removed/, dies ? 'by the next worker' : 'later');
+    bench.restart();
+    bench.put('here', 5000, { flags: OPERATION_PRESENCE });
+    bench.tick(9000);
+    t.match(bench.stateOf('here'), /^stands/, 'who comes again stays');
+  }
+  t.end();
+});
+
+/** Another key each, as long as `here`. */
+function keyOf(i: number): string {
+  return (36 ** 3 + i).toString(36);
+}
+
+/**
+ * Until not even an overwrite finds a block as small as a tombstone of `here`. Of the blocks that are
+ * given back no span becomes free. Returns the key of the last overwrite.
+ */
+function fillMemory(bench: LifeBench): string {
+  const isRefused = (): boolean => bench.code !== Code.APPLIED;
+  let count = 0;
+  do bench.put(keyOf(count++), 30);
+  while (!isRefused());
+  for (let i = 0; i < count; i += 2) {
+    bench.put(keyOf(i), 40, { value: '' });
+    if (isRefused()) return keyOf(i - 2);
+  }
+  throw new Error('there is room for everything');
+}

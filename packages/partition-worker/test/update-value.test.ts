@@ -85,6 +85,25 @@ t.test('UPDATE-4: bytes that are no text are refused, not guessed', async (t) =>
   const bytes = Uint8Array.of(0x31, 0xff);
   const one = Buffer.from('1');
   const kind = INCREMENT;
-  t.same(updatedValue({ kind, argument: bytes, keep: 0 }, one), { refusal: Code.INVALID });
-  t.same(updatedValue({ kind, argument: one, keep: 0 }, bytes), { refusal: Code.PRECONDITION });
+  t.match(updatedValue({ kind, argument: bytes, keep: 0 }, one), { refusal: Code.INVALID });
+  t.match(updatedValue({ kind, argument: one, keep: 0 }, bytes), { refusal: Code.PRECONDITION });
+});
+
+const REASONS: readonly [UpdateKind, string, string, string][] = [
+  [INCREMENT, '"41"', '1', 'increment is for numbers; the value is a string.'],
+  [INCREMENT, '{"a":1}', '1', 'increment is for numbers; the value is an object.'],
+  [MAXIMUM, '[]', '1', 'maximum is for numbers; the value is an array.'],
+  [MINIMUM, 'null', '1', 'minimum is for numbers; the value is null.'],
+  [MINIMUM, '1', 'true', 'The argument of minimum is not a number.'],
+  [INCREMENT, '1e308', '1e308', 'The sum is more than a double holds.'],
+  [APPEND, '{}', '1', 'append is for arrays; the value is an object.'],
+  [APPEND, '[]', '[', 'The argument of append is not JSON.'],
+  [MERGE, '[', '{}', 'merge is for JSON values; the value is not JSON.'],
+];
+
+t.test('UPDATE-32: a refusal says what the update is for and what it found', async (t) => {
+  for (const [kind, before, argument, reason] of REASONS) {
+    const update = { kind, argument: Buffer.from(argument), keep: 0 };
+    t.match(updatedValue(update, Buffer.from(before)), { reason });
+  }
 });

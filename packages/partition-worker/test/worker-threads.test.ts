@@ -90,6 +90,54 @@ t.test(
   },
 );
 
+/** Kills a worker at once and again, by a request that is no operation; what it is told before is done. */
+async function killAgain(
+  before: (gateway: FakeGateway, start: number) => void,
+  deathsMax: number,
+): Promise<{ pool: WorkerThreads; waits: number[]; deaths: boolean[] }> {
+  const memory = poolMemory();
+  const gateway = new FakeGateway(memory.workers[0]);
+  const requests = new Int32Array(memory.workers[0].requestRing);
+  const deaths: boolean[] = [];
+  const waits: number[] = [];
+  let poison = 0;
+  let pool: WorkerThreads | undefined;
+  await new Promise<void>((resolve) => {
+    pool = new WorkerThreads({
+      memory,
+      onStart: (_worker, start) => {
+        gateway.listen();
+        before(gateway, start);
+        poison = gateway.sendPoison();
+        gateway.introduce(start, []);
+      },
+      nowMs: () => 0,
+      wait: async (ms) => void waits.push(ms),
+      onDown: ({ isGivenUp }) => {
+        requests[poison] = RequestKind.UNSUBSCRIBE; // harmless from now on
+        deaths.push(isGivenUp);
+        if (isGivenUp || deaths.length === deathsMax) resolve();
+      },
+    });
+  });
+  return { pool: pool!, waits, deaths };
+}
+
+t.test('POOL-14: ticks and other requests are no work done', async (t) => {
+  const { pool, deaths } = await killAgain((gateway, start) => gateway.tick(start), 100);
+  t.same(deaths, [...Array(RESTARTS_FRUITLESS_MAX).fill(false), true], 'it is given up');
+  await pool.stop();
+});
+
+t.test('POOL-12: pauses grow also where operations are executed before each death', async (t) => {
+  const put = (gateway: FakeGateway, start: number): void =>
+    gateway.send(start, { kind: OperationKind.PUT, key: 'a', value: '1', ms: start });
+  const { pool, deaths, waits } = await killAgain(put, 12);
+  t.same(deaths, Array(12).fill(false), 'it is not given up');
+  t.same(waits.slice(0, 9), [10, 20, 40, 80, 160, 320, 640, 1000, 1000]);
+  await pool.stop();
+});
+
 t.test('POOL-3: a worker that takes no turn for too long is ended and replaced', async (t) => {
   const memory = poolMemory();
   const gateway = new FakeGateway(memory.workers[0]);

@@ -1,9 +1,10 @@
-import { constants, setPriority } from 'node:os';
+import { availableParallelism, constants, setPriority } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { MessagePort } from 'node:worker_threads';
 import { BACKOFF_MAX_MS, DATABASE_START_MS, PROBE_INTERVAL_MS } from '@tidewire/core';
 import { Doorbell, PERSISTENCE_DOORBELL, type SharedMemory } from '@tidewire/core/threads';
-import { backoffMs } from './flush-window.js';
+import { backgroundFlushesOf, backoffMs } from './flush-window.js';
+import { Heartbeat } from './heartbeat.js';
 import { PersistenceEngine } from './persistence-engine.js';
 import type { DatabaseConnection } from './postgres-link.js';
 import { PostgresStore } from './postgres-store.js';
@@ -35,20 +36,30 @@ export default async function main(task: PersistenceTask): Promise<void> {
   const doorbell = new Doorbell(new Int32Array(memory.doorbells), PERSISTENCE_DOORBELL);
   const store = new PostgresStore(task.connection, { epoch: task.epoch });
   const stop = stopCommand(port, doorbell);
+  const heartbeat = new Heartbeat(memory);
   try {
-    if (task.epoch === undefined) await recover({ store, task, doorbell, stop, report });
+    if (task.epoch === undefined)
+      await heartbeat.during(recover({ store, task, doorbell, stop, report }));
     yieldToForeground();
-    const engine = new PersistenceEngine({
+    let isRunning = true;
+    const engine: PersistenceEngine = new PersistenceEngine({
       memory,
       store,
       now: () => performance.now(),
       random: Math.random,
       report,
       isDown: task.epoch !== undefined,
+      backgroundFlushes: backgroundFlushesOf(availableParallelism()),
+      // SAFE writes wait for what has settled: it is looked at before the sleep has ended.
+      onSettled: () => {
+        if (isRunning) engine.doWork();
+        doorbell.ring();
+      },
     });
-    await run(engine, doorbell, stop);
+    await run({ engine, doorbell, stop, heartbeat });
+    isRunning = false;
     const { unflushed } = engine; // what changes now are ends of lifetimes: the next start finds them again
-    await end(engine, stop);
+    await heartbeat.during(end(engine, stop));
     report({ kind: 'stopped', unflushed });
   } catch (error) {
     if (error instanceof StoppedError) report({ kind: 'stopped', unflushed: 0 });
@@ -56,7 +67,7 @@ export default async function main(task: PersistenceTask): Promise<void> {
       report({ kind: error.kind === 'FENCED' ? 'fenced' : 'failed', reason: error.message });
     else throw error;
   } finally {
-    await store.close();
+    await heartbeat.during(store.close());
     port.close(); // tells the owner that nothing more will come
   }
 }
@@ -123,18 +134,22 @@ function stopCommand(port: MessagePort, doorbell: Doorbell): Readonly<Stop> {
   return stop;
 }
 
-async function run(
-  engine: PersistenceEngine,
-  doorbell: Doorbell,
-  stop: Readonly<Stop>,
-): Promise<void> {
+async function run(thread: {
+  engine: PersistenceEngine;
+  doorbell: Doorbell;
+  stop: Readonly<Stop>;
+  heartbeat: Heartbeat;
+}): Promise<void> {
+  const { engine, doorbell, stop, heartbeat } = thread;
   for (;;) {
+    heartbeat.beat();
     if (engine.isFenced) return;
     if (stop.atMs !== undefined) {
       engine.drain();
       if (engine.isClean || performance.now() >= stop.atMs) return;
     }
-    if (engine.doWork() > 0) await new Promise(setImmediate);
+    engine.doWork();
+    if (engine.hasWork()) await new Promise(setImmediate);
     else await doorbell.sleepAsync(() => engine.hasWork(), sleepMs(engine));
   }
 }

@@ -1,11 +1,20 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import {
+  DATABASE_START_MS,
+  PERSISTENCE_HANG_MS,
   RESTART_BACKOFF_MAX_MS,
   RESTART_BACKOFF_MIN_MS,
   RESTARTS_FRUITLESS_MAX,
 } from '@tidewire/core';
-import { loadWord, type SharedMemory, WorkerControl } from '@tidewire/core/threads';
+import {
+  HeartbeatWatch,
+  loadWord,
+  PERSISTENCE_HEARTBEAT,
+  type SharedMemory,
+  threadOptions,
+  WorkerControl,
+} from '@tidewire/core/threads';
 import { Piscina } from 'piscina';
 import type { DatabaseConnection } from './postgres-link.js';
 import type { PersistenceStatus } from './status.js';
@@ -21,12 +30,20 @@ interface PersistenceThreadOptions {
   readonly connection: DatabaseConnection;
   readonly takeOver: boolean;
   readonly onStatus: (status: PersistenceStatus) => void;
-  /** The thread has ended by a fault of its own; it is started again unless `isGivenUp`. */
+  /** The thread has ended by a fault of its own, or has hung and was ended; it is started again unless `isGivenUp`. */
   readonly onDown: (cause: unknown, isGivenUp: boolean) => void;
+  /** Milliseconds of any clock that never falls. */
+  readonly nowMs: () => number;
+}
+
+/** A thread that runs. */
+interface Run {
+  readonly abort: AbortController;
+  readonly watch: HeartbeatWatch;
 }
 
 /**
- * The owner's side of the persistence thread. One that dies is started again and goes on in the same
+ * The owner's side of the persistence thread. One that dies, or hangs, is started again and goes on in the same
  * epoch on new connections: what it had under way is handed over again. One that dies before the
  * records are in memory, or again and again without flushing anything, is given up.
  */
@@ -36,6 +53,7 @@ export class PersistenceThread {
   /** The thread is done and has said everything. */
   readonly #ended: Promise<void>;
   #pool: Piscina | undefined;
+  #run: Run | undefined;
   #port: MessagePort | undefined;
   /** The epoch of a thread that has recovered. */
   #epoch: number | undefined;
@@ -47,12 +65,18 @@ export class PersistenceThread {
     this.#ended = this.#keepRunning();
   }
 
+  /** Ends a thread that takes no turns any more, so that it is started again; call it regularly. */
+  checkHang(): void {
+    if (!this.#run?.watch.isHung(this.#heartbeat(), this.#options.nowMs())) return;
+    this.#run.abort.abort(new Error('The persistence thread took no turn for too long.'));
+  }
+
   /**
    * Asks for the last flushes; the status `stopped` tells what was left. Settles at the end. A
    * thread that does not end in time is ended, and says nothing.
    */
   async stop(deadlineMs: number): Promise<void> {
-    this.#stopAtMs = performance.now() + deadlineMs;
+    this.#stopAtMs = this.#options.nowMs() + deadlineMs;
     this.#stopping.abort();
     this.#tellStop();
     const late = delay(deadlineMs + CLOSE_TIMEOUT_MS, 'LATE', { ref: false });
@@ -65,7 +89,7 @@ export class PersistenceThread {
     for (let fruitless = 0; ; ) {
       const flushed = this.#flushed();
       try {
-        return await this.#run();
+        return await this.#runOnce();
       } catch (cause) {
         await this.#pool?.destroy();
         if (this.#isTooLate()) return;
@@ -78,7 +102,7 @@ export class PersistenceThread {
     }
   }
 
-  async #run(): Promise<void> {
+  async #runOnce(): Promise<void> {
     const { memory, connection, takeOver } = this.#options;
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
@@ -87,17 +111,32 @@ export class PersistenceThread {
     const epoch = this.#hasRecovered ? this.#epoch : undefined;
     const task = { memory, connection, takeOver, epoch, port: port2 };
     this.#pool = threadPool();
-    const run = this.#pool.run(task, { transferList: [port2] });
+    const { abort } = this.#watch();
+    const run = this.#pool.run(task, { transferList: [port2], signal: abort.signal });
     this.#tellStop();
     try {
       await run;
+    } catch (cause) {
+      throw abort.signal.aborted ? abort.signal.reason : cause;
     } finally {
+      this.#run = undefined;
       await closed; // what it has said is heard
     }
   }
 
+  #watch(): Run {
+    const limits = { hangMs: PERSISTENCE_HANG_MS, startMs: DATABASE_START_MS };
+    const watch = new HeartbeatWatch(this.#heartbeat(), this.#options.nowMs(), limits);
+    this.#run = { abort: new AbortController(), watch };
+    return this.#run;
+  }
+
+  #heartbeat(): number {
+    return loadWord(new Int32Array(this.#options.memory.doorbells), PERSISTENCE_HEARTBEAT);
+  }
+
   #isTooLate(): boolean {
-    return this.#stopAtMs !== undefined && performance.now() >= this.#stopAtMs;
+    return this.#stopAtMs !== undefined && this.#options.nowMs() >= this.#stopAtMs;
   }
 
   #onStatus(status: PersistenceStatus): void {
@@ -108,7 +147,7 @@ export class PersistenceThread {
 
   #tellStop(): void {
     if (this.#stopAtMs === undefined) return;
-    const deadlineMs = Math.max(0, this.#stopAtMs - performance.now());
+    const deadlineMs = Math.max(0, this.#stopAtMs - this.#options.nowMs());
     this.#port?.postMessage({ kind: 'stop', deadlineMs });
   }
 
@@ -138,6 +177,6 @@ function threadPool(): Piscina {
     idleTimeout: Number.POSITIVE_INFINITY,
     atomics: 'disabled',
     closeTimeout: CLOSE_TIMEOUT_MS,
-    execArgv: ['--enable-source-maps'],
+    ...threadOptions(process.env),
   });
 }

@@ -73,36 +73,46 @@ const SETTINGS = {
   help: { value: undefined, help: 'this text' },
 } as const;
 
+const SIZE = 'is a number of bytes, as 512M or 4G';
+
 const Size = z
-  .union([z.string(), z.number()])
+  .union([z.string(), z.number()], SIZE)
   .transform((text) => /^(\d+)([KMG]?)(i?B)?$/i.exec(String(text)))
-  .refine((match) => match !== null, 'is a number of bytes, as 512M or 4G')
+  .refine((match) => match !== null, SIZE)
   .transform((match) => Number(match?.[1]) * UNITS[(match?.[2] ?? '').toUpperCase()]);
 
-const Flag = z.union([z.boolean(), z.enum(['true', 'false']).transform((text) => text === 'true')]);
+const Flag = z.union(
+  [z.boolean(), z.enum(['true', 'false']).transform((text) => text === 'true')],
+  'is true or false',
+);
 
-const Path = z
-  .string()
-  .min(1)
-  .transform((path) => resolve(path));
+const Port = whole(0, 65_535);
+
+const Text = z.string('is a text').min(1, 'is not empty');
+
+const Path = Text.transform((path) => resolve(path));
+
+const ORIGINS = 'is a list of origins, as https://example.org, or *';
 
 const Origins = z
-  .union([
-    z.string().transform((text) => text.split(',').map((part) => part.trim())),
-    z.array(z.string()),
-  ])
-  .refine(
-    (origins) => origins.every(isOrigin),
-    'is a list of origins, as https://example.org, or *',
-  );
+  .union(
+    [
+      z.string().transform((text) => text.split(',').map((part) => part.trim())),
+      z.array(z.string()),
+    ],
+    ORIGINS,
+  )
+  .refine((origins) => origins.every(isOrigin), ORIGINS);
+
+const TIME = 'is a time, as 45s, 30m, 12h or 7d';
 
 const Ttl = z
-  .string()
-  .refine((text) => durationMs(text) !== undefined, 'is a time, as 45s, 30m, 12h or 7d')
+  .string(TIME)
+  .refine((text) => durationMs(text) !== undefined, TIME)
   .transform((text) => durationMs(text) as number);
 
 const Texts = z
-  .union([z.string(), z.array(z.string())])
+  .union([z.string(), z.array(z.string())], 'is a text or a list of texts')
   .transform((texts) => [texts].flat().flatMap((text) => text.split(',')));
 
 const MapTtls = Texts.refine(
@@ -111,45 +121,48 @@ const MapTtls = Texts.refine(
 ).transform((texts) => new Map(texts.map((text) => mapTtlOf(text) as [string, number])));
 
 const Maps = z
-  .record(z.string(), z.strictObject({ ttl: Ttl }))
+  .record(
+    z.string(),
+    z.strictObject({ ttl: Ttl }, 'is as { "ttl": "30m" }'),
+    'are lifetimes by map',
+  )
   .refine((maps) => Object.keys(maps).every(isMapName), 'names maps of 1 to 128 bytes');
 
+const LEEWAY = 'is a number of seconds, 0 to 3600';
+
 const ConfigSchema = z.strictObject({
-  port: z.coerce.number().int().min(0).max(65_535).default(7271),
-  host: z.string().min(1).default('127.0.0.1'),
-  'admin-port': z.coerce.number().int().min(0).max(65_535).optional(),
-  'admin-host': z.string().min(1).default('127.0.0.1'),
-  workers: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(WORKERS_MAX)
-    .default(() => Math.min(WORKERS_MAX, Math.max(1, availableParallelism() - 2))),
+  port: Port.default(7271),
+  host: Text.default('127.0.0.1'),
+  'admin-port': Port.optional(),
+  'admin-host': Text.default('127.0.0.1'),
+  workers: whole(1, WORKERS_MAX).default(() =>
+    Math.min(WORKERS_MAX, Math.max(1, availableParallelism() - 2)),
+  ),
   memory: Size.default(() => Math.floor(totalmem() / 4)),
   'data-dir': Path.default(() => resolve('.tidewire')),
   'database-url': z
     .string()
     .regex(/^postgres(ql)?:\/\//, 'is a URL as postgres://user@host/database')
     .optional(),
-  'log-level': z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+  'log-level': oneOf(['debug', 'info', 'warn', 'error']).default('info'),
   'map-ttl': MapTtls.default(() => new Map()),
   maps: Maps.default({}),
   limit: Texts.default([]),
-  limits: z.record(z.string(), z.unknown()).default({}),
+  limits: z.record(z.string(), z.unknown(), 'are numbers by name').default({}),
   'take-over': Flag.default(false),
-  transport: z.enum(TRANSPORTS).optional(),
+  transport: oneOf(TRANSPORTS).optional(),
   'tls-key': Path.optional(),
   'tls-cert': Path.optional(),
   'allow-origin': Origins.optional(),
-  auth: z.enum(['none', 'jwt']).default('none'),
+  auth: oneOf(['none', 'jwt']).default('none'),
   'auth-key': Path.optional(),
-  'auth-jwks': z.string().min(1).optional(),
-  'auth-audience': z.string().min(1).optional(),
-  'auth-issuer': z.string().min(1).optional(),
+  'auth-jwks': Text.optional(),
+  'auth-audience': Text.optional(),
+  'auth-issuer': Text.optional(),
   'auth-leeway': z.coerce
-    .number()
-    .min(0)
-    .max(3600)
+    .number(LEEWAY)
+    .min(0, LEEWAY)
+    .max(3600, LEEWAY)
     .default(TOKEN_LEEWAY_MS / 1000),
   policy: Path.optional(),
   'allow-no-auth': Flag.default(false),
@@ -226,6 +239,17 @@ export function readConfig(
   };
 }
 
+function whole(min: number, max: number): z.ZodCoercedNumber {
+  const message = `is a whole number, ${min} to ${max}`;
+  return z.coerce.number(message).int(message).min(min, message).max(max, message);
+}
+
+function oneOf<const Name extends string>(
+  names: readonly Name[],
+): z.ZodEnum<{ [name in Name]: name }> {
+  return z.enum(names, `is ${names.slice(0, -1).join(', ')} or ${names.at(-1)}`);
+}
+
 /** The next one; any free one beside any free one. */
 function portBeside(port: number): number {
   return port === 0 || port === 65_535 ? 0 : port + 1;
@@ -258,7 +282,7 @@ export function helpText(): string {
     '',
     ...lines,
     '',
-    'Limits; all but the first four are of one connection:',
+    'Limits; all but the first five are of one connection:',
     ...limitHelp(),
     '',
     'Every flag can be given as TIDEWIRE_<NAME> too (TIDEWIRE_DATA_DIR, …), the database as DATABASE_URL.',
@@ -311,5 +335,6 @@ function describe(error: z.ZodError): string {
   const issue = error.issues[0];
   if (issue.code === 'unrecognized_keys')
     return `There is no setting "${issue.keys[0]}"; --help lists them.`;
-  return `--${issue.path.join('.')}: ${issue.message}.`;
+  const isFlag = issue.path.length === 1;
+  return `${isFlag ? '--' : ''}${issue.path.join('.')} ${issue.message}.`;
 }

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import {
+  CLOCK_BOUND_INTERVAL_MS,
   Code,
   DRIFT_MS_MAX,
-  HEARTBEAT_TIMEOUT_MS,
+  HANG_LOOK_INTERVAL_MS,
   HybridLogicalClock,
   NODE_MAX,
   SESSION_HARD_BYTES,
@@ -31,6 +32,7 @@ import { loadProcessors, type WorkerDown, WorkerThreads } from '@tidewire/partit
 import {
   ClockBound,
   type DatabaseConnection,
+  EmbeddedDatabase,
   type PersistenceStatus,
   PersistenceThread,
 } from '@tidewire/persistence';
@@ -38,13 +40,12 @@ import { readAccessRules } from './access-rules.js';
 import { adminPages } from './admin-pages.js';
 import { AdminServer } from './admin-server.js';
 import type { Config } from './config.js';
-import { EmbeddedDatabase } from './embedded-database.js';
 import { type Log, sessionLogOf } from './log.js';
 import { Status } from './status.js';
 
 const DEADLINES_INTERVAL_MS = 100;
 const CROWD_LOG_INTERVAL_MS = 10_000;
-const CLOCK_BOUND_INTERVAL_MS = 1000;
+const PROGRESS_LOG_INTERVAL_MS = 1000;
 /** For answers that are under way, and then for the last flushes. */
 const DRAIN_MS_MAX = 2000;
 const FLUSH_MS_MAX = 8000;
@@ -72,6 +73,8 @@ export class Coordinator {
   readonly #loop: GatewayLoop;
   readonly #status: Status;
   readonly #timers: NodeJS.Timeout[] = [];
+  /** From the pool's start to its end. */
+  #hangTimer: NodeJS.Timeout | undefined;
   readonly #onFatal: (reason: string) => void;
   #transport: Transport | undefined;
   #admin: AdminServer | undefined;
@@ -93,6 +96,7 @@ export class Coordinator {
   #bases: ReadonlyMap<number, Float64Array> = new Map();
   /** Newcomers turned away, as far as the log tells. */
   #turnedAway = 0;
+  #progressLoggedMs = 0;
   /** Undefined from recovery until the persistence thread has told. */
   #unflushed: number | undefined = 0;
 
@@ -130,6 +134,7 @@ export class Coordinator {
       publish: (topic, bytes) => this.#transport?.publish(topic, bytes),
       http: (path) => this.#status.answer(path),
       onWork: () => this.#loop.wake(),
+      onTaken: (operations) => this.#loop.onTaken(operations),
       log: sessionLogOf(this.#log),
       onDenied: (denial) => this.#log.warn(denial, 'not permitted'),
     });
@@ -143,7 +148,7 @@ export class Coordinator {
   /** Resolves with its ports once connections are taken. Rejects with a sentence. */
   async start(): Promise<{ port: number; adminPort: number }> {
     const rules = await this.#step(this.#readAccessRules());
-    await this.#step(mkdir(this.#config.dataDir, { recursive: true }));
+    await this.#step(makeFolder(this.#config.dataDir));
     const startMs = await this.#step(this.#clockBound.read());
     const port = await this.#step(this.#listen());
     const adminPort = await this.#step(this.#listenForOperator());
@@ -153,13 +158,13 @@ export class Coordinator {
     this.#loop.wake();
     this.#status.phase = 'recovering';
     this.#startPersistence(connection);
+    this.#hangTimer = setInterval(() => this.#checkHangs(), HANG_LOOK_INTERVAL_MS);
     await this.#step(this.#recovered);
     this.#clock.ms = Math.max(this.#clock.ms, startMs);
     this.#clock.boundMs = await this.#step(this.#firstClockBound());
     this.#every(CLOCK_BOUND_INTERVAL_MS, () => void this.#raiseClockBound());
     this.#every(DEADLINES_INTERVAL_MS, () => {
       this.#gateway.checkDeadlines();
-      this.#pool?.checkHangs();
       this.#status.observe();
     });
     this.#every(CROWD_LOG_INTERVAL_MS, () => this.#logTurnedAway());
@@ -186,6 +191,7 @@ export class Coordinator {
     this.#transport?.close();
     this.#admin?.close();
     await this.#pool?.stop();
+    clearInterval(this.#hangTimer);
     this.#loop.stop();
     await this.#closeDatabase();
     return this.#unflushed;
@@ -219,11 +225,11 @@ export class Coordinator {
   }
 
   async #listen(): Promise<number> {
-    const { transport, tls, allowOrigin } = this.#config;
+    const { transport, tls, allowOrigin, limits } = this.#config;
     const options = {
       frameBytesMax: TRANSPORT_FRAME_BYTES_MAX,
       bufferBytesMax: SESSION_HARD_BYTES,
-      idleTimeoutMs: HEARTBEAT_TIMEOUT_MS,
+      idleTimeoutMs: 1000 * limits.heartbeatSeconds,
       allowsOrigin: originRule(allowOrigin),
       tls,
     };
@@ -297,13 +303,21 @@ export class Coordinator {
   }
 
   #startPersistence(connection: DatabaseConnection): void {
+    this.#log.info({}, 'opening the database');
+    this.#progressLoggedMs = performance.now();
     this.#persistence = new PersistenceThread({
       memory: this.#memory,
       connection,
       takeOver: this.#config.takeOver,
       onStatus: (status) => this.#onPersistence(status),
       onDown: (cause, isGivenUp) => this.#onPersistenceDown(cause, isGivenUp),
+      nowMs: () => performance.now(),
     });
+  }
+
+  #checkHangs(): void {
+    this.#pool?.checkHangs();
+    this.#persistence?.checkHang();
   }
 
   /** Until another one flushes again, writes are in memory alone, as in any outage. */
@@ -312,6 +326,13 @@ export class Coordinator {
     if (isGivenUp) return this.#fail(reason);
     this.#status.onDatabaseDown(reason);
     this.#log.error({ reason }, 'the persistence thread has ended and is started again');
+  }
+
+  #logProgress(records: number): void {
+    const nowMs = performance.now();
+    if (nowMs < this.#progressLoggedMs + PROGRESS_LOG_INTERVAL_MS) return;
+    this.#progressLoggedMs = nowMs;
+    this.#log.info({ records }, 'reading the database');
   }
 
   #onPersistence(status: PersistenceStatus): void {
@@ -323,6 +344,7 @@ export class Coordinator {
         return;
       case 'recovering':
         this.#status.recovered = status.records;
+        this.#logProgress(status.records);
         return;
       case 'recovered':
         this.#status.recovered = status.records;
@@ -387,5 +409,14 @@ export class Coordinator {
 
   #every(intervalMs: number, action: () => void): void {
     this.#timers.push(setInterval(action, intervalMs));
+  }
+}
+
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new ServerError(`--data-dir ${path} is no folder, and none can be made there (${code}).`);
   }
 }

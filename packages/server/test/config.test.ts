@@ -85,6 +85,11 @@ t.test('CONF-5: a wrong setting is refused with one sentence that names it', asy
     t.ok(error instanceof ConfigError, args.join(' '));
     t.match((error as Error).message, name);
     t.match((error as Error).message, /^[^\n]+\.$/);
+    t.notMatch(
+      (error as Error).message,
+      /Invalid input|Too (small|big)/,
+      'no wording of a library',
+    );
   }
 });
 
@@ -201,7 +206,7 @@ t.test('LIFE-41: a wrong lifetime of a map is refused with one sentence', async 
   for (const text of ['sessions', '=30m', 'a=30', 'a=0s', 'a=-1s', 'a=1y', 'a=9999999999999d'])
     t.throws(() => readConfig(['--map-ttl', text], NONE), {
       name: 'ConfigError',
-      message: '--map-ttl: is a map and a time, as sessions=30m.',
+      message: '--map-ttl is a map and a time, as sessions=30m.',
     });
   const file = join(t.testdir(), 'config.json');
   for (const maps of [
@@ -231,4 +236,23 @@ t.test('LIMIT-23: limits come by flag, environment and file, limit by limit', as
   for (const text of ['inflight=1', 'in-flight', 'in-flight=', 'in-flight=0', 'in-flight=1025'])
     t.throws(() => readConfig(['--limit', text], NONE), ConfigError, text);
   t.match(helpText(), /connections-per-address +connections of one address \(default 65536\)/);
+});
+
+t.test('ADMIN-12: a setting of another kind in the file is refused in our words', async (t) => {
+  const file = join(t.testdir(), 'config.json');
+  const wrong: [Record<string, unknown>, RegExp][] = [
+    [{ limits: 3 }, /^--limits are numbers by name\.$/],
+    [{ maps: 3 }, /^--maps are lifetimes by map\.$/],
+    [{ maps: { a: 3 } }, /^maps\.a is as/],
+    [{ 'allow-origin': 3 }, /^--allow-origin is a list of origins/],
+    [{ 'map-ttl': 3 }, /^--map-ttl is a text or a list of texts\.$/],
+    [{ memory: {} }, /^--memory is a number of bytes/],
+    [{ port: {} }, /^--port is a whole number/],
+    [{ host: 3 }, /^--host is a text\.$/],
+    [{ safe: 3 }, /no setting "safe"/],
+  ];
+  for (const [settings, message] of wrong) {
+    await writeFile(file, JSON.stringify(settings));
+    t.throws(() => readConfig(['--config', file], NONE), { name: 'ConfigError', message });
+  }
 });

@@ -1,4 +1,8 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { type Client, connect } from '@tidewire/client/node';
 import type { Sql } from 'postgres';
 import { Ledger, orderOf, type State, stateOfRead } from './crash-ledger.js';
 import { Load, type LoadContext, MAP } from './crash-load.js';
@@ -19,6 +23,7 @@ const CATCH_UP_MS_MAX = 100;
  * What befalls a cycle:
  *
  *     kill       the server process, by SIGKILL; sometimes its heir too while it starts
+ *     worker     a partition worker, by a processor; needs a server with the flags WITH_PROCESSORS
  *     terminate  its database connections, by pg_terminate_backend
  *     thread     its persistence thread; needs a server with the environment MORTAL
  *     stop       the database, in order; it is started again
@@ -27,6 +32,7 @@ const CATCH_UP_MS_MAX = 100;
  */
 export const FAULTS = [
   'kill',
+  'worker',
   'terminate',
   'thread',
   'stop',
@@ -37,11 +43,24 @@ export const FAULTS = [
 ] as const;
 export type Fault = (typeof FAULTS)[number];
 
+/** Faults that need no database of the run's own. */
+export function isOfServer(fault: Fault): boolean {
+  return fault === 'kill' || fault === 'worker';
+}
+
+/** Flags of a server whose workers can be ended from outside. */
+export const WITH_PROCESSORS: readonly string[] = [
+  '--processors',
+  fileURLToPath(new URL('./account-processors.js', import.meta.url)),
+];
+const LOOK_FOR_DEATH_MS = 1;
+
 /** Cycles of load and fault on one server, each closed by the question whether the promises hold. */
 export class CrashRun {
   readonly ledger: Ledger = new Ledger();
   /** Reads that found memory and table equal with nothing dirty, under load or after a fault. */
   agreements = 0;
+  #workerDeaths = 0;
   readonly #server: RunningServer;
   readonly #sql: () => Promise<Sql>;
   readonly #database: OutageDatabase | undefined;
@@ -51,7 +70,7 @@ export class CrashRun {
 
   constructor(options: {
     server: RunningServer;
-    /** The server's, if it is not the embedded one: without it there is only `kill`. */
+    /** The server's, if it is not the embedded one: without it there are only faults of the server. */
     database?: OutageDatabase;
     seed: number;
     /** Of load in a cycle, at most. */
@@ -83,6 +102,17 @@ export class CrashRun {
       }
       if (fault === 'kill') await this.#killSoon(load);
       else await this.#outage(fault, load);
+    } finally {
+      await load.end();
+    }
+  }
+
+  /** After the last cycle: a load without a fault, and the question. */
+  async conclude(): Promise<void> {
+    const load = await Load.start(this.#server.url, CONNECTIONS, this.#context);
+    try {
+      await this.#sometime();
+      await this.#agree(load);
     } finally {
       await load.end();
     }
@@ -147,6 +177,7 @@ export class CrashRun {
 
   /** Resolves with what ends the fault. */
   async #begin(fault: Exclude<Fault, 'kill'>): Promise<() => Promise<void>> {
+    if (fault === 'worker') return await this.#killWorker();
     const database = this.#database;
     if (database === undefined) throw new Error(`${fault} needs a database of the run's own`);
     const { proxy } = database;
@@ -167,6 +198,19 @@ export class CrashRun {
         proxy[fault]();
         return async () => proxy.heal();
     }
+  }
+
+  /** Resolves once one of them has ended; it is being replaced then. */
+  async #killWorker(): Promise<() => Promise<void>> {
+    const client = await connect(this.#server.url);
+    const name = `death ${++this.#workerDeaths} of ${process.pid}`;
+    const file = join(this.#server.dataDir, name);
+    const executed = execute(client, name, file);
+    while (!existsSync(file)) await delay(LOOK_FOR_DEATH_MS);
+    return async () => {
+      client.close();
+      await executed;
+    };
   }
 
   /** Waits until nothing is dirty and asks whether memory and table then agree. */
@@ -213,4 +257,12 @@ export class CrashRun {
   async #sometime(): Promise<void> {
     await delay((this.#cycleMs * this.#random.below(FRACTION)) / FRACTION / 2);
   }
+}
+
+/** Settles when it is answered or its connection has ended. */
+async function execute(client: Client, key: string, file: string): Promise<void> {
+  await client
+    .map('deaths')
+    .execute(key, 'exitOnce', file)
+    .catch(() => {});
 }

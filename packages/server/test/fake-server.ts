@@ -142,7 +142,7 @@ export class FakeServer {
   #onFrame(socket: WebSocket, data: Buffer): void {
     const { body }: ClientFrame = fromBinary(ClientFrameSchema, data);
     if (body.case === 'hello') {
-      const named = { protocolVersion: 1, epoch: 1n, store: 5n, serverVersion: 'fake' };
+      const named = { protocolVersion: 1, epoch: 1n, store: 5n, memory: 1n, serverVersion: 'fake' };
       const value = { ...named, salt: new Uint8Array(16), limits: LIMITS };
       this.#send(socket, { case: 'welcome', value });
     } else if (body.case === 'operations') {

@@ -44,6 +44,7 @@ export interface Info {
   readonly records: number;
   readonly dirty: number;
   readonly connections: number;
+  readonly workers: number;
   /** Subscribers that read too slowly now. */
   readonly lagging: number;
   readonly database: string;
@@ -111,11 +112,14 @@ export class RunningServer {
     return await this.#end;
   }
 
-  /** Starts again on the same folder; the process before must have ended or is killed now. */
-  async restart(): Promise<void> {
+  /**
+   * Starts again on the same folder, perhaps with other flags beside those of the fixture; the process
+   * before must have ended or is killed now.
+   */
+  async restart(args = this.#options.args): Promise<void> {
     await this.#leaveDatabase();
     await this.stop('SIGKILL');
-    this.#child = this.#spawn();
+    this.#child = this.#spawn(args);
     this.#end = endOf(this.#child);
     await this.#ready();
   }
@@ -161,8 +165,8 @@ export class RunningServer {
     await endProcess(Number.parseInt(text, 10));
   }
 
-  #spawn(): ChildProcess {
-    const { args = [], env = {} } = this.#options;
+  #spawn(args: readonly string[] = this.#options.args ?? []): ChildProcess {
+    const { env = {} } = this.#options;
     const flags = [
       '--port',
       '0',

@@ -1,8 +1,8 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, open, rm } from 'node:fs/promises';
+import { mkdir, open, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { startEmbedded } from '@tidewire/persistence';
@@ -145,6 +145,19 @@ t.test('RUN-33: a clock bound that cannot be written is one sentence and exit 1'
   const server = await RunningServer.launch(t, { dataDir, env });
   const sentence = /^tidewire: The clock bound cannot be written: [^\n]+\.$/;
   t.match(await server.end, { code: 1, sentence });
+});
+
+t.test('RUN-35: a folder for data that is none is one sentence and exit 1', async (t) => {
+  const dataDir = join(await makeFolder(), 'file');
+  t.teardown(() => rm(dirname(dataDir), { recursive: true, force: true }));
+  await writeFile(dataDir, '');
+  const server = await RunningServer.launch(t, { dataDir, env });
+  t.match(await server.end, { code: 1, sentence: /^tidewire: --data-dir [^\n]+\.$/ });
+});
+
+t.test('RUN-36: that the database is opened is told at once', async (t) => {
+  const server = await RunningServer.start(t, { env: { ...env, LOG_LEVEL: 'info' } });
+  t.match(server.log, 'opening the database');
 });
 
 t.test('RUN-34: an embedded database that ends is told of and started again', async (t) => {

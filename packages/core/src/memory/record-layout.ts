@@ -4,7 +4,7 @@
  *     word 0   key hash (MurmurHash3)
  *     word 1   map id (16 bits) | stamp counter (16)
  *     word 2   stamp milliseconds, low 32 bits
- *     word 3   node (24) | flags (8): tombstone, expires, value kind (5 bits), presence
+ *     word 3   node (24) | flags (8): tombstone, expires, value kind (4 bits), left, presence
  *     word 4   sequence, low 32 bits
  *     word 5   stamp milliseconds, high 16 bits | sequence, high 16 bits
  *     word 6   key length in bytes (11) | value length in bytes (21)
@@ -23,7 +23,9 @@ export const FLAG_TOMBSTONE = 1;
 export const FLAG_EXPIRES = 2;
 /** Value kind, as on the wire, in the flags above the two bits. */
 export const FLAG_KIND_SHIFT = 2;
-const KIND_MASK = 31;
+const KIND_MASK = 15;
+/** Of a presence record: its client has gone, and it ends as soon as there is room. In memory alone. */
+export const FLAG_LEFT = 64;
 /** Put for as long as its client is connected. */
 export const FLAG_PRESENCE = 128;
 /** FLAG_PRESENCE as it stands in a stored kind. */
@@ -94,11 +96,15 @@ export function valueKindOf(words: Int32Array, at: number): number {
 
 /** The value kind with the mark of presence: what the order of writes and the table go by. */
 export function storedKindOf(words: Int32Array, at: number): number {
-  return (words[at + NODE_FLAGS] & 0xff) >>> FLAG_KIND_SHIFT;
+  return (words[at + NODE_FLAGS] & 0xff & ~FLAG_LEFT) >>> FLAG_KIND_SHIFT;
 }
 
 export function isPresence(words: Int32Array, at: number): boolean {
   return (words[at + NODE_FLAGS] & FLAG_PRESENCE) !== 0;
+}
+
+export function hasLeft(words: Int32Array, at: number): boolean {
+  return (words[at + NODE_FLAGS] & FLAG_LEFT) !== 0;
 }
 
 /** Index of the key's first word. */

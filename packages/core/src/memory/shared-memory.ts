@@ -25,15 +25,20 @@ export interface WorkerMemory {
 export interface SharedMemory {
   readonly workers: readonly WorkerMemory[];
   readonly mapTable: SharedArrayBuffer;
-  /** Doorbells of the threads that have an event loop. */
+  /** Doorbells of the threads that have an event loop, and the heartbeat of persistence. */
   readonly doorbells: SharedArrayBuffer;
 }
 
 export const GATEWAY_DOORBELL = 0;
 export const PERSISTENCE_DOORBELL = 32;
+/** Grows while persistence takes turns. Writer: persistence, on a cache line of its own. */
+export const PERSISTENCE_HEARTBEAT = 48;
 const DOORBELL_WORDS = 64;
 
-/** The only place that allocates shared memory. `arenaBytes` is for each worker. */
+/**
+ * The only place that allocates shared memory. `arenaBytes` is for each worker, and may be any share of the
+ * whole: it is cut to whole words.
+ */
 export function allocateSharedMemory(options: {
   workers: number;
   arenaBytes: number;
@@ -43,7 +48,7 @@ export function allocateSharedMemory(options: {
     workers: Array.from({ length: options.workers }, (_, worker) => ({
       worker,
       workers: options.workers,
-      arena: new SharedArrayBuffer(options.arenaBytes),
+      arena: new SharedArrayBuffer(options.arenaBytes - (options.arenaBytes % 4)),
       control: new SharedArrayBuffer(CONTROL_WORDS * 4),
       effects: new SharedArrayBuffer(EFFECTS_MAX * EFFECT_WORDS * 4),
       requestRing: ring(),

@@ -43,7 +43,7 @@ const OPERATION_TAG = (1 << 3) | LENGTH_DELIMITED;
 const LOWEST_PENDING_FIELD = 2;
 const STAMP_FIELD = 7;
 const IF_STAMP_FIELD = 14;
-const FIRST_EPOCH_FIELD = 17;
+const FIRST_MEMORY_FIELD = 17;
 const PROCESSOR_FIELD = 18;
 const OTHERS_FIELD = 19;
 const OPERATION_FIELDS = 19;
@@ -68,6 +68,8 @@ export class FrameReader extends OperationFields {
   clockLow = 0;
   clockHigh = 0;
   operationCount = 0;
+  /** Of an Operations body: of its first `operationCount` entries. They can be refused unread. */
+  readonly requestIds: Uint32Array = new Uint32Array(FRAME_OPERATIONS_MAX);
   /** Of an Operations body. */
   lowestPending = 0;
 
@@ -151,7 +153,8 @@ export class FrameReader extends OperationFields {
       const read = this.#nextOperation();
       if (read < 0) return read as FrameFault;
       if (read === OPERATIONS_END) break;
-      if (++this.operationCount > FRAME_OPERATIONS_MAX) return FrameFault.TOO_MANY_OPERATIONS;
+      if (this.operationCount === FRAME_OPERATIONS_MAX) return FrameFault.TOO_MANY_OPERATIONS;
+      this.requestIds[this.operationCount++] = this.requestId;
     }
     if (this.operationCount === 1) this.#isFilled = true;
     else this.#at = this.bodyOffset;
@@ -234,8 +237,8 @@ export class FrameReader extends OperationFields {
         this.ifStampLow = readWord(this.#bytes, at);
         this.ifStampHigh = readWord(this.#bytes, at + 4);
         break;
-      case FIRST_EPOCH_FIELD:
-        this.firstEpoch = unsigned64(readWord(this.#bytes, at), readWord(this.#bytes, at + 4));
+      case FIRST_MEMORY_FIELD:
+        this.firstMemory = unsigned64(readWord(this.#bytes, at), readWord(this.#bytes, at + 4));
         break;
       default:
         if (field <= OPERATION_FIELDS) return FrameFault.WIRE_TYPE;

@@ -148,6 +148,11 @@ export function refusalIn(target: Uint8Array, offset: number): number {
   return target[entryBody(target, offset) + RESULT_REFUSAL];
 }
 
+/** Sets the request id of the Result that `writeResult` put at `offset`. */
+export function patchRequestId(target: Uint8Array, offset: number, requestId: number): void {
+  writeFixed32(target, entryBody(target, offset) + RESULT_REQUEST_ID, requestId);
+}
+
 /** The request id of the Result that `writeResult` put at `offset`. */
 export function requestIdOf(target: Uint8Array, offset: number): number {
   return readFixed32(target, entryBody(target, offset) + RESULT_REQUEST_ID);

@@ -29,7 +29,7 @@ export class OperationFields {
   ifNode = 0;
   keep = 0;
   /** Number.MAX_SAFE_INTEGER stands for everything above. */
-  firstEpoch = 0;
+  firstMemory = 0;
   processorOffset = 0;
   processorLength = 0;
   othersOffset = 0;
@@ -120,7 +120,7 @@ export function clearOperation(operation: OperationFields): void {
   operation.ifStampHigh = 0;
   operation.ifNode = 0;
   operation.keep = 0;
-  operation.firstEpoch = 0;
+  operation.firstMemory = 0;
   operation.processorOffset = 0;
   operation.processorLength = 0;
   operation.othersOffset = 0;

@@ -2,11 +2,18 @@ import { Code } from '@tidewire/core';
 import { type FrameReader, NO_RULE, RULE_NOTHING } from '@tidewire/core/threads';
 import type { OperationRuling, RecordName } from '@tidewire/partition-worker/front';
 import { OperationKind } from '@tidewire/schemas';
+import { OperationRefusal } from '../operation/operation-refusal.js';
 import type { Session } from '../session/session.js';
 import type { Audit } from './audit.js';
 import type { Authority, Rows } from './authority.js';
+import { denied } from './denied.js';
 import type { Right } from './policy.js';
 import type { RuleRegister } from './rule-register.js';
+
+const GROUP_FORBIDDEN: OperationRefusal = new OperationRefusal(
+  Code.FORBIDDEN,
+  'Not permitted: a group needs the rights to read and to execute on all records of each of its maps.',
+);
 
 /**
  * Decides what of an operation its session may do: nothing, or everything, or what the rules say that
@@ -36,7 +43,12 @@ export class OperationAccess implements OperationRuling {
   }
 
   /** Returns 0 and leaves the rules, or why nothing is done. */
-  decide(session: Session, authority: Authority, reader: FrameReader, bytes: Uint8Array): Code {
+  decide(
+    session: Session,
+    authority: Authority,
+    reader: FrameReader,
+    bytes: Uint8Array,
+  ): Code | OperationRefusal {
     const { mapOffset, mapLength, kind } = reader;
     const map = Buffer.from(bytes.buffer, bytes.byteOffset + mapOffset, mapLength).toString();
     const permits = authority.permitsOn(map);
@@ -45,7 +57,7 @@ export class OperationAccess implements OperationRuling {
     const write = permits[right];
     if (write === 'nothing') {
       this.#audit.onDenied(session, map, right);
-      return Code.FORBIDDEN;
+      return new OperationRefusal(Code.FORBIDDEN, denied(right, map));
     }
     const writeRule =
       right === 'read' || typeof write === 'string' ? NO_RULE : this.#ruleOf(session, write);
@@ -60,15 +72,19 @@ export class OperationAccess implements OperationRuling {
    * Of a group, REQUIRES that `decide` has permitted its own record: as a processor sees and changes all
    * its records, they must be of maps in which the session may execute on, and read, everything.
    */
-  decideOthers(session: Session, authority: Authority, others: readonly RecordName[]): Code {
+  decideOthers(
+    session: Session,
+    authority: Authority,
+    others: readonly RecordName[],
+  ): Code | OperationRefusal {
     const decoder = new TextDecoder();
     const maps = others.map(({ map }) => decoder.decode(map));
-    const denied = maps.find((map) => {
+    const lacking = maps.find((map) => {
       const { execute, read } = authority.permitsOn(map);
       return execute !== 'everything' || read !== 'everything';
     });
-    if (denied !== undefined) this.#audit.onDenied(session, denied, 'execute');
-    return denied !== undefined || this.isRuled ? Code.FORBIDDEN : Code.UNSPECIFIED;
+    if (lacking !== undefined) this.#audit.onDenied(session, lacking, 'execute');
+    return lacking !== undefined || this.isRuled ? GROUP_FORBIDDEN : Code.UNSPECIFIED;
   }
 
   /** Every operation of the session has been answered, and none will come. */

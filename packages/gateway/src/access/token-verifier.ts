@@ -10,6 +10,8 @@ import {
   type JWTVerifyGetKey,
   jwtVerify,
 } from 'jose';
+import { KeyReading } from './key-reading.js';
+import { sieve } from './token-sieve.js';
 
 /** Where the keys come from by which tokens are signed. */
 export type KeySource =
@@ -57,11 +59,12 @@ class KeyError extends Error {
 const SECRET_BYTES_MIN = 32;
 /** What is verified by a shorter one is worth nothing (RFC 7518 §3.3). */
 const RSA_BITS_MIN = 2048;
-/** A key set is not read more often, however many unknown keys tokens name. */
-const RELOAD_INTERVAL_MS = 10_000;
-/** Nor are keys trusted longer without looking: they may have been withdrawn. */
+/** Keys are not trusted longer without looking: they may have been withdrawn. */
 const KEY_SET_AGE_MS = 600_000;
 const ASYMMETRIC: readonly string[] = ['RS256', 'ES256', 'EdDSA'];
+const NOT_VALID = 'The token is not valid.';
+const EXPIRED = 'The token has expired.';
+const NO_KEYS = 'The keys for tokens cannot be had at the moment.';
 
 /**
  * Verifies JSON Web Tokens (RFC 7519). The algorithm is decided by the server's key, never by the token:
@@ -98,7 +101,7 @@ export class TokenVerifier {
       case 'jwks-file':
         return new TokenVerifier(rules, nowMs, await fileKeySet(keys.path, nowMs), ASYMMETRIC);
       case 'jwks-url':
-        return new TokenVerifier(rules, nowMs, urlKeySet(keys.url), ASYMMETRIC);
+        return new TokenVerifier(rules, nowMs, urlKeySet(keys.url, nowMs), ASYMMETRIC);
     }
   }
 
@@ -107,8 +110,15 @@ export class TokenVerifier {
     if (token === '') throw new TokenError('A token is needed.');
     if (token.length > TOKEN_BYTES_MAX)
       throw new TokenError(`A token has at most ${TOKEN_BYTES_MAX} bytes.`);
-    const payload = await this.#payloadOf(token);
     const { leewayMs } = this.#rules;
+    const fault = sieve(token, {
+      algorithms: this.#algorithms,
+      key: typeof this.#key === 'function' ? undefined : this.#key,
+      nowMs: this.#nowMs(),
+      leewayMs,
+    });
+    if (fault !== undefined) throw new TokenError(fault === 'expired' ? EXPIRED : NOT_VALID);
+    const payload = await this.#payloadOf(token);
     const validUntilMs =
       payload.exp === undefined ? Number.POSITIVE_INFINITY : payload.exp * 1000 + leewayMs;
     return { validUntilMs, all: payload };
@@ -159,43 +169,51 @@ function algorithmOf(key: KeyObject): string {
   throw new KeyError(`The key for tokens is of RSA with ${RSA_BITS_MIN} bits, P-256 or Ed25519.`);
 }
 
-function urlKeySet(url: URL): JWTVerifyGetKey {
-  return createRemoteJWKSet(url, {
-    cooldownDuration: RELOAD_INTERVAL_MS,
+/** Keys of a URL, fetched when they are needed, when a token names one that is not known, and when they are old. */
+function urlKeySet(url: URL, nowMs: () => number): JWTVerifyGetKey {
+  const keys = createRemoteJWKSet(url, {
+    cooldownDuration: Number.POSITIVE_INFINITY, // unknown keys are looked for here
     cacheMaxAge: KEY_SET_AGE_MS,
     timeoutDuration: HELLO_DEADLINE_MS, // by then nobody waits any more
   });
+  const reading = new KeyReading(() => keys.reload(), nowMs);
+  return (header, token) => {
+    if (!keys.fresh) reading.note();
+    return lookUp(keys, reading, header, token);
+  };
 }
 
 /**
- * Keys of a file that is read again when a token names one that is not known, not too often, and when
- * it was read long ago. Where it cannot be read the known keys go on.
+ * Keys of a file that is read again when a token names one that is not known, and when it was read long ago.
+ * Where it cannot be read the known keys go on.
  */
 async function fileKeySet(path: string, nowMs: () => number): Promise<JWTVerifyGetKey> {
   let keys = createLocalJWKSet(await readKeySet(path));
   let readAtMs = nowMs();
-  let reading = Promise.resolve();
-  const read = async (): Promise<void> => {
+  const reading = new KeyReading(async () => {
+    readAtMs = nowMs();
     keys = createLocalJWKSet(await readKeySet(path));
-  };
-  /** Tokens that come meanwhile wait for the same. */
-  const readAgain = (): Promise<void> => {
-    if (nowMs() - readAtMs >= RELOAD_INTERVAL_MS) {
-      readAtMs = nowMs();
-      reading = read();
-    }
-    return reading;
-  };
+  }, nowMs);
+  reading.note();
   return async (header, token) => {
-    if (nowMs() - readAtMs >= KEY_SET_AGE_MS) await readAgain().catch(() => {});
-    try {
-      return await keys(header, token);
-    } catch (error) {
-      if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
-      await readAgain();
-      return await keys(header, token);
-    }
+    if (nowMs() - readAtMs >= KEY_SET_AGE_MS) await reading.again().catch(() => {});
+    return await lookUp((...sought) => keys(...sought), reading, header, token);
   };
+}
+
+/** The key of a token; if it is not known the set is read again first, unless that has just been done. */
+async function lookUp(
+  keys: JWTVerifyGetKey,
+  reading: KeyReading,
+  ...sought: Parameters<JWTVerifyGetKey>
+): Promise<Awaited<ReturnType<JWTVerifyGetKey>>> {
+  try {
+    return await keys(...sought);
+  } catch (error) {
+    if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
+    if (!(await reading.again())) throw new TokenError(NO_KEYS, true);
+    return await keys(...sought);
+  }
 }
 
 async function readKeySet(path: string): Promise<JSONWebKeySet> {
@@ -209,12 +227,13 @@ async function readKeySet(path: string): Promise<JSONWebKeySet> {
 }
 
 function tokenErrorOf(error: unknown): TokenError {
-  if (error instanceof errors.JWTExpired) return new TokenError('The token has expired.');
+  if (error instanceof TokenError) return error;
+  if (error instanceof errors.JWTExpired) return new TokenError(EXPIRED);
   if (error instanceof errors.JWTClaimValidationFailed)
     return new TokenError(`The token's claim "${error.claim}" does not fit this server.`);
   if (error instanceof errors.JWKSTimeout || error instanceof KeyError || isFetchFailure(error))
-    return new TokenError('The keys for tokens cannot be had at the moment.', true);
-  return new TokenError('The token is not valid.');
+    return new TokenError(NO_KEYS, true);
+  return new TokenError(NOT_VALID);
 }
 
 /** What is thrown when the server of a key set does not answer, or not with a key set. */

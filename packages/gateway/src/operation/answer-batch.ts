@@ -1,29 +1,16 @@
 import {
-  Code,
-  DETAIL_BYTES_MAX,
+  type Code,
   type HybridLogicalClock,
   isRefusal,
   RESULT_SHORT_BYTES,
   SESSION_ANSWER_BYTES_MAX,
 } from '@tidewire/core';
-import {
-  emptyResult,
-  type ResultFields,
-  refusalIn,
-  requestIdOf,
-  writeResult,
-  writeResultsHead,
-} from '@tidewire/core/threads';
+import { patchRequestId, refusalIn, requestIdOf, writeResultsHead } from '@tidewire/core/threads';
 import { FrameBuffer, FramePool } from '../frame-buffer.js';
 import type { Session } from '../session/session.js';
 import type { Counters } from '../telemetry/counters.js';
 import { Sent } from '../transport/transport.js';
-import { ANSWER_UNREAD, OperationRefusal } from './operation-refusal.js';
-
-/** A code, a detail and a time. */
-const SAY_BYTES_MAX: number = 64 + DETAIL_BYTES_MAX;
-const NO_WORDS: Int32Array = new Int32Array(0);
-const NO_BYTES: Uint8Array = new Uint8Array(0);
+import { ANSWER_UNREAD, OperationRefusal, saidEntry } from './operation-refusal.js';
 
 /** Results of one turn, put together to one frame a session. */
 export class AnswerBatch {
@@ -32,8 +19,8 @@ export class AnswerBatch {
   readonly #clock: HybridLogicalClock;
   readonly #counters: Counters;
   readonly #onDropped: (session: Session) => void;
-  readonly #scratch: Uint8Array = new Uint8Array(SAY_BYTES_MAX);
-  readonly #result: ResultFields = emptyResult();
+  /** What a code alone says, by code. */
+  readonly #said: Uint8Array[] = [];
 
   constructor(options: {
     clock: HybridLogicalClock;
@@ -54,16 +41,12 @@ export class AnswerBatch {
 
   /** Adds a result that speaks of no record. */
   say(session: Session, requestId: number, said: Code | OperationRefusal): void {
-    const result = this.#result;
     const isDetailed = said instanceof OperationRefusal;
     const code = isDetailed ? said.code : said;
-    result.detail = isDetailed ? said.detail : NO_BYTES;
-    result.retryAfterMs = isDetailed ? said.retryAfterMs : 0;
-    result.requestId = requestId;
-    result.outcome = isRefusal(code) ? Code.UNSPECIFIED : code;
-    result.refusal = isRefusal(code) ? code : Code.UNSPECIFIED;
-    const length = writeResult(this.#scratch, 0, result, NO_WORDS, NO_BYTES);
-    this.#count(session, this.#scratch, 0, length);
+    if (isRefusal(code)) this.#counters.onRefusal(code);
+    const entry = isDetailed ? said.entry : this.#entryOf(code);
+    const buffer = this.#bufferFor(session, entry.length);
+    patchRequestId(buffer.bytes, buffer.append(entry, 0, entry.length), requestId);
   }
 
   /** Sends everything. */
@@ -78,21 +61,28 @@ export class AnswerBatch {
   #count(session: Session, source: Uint8Array, offset: number, length: number): void {
     const refusal = refusalIn(source, offset);
     if (refusal !== 0) this.#counters.onRefusal(refusal);
-    this.#append(session, source, offset, length);
+    this.#bufferFor(session, length).append(source, offset, length);
   }
 
-  #append(session: Session, source: Uint8Array, offset: number, length: number): void {
+  #entryOf(code: Code): Uint8Array {
+    this.#said[code] ??= saidEntry(code);
+    return this.#said[code];
+  }
+
+  #bufferFor(session: Session, length: number): FrameBuffer {
     if (session.answers?.hasRoom(length) === false) this.#send(session);
-    if (session.answers === undefined) this.#begin(session);
-    session.answers?.append(source, offset, length);
+    return session.answers ?? this.#begin(session);
   }
 
-  #begin(session: Session): void {
+  #begin(session: Session): FrameBuffer {
     if (this.#pool.isExhausted) this.flush();
-    session.answers = this.#pool.take();
-    if (session.isTouched) return;
-    session.isTouched = true;
-    this.#touched.push(session);
+    const buffer = this.#pool.take();
+    session.answers = buffer;
+    if (!session.isTouched) {
+      session.isTouched = true;
+      this.#touched.push(session);
+    }
+    return buffer;
   }
 
   #send(session: Session): void {

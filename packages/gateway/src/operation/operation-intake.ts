@@ -8,9 +8,8 @@ import {
   Receipt,
   SESSION_SOFT_BYTES,
   TTL_MS_MAX,
-  VALUE_BYTES_MAX,
 } from '@tidewire/core';
-import { type FrameReader, isCleanUtf8, OPERATION_READ } from '@tidewire/core/threads';
+import { type FrameReader, isCleanUtf8 } from '@tidewire/core/threads';
 import {
   areUpdateFieldsSound,
   type OperationTime,
@@ -21,6 +20,7 @@ import {
 import { AckLevel, OperationKind, ValueKind } from '@tidewire/schemas';
 import type { OperationAccess } from '../access/operation-access.js';
 import { recordNamesIn } from '../control-frames.js';
+import type { GatewayLimits } from '../gateway-limits.js';
 import type { Presence } from '../session/presence.js';
 import type { Session } from '../session/session.js';
 import { nameFault } from '../subscription/subscribe-check.js';
@@ -32,12 +32,14 @@ import {
   MAP_TOO_LONG,
   MAPS_TOO_MANY,
   type OperationRefusal,
+  SEVERAL_PARTITIONS,
   STOPPING,
   tooManyInFlight,
   UNREAD,
-  VALUE_TOO_LONG,
+  valueTooLong,
   WORKER_BUSY,
 } from './operation-refusal.js';
+import { ProcessorNames } from './processor-names.js';
 
 const NO_OTHERS: readonly RecordName[] = [];
 
@@ -53,13 +55,13 @@ export class OperationIntake {
   readonly #answers: AnswerBatch;
   readonly #access: OperationAccess;
   readonly #presence: Presence;
-  readonly #inFlightMax: number;
+  readonly #limits: Pick<GatewayLimits, 'inFlight' | 'valueBytes'>;
   readonly #windowFull: OperationRefusal;
+  readonly #valueTooLong: OperationRefusal;
   readonly #elapsedMs: () => number;
   readonly #telemetry: Telemetry;
   readonly #time: OperationTime = { ms: 0, counter: 0, node: 0, nowMs: 0 };
-  /** Numbers of the processors that clients may execute, by name. */
-  processors: ReadonlyMap<string, number> = new Map();
+  #processors: ProcessorNames = new ProcessorNames();
   /** Of the operation that is taken. */
   #others: readonly RecordName[] = NO_OTHERS;
   /** Operations sent to workers and not answered by them. */
@@ -76,7 +78,7 @@ export class OperationIntake {
     answers: AnswerBatch;
     access: OperationAccess;
     presence: Presence;
-    inFlightMax: number;
+    limits: Pick<GatewayLimits, 'inFlight' | 'valueBytes'>;
     elapsedMs: () => number;
     telemetry: Telemetry;
   }) {
@@ -87,29 +89,53 @@ export class OperationIntake {
     this.#answers = options.answers;
     this.#access = options.access;
     this.#presence = options.presence;
-    this.#inFlightMax = options.inFlightMax;
-    this.#windowFull = tooManyInFlight(options.inFlightMax);
+    this.#limits = options.limits;
+    this.#windowFull = tooManyInFlight(options.limits.inFlight);
+    this.#valueTooLong = valueTooLong(options.limits.valueBytes);
     this.#elapsedMs = options.elapsedMs;
     this.#telemetry = options.telemetry;
   }
 
+  /** Lets clients execute these, named in the order of their numbers. */
+  allowProcessors(names: readonly string[]): void {
+    this.#processors = new ProcessorNames(names);
+  }
+
   /** Takes all operations of the frame that the reader has opened; `over`: says why none is done. */
   take(session: Session, bytes: Uint8Array, nowMs: number, over?: OperationRefusal): void {
+    const reader = this.#reader;
+    const elapsedMs = session.rate === undefined ? 0 : this.#elapsedMs();
     this.#time.nowMs = nowMs;
     this.#access.clear();
-    const isFull = session.connection.bufferedBytes() > SESSION_SOFT_BYTES;
-    const none = isFull ? UNREAD : over;
-    while (this.#reader.nextOperation() === OPERATION_READ) {
-      const fault = none ?? this.#takeOne(session, bytes);
-      if (fault !== ROUTED) this.#answers.say(session, this.#reader.requestId, fault);
+    const ofAll = this.#refusalOfAll(session, over);
+    for (let i = 0; i < reader.operationCount; i++) {
+      const refusal = ofAll ?? this.#refusal(session, elapsedMs);
+      if (refusal !== undefined) return this.#refuseFrom(session, i, refusal, elapsedMs);
+      reader.nextOperation();
+      const fault = this.#takeOne(session, bytes);
+      if (fault !== ROUTED) this.#answers.say(session, reader.requestId, fault);
     }
   }
 
+  /** Why nothing of the frame is done. */
+  #refusalOfAll(session: Session, over?: OperationRefusal): OperationRefusal | undefined {
+    if (session.connection.bufferedBytes() > SESSION_SOFT_BYTES) return UNREAD;
+    return over ?? (this.isDraining ? STOPPING : undefined);
+  }
+
+  /** Why the next operation is not done, nor those behind it in the frame: none of them is looked at. */
+  #refusal(session: Session, elapsedMs: number): OperationRefusal | undefined {
+    if (session.inFlight >= this.#limits.inFlight) return this.#windowFull;
+    return session.rate?.takeOperation(elapsedMs);
+  }
+
+  #refuseFrom(session: Session, first: number, refusal: OperationRefusal, elapsedMs: number): void {
+    const { requestIds, operationCount } = this.#reader;
+    session.rate?.onRefused(operationCount - first, elapsedMs);
+    for (let i = first; i < operationCount; i++) this.#answers.say(session, requestIds[i], refusal);
+  }
+
   #takeOne(session: Session, bytes: Uint8Array): Code | OperationRefusal {
-    if (this.isDraining) return STOPPING;
-    if (session.inFlight >= this.#inFlightMax) return this.#windowFull;
-    const over = session.rate?.takeOperation(this.#elapsedMs());
-    if (over !== undefined) return over;
     const fault =
       this.#check(bytes) ||
       this.#permit(session, bytes) ||
@@ -140,7 +166,7 @@ export class OperationIntake {
     this.#others = NO_OTHERS;
     if (reader.mapLength > MAP_BYTES_MAX) return MAP_TOO_LONG;
     if (reader.keyLength > KEY_BYTES_MAX) return KEY_TOO_LONG;
-    if (reader.valueLength > VALUE_BYTES_MAX) return VALUE_TOO_LONG;
+    if (reader.valueLength > this.#limits.valueBytes) return this.#valueTooLong;
     if (reader.mapLength === 0 || reader.keyLength === 0) return Code.INVALID;
     if (reader.kind < OperationKind.PUT || reader.kind > OperationKind.EXECUTE) return Code.INVALID;
     if (!hasValue(reader.kind) && (reader.valueLength > 0 || reader.ttlMs > 0)) return Code.INVALID;
@@ -164,26 +190,25 @@ export class OperationIntake {
     );
   }
 
-  #permit(session: Session, bytes: Uint8Array): Code {
+  #permit(session: Session, bytes: Uint8Array): Code | OperationRefusal {
     const { authority } = session;
     if (authority === undefined) return Code.UNSPECIFIED;
     return this.#access.decide(session, authority, this.#reader, bytes);
   }
 
   /** Turns the processor's name, if there is one, into its number. */
-  #name(bytes: Uint8Array): Code {
+  #name(bytes: Uint8Array): Code | OperationRefusal {
     if (this.#reader.kind !== OperationKind.EXECUTE) return Code.UNSPECIFIED;
-    if (this.processors.size === 0) return Code.FORBIDDEN;
     const { processorOffset, processorLength } = this.#reader;
     const name = bytes.subarray(processorOffset, processorOffset + processorLength);
-    const number = this.processors.get(Buffer.from(name).toString());
-    if (number === undefined) return Code.INVALID;
+    const number = this.#processors.numberOf(Buffer.from(name).toString());
+    if (typeof number !== 'number') return number;
     this.#reader.keep = number;
     return Code.UNSPECIFIED;
   }
 
   /** Reads the further records of a group. */
-  #nameOthers(session: Session, bytes: Uint8Array): Code {
+  #nameOthers(session: Session, bytes: Uint8Array): Code | OperationRefusal {
     const { othersOffset, othersLength } = this.#reader;
     if (othersLength === 0) return Code.UNSPECIFIED;
     const names = recordNamesIn(bytes.subarray(othersOffset, othersOffset + othersLength));
@@ -228,5 +253,6 @@ function hasValue(kind: number): boolean {
 /** What routing says, with a reason where there is one. */
 function explained(code: Code): Code | OperationRefusal {
   if (code === Code.OVERLOADED) return WORKER_BUSY;
+  if (code === Code.INVALID) return SEVERAL_PARTITIONS;
   return code === Code.TOO_LARGE ? MAPS_TOO_MANY : code;
 }

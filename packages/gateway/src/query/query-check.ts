@@ -3,6 +3,7 @@ import { QUERY_COUNT_ONLY, QUERY_DESCENDING, QUERY_ORDERED } from '@tidewire/cor
 import { NO_BYTES } from '@tidewire/partition-worker/front';
 import type { Field, Query } from '@tidewire/schemas';
 import type { Permit } from '../access/authority.js';
+import { denied } from '../access/denied.js';
 import { Refusal } from '../refusal.js';
 import { conditionWithin, nameFault, readCondition } from '../subscription/subscribe-check.js';
 
@@ -38,7 +39,8 @@ export function askedOf(query: Query): Asked | Refusal {
 
 /** What is left of it where only these rows are permitted. */
 export function askedWithin(asked: Asked, permit: Permit): Asked | Refusal {
-  if (permit === 'nothing') return new Refusal(Code.FORBIDDEN);
+  if (permit === 'nothing')
+    return new Refusal(Code.FORBIDDEN, denied('read', Buffer.from(asked.map).toString()));
   if (permit === 'everything') return asked;
   const condition = conditionWithin({ predicate: asked.predicate, key: NO_BYTES }, permit);
   return condition instanceof Refusal ? condition : { ...asked, predicate: condition.predicate };

@@ -1,18 +1,22 @@
 import { ADDRESSES_MAX, assert, HANDSHAKE_MS_MAX, RETRY_AFTER_CROWD_MS } from '@tidewire/core';
-import type { GatewayLimits } from '../gateway-limits.js';
+import { type GatewayLimits, NO_BOUND } from '../gateway-limits.js';
 import { clientOf } from '../transport/client-address.js';
 import type { UpgradeRefusal } from '../transport/transport.js';
 
 type Counted = Pick<
   GatewayLimits,
-  'connections' | 'connectionsPerAddress' | 'strangers' | 'strangersPerAddress'
+  | 'connections'
+  | 'connectionsPerAddress'
+  | 'strangers'
+  | 'strangersPerAddress'
+  | 'offencesPerAddress'
 >;
 
 /**
  * Sockets are accepted with a handshake to come, and a transport need not tell what became of one. So each
- * counts until it is upgraded, or for this long: no handshake takes longer.
+ * counts until it is upgraded, or for this long: no handshake takes longer. Offences count as long.
  */
-const SOCKET_WINDOW_MS: number = 1.5 * HANDSHAKE_MS_MAX;
+const WINDOW_MS: number = 1.5 * HANDSHAKE_MS_MAX;
 
 /** One client address, and what there is of it. */
 export interface AddressCount {
@@ -23,6 +27,9 @@ export interface AddressCount {
   /** Accepted in this window and in the one before, and not upgraded. */
   sockets: number;
   socketsBefore: number;
+  /** Its connections that were closed for a fault of their own, in this window and in the one before. */
+  offences: number;
+  offencesBefore: number;
 }
 
 /**
@@ -55,10 +62,17 @@ export class ConnectionLimits {
     return this.#addresses.size;
   }
 
-  /** A socket has come; false: it is to be closed without a word. */
-  accept(address: string): boolean {
+  /**
+   * A socket has come; false: it is to be closed without a word. `halfOpen`: those without a handshake, of all
+   * addresses, this one included.
+   */
+  accept(address: string, halfOpen: number): boolean {
     const count = this.#countOf(address);
-    const isWelcome = count !== undefined && strangersOf(count) < this.#limits.strangersPerAddress;
+    const isWelcome =
+      count !== undefined &&
+      this.#strangers + halfOpen <= this.#limits.strangers &&
+      strangersOf(count) < this.#limits.strangersPerAddress &&
+      !this.#isOffender(count);
     if (isWelcome) count.sockets++;
     else this.turnedAway++;
     return isWelcome;
@@ -94,6 +108,11 @@ export class ConnectionLimits {
     this.#strangers--;
   }
 
+  /** A connection of it is closed for a fault of its own. */
+  blame(count: AddressCount): void {
+    count.offences++;
+  }
+
   /** It has ended. */
   close(count: AddressCount, isStranger: boolean): void {
     if (isStranger) this.greet(count);
@@ -105,10 +124,12 @@ export class ConnectionLimits {
   /** Call several times a second: sockets of long ago no longer count. */
   sweep(elapsedMs: number): void {
     if (elapsedMs < this.#windowEndMs) return;
-    this.#windowEndMs = elapsedMs + SOCKET_WINDOW_MS;
+    this.#windowEndMs = elapsedMs + WINDOW_MS;
     for (const count of this.#addresses.values()) {
       count.socketsBefore = count.sockets;
       count.sockets = 0;
+      count.offencesBefore = count.offences;
+      count.offences = 0;
       this.#maybeForget(count);
     }
   }
@@ -119,9 +140,16 @@ export class ConnectionLimits {
       return `The server has ${connections} connections, as many as it may have.`;
     if (count === undefined || count.connections >= connectionsPerAddress)
       return `An address may have ${connectionsPerAddress} connections.`;
+    if (this.#isOffender(count))
+      return 'Too many connections of this address were closed for their own fault.';
     if (this.#strangers >= strangers)
       return `${strangers} connections have not said Hello yet, as many as may.`;
     return undefined;
+  }
+
+  #isOffender({ offences, offencesBefore }: AddressCount): boolean {
+    const { offencesPerAddress } = this.#limits;
+    return offencesPerAddress !== NO_BOUND && offences + offencesBefore >= offencesPerAddress;
   }
 
   /** Undefined: there are too many already. */
@@ -135,7 +163,8 @@ export class ConnectionLimits {
   }
 
   #maybeForget(count: AddressCount): void {
-    if (count.connections + count.sockets + count.socketsBefore === 0)
+    const { connections, sockets, socketsBefore, offences, offencesBefore } = count;
+    if (connections + sockets + socketsBefore + offences + offencesBefore === 0)
       this.#addresses.delete(count.address);
   }
 }
@@ -145,5 +174,13 @@ function strangersOf(count: AddressCount): number {
 }
 
 function newCount(address: string): AddressCount {
-  return { address, connections: 0, strangers: 0, sockets: 0, socketsBefore: 0 };
+  return {
+    address,
+    connections: 0,
+    strangers: 0,
+    sockets: 0,
+    socketsBefore: 0,
+    offences: 0,
+    offencesBefore: 0,
+  };
 }

@@ -50,7 +50,7 @@ export class ConnectionManager {
       rules: undefined,
       salt: '',
       token: NO_BYTES,
-      isResumed: false,
+      memory: 0,
       resumption: NO_CURSOR,
       presence: undefined,
       inFlight: 0,

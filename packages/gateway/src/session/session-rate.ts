@@ -1,4 +1,4 @@
-import { Code, RATE_DEBT_SECONDS_MAX } from '@tidewire/core';
+import { Code, RATE_DEBT_OPERATIONS_MIN, RATE_DEBT_SECONDS_MAX } from '@tidewire/core';
 import { type GatewayLimits, NO_BOUND } from '../gateway-limits.js';
 import { OperationRefusal } from '../operation/operation-refusal.js';
 import { TokenBucket } from './token-bucket.js';
@@ -42,11 +42,13 @@ class Rate {
 /**
  * How much one connection may ask for in a second. Its bytes count even if what they ask is refused:
  * they have been read. So whoever sends on regardless gets ever further behind, and is closed in
- * the end.
+ * the end. So is whoever is refused operations on and on.
  */
 export class SessionRate {
   readonly #operations: Rate | undefined;
   readonly #bytes: Rate | undefined;
+  /** Operations that may still be refused before it is enough. */
+  readonly #patience: TokenBucket | undefined;
 
   /** Undefined where nothing is bounded. */
   static of(limits: Rates, nowMs: number): SessionRate | undefined {
@@ -60,6 +62,8 @@ export class SessionRate {
       perSecond === NO_BOUND ? undefined : new Rate(perSecond, what, nowMs);
     this.#operations = rate(operationsPerSecond, 'operations');
     this.#bytes = rate(bytesPerSecond, 'bytes');
+    if (operationsPerSecond !== NO_BOUND)
+      this.#patience = new TokenBucket(operationsPerSecond, nowMs, patienceOf(operationsPerSecond));
   }
 
   /** Counts a frame that has come. Says why nothing of it is done, if so. */
@@ -74,8 +78,21 @@ export class SessionRate {
     return this.#operations?.take(1, nowMs);
   }
 
-  /** It was told to wait and sent on and on. */
-  isFlooding(nowMs: number): boolean {
-    return (this.#bytes?.waitMs(nowMs) ?? 0) > RATE_DEBT_SECONDS_MAX * 1000;
+  /** So many operations were refused. */
+  onRefused(operations: number, nowMs: number): void {
+    this.#patience?.charge(operations, nowMs);
   }
+
+  /** It was told to wait and sent on and on. Returns how long it had better stay away; 0: it did not. */
+  floodMs(nowMs: number): number {
+    const bytesMs = this.#bytes?.waitMs(nowMs) ?? 0;
+    const operationsMs = this.#patience?.waitMs(nowMs) ?? 0;
+    return bytesMs > RATE_DEBT_SECONDS_MAX * 1000 || operationsMs > 0
+      ? Math.max(bytesMs, operationsMs)
+      : 0;
+  }
+}
+
+function patienceOf(operationsPerSecond: number): number {
+  return Math.max(operationsPerSecond * RATE_DEBT_SECONDS_MAX, RATE_DEBT_OPERATIONS_MIN);
 }

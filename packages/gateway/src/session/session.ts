@@ -44,8 +44,8 @@ export interface Session {
   salt: string;
   /** By which a later connection continues this session; empty: none can. */
   token: Uint8Array;
-  /** It continues an earlier one. */
-  isResumed: boolean;
+  /** Names what is remembered of its updates, from Hello on; see ResumeTokens. */
+  memory: number;
   /** What the cursor of Hello is worth. */
   resumption: Resumption;
   /** What it has put for as long as it is connected; see Presence. */

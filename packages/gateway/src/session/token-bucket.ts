@@ -1,5 +1,5 @@
 /**
- * A rate with a burst: tokens drip in, up to a second's worth, and what is done takes some. A taker may
+ * A rate with a burst: tokens drip in, up to a second's worth or the burst named, and what is done takes some. A taker may
  * go below zero by its last taking, so that what is larger than the burst is only late, never refused
  * for ever.
  */
@@ -10,10 +10,10 @@ export class TokenBucket {
   #filledMs: number;
 
   /** Full. @param nowMs of a clock that never goes back */
-  constructor(perSecond: number, nowMs: number) {
+  constructor(perSecond: number, nowMs: number, burst: number = perSecond) {
     this.#perMs = perSecond / 1000;
-    this.#burst = perSecond;
-    this.#level = perSecond;
+    this.#burst = burst;
+    this.#level = burst;
     this.#filledMs = nowMs;
   }
 

@@ -15,6 +15,7 @@ import { isCleanUtf8 } from '@tidewire/core/threads';
 import { type Condition, conditionOf, NO_BYTES } from '@tidewire/partition-worker/front';
 import { type Predicate, StartFrom, type Subscribe } from '@tidewire/schemas';
 import type { Permit, Rows } from '../access/authority.js';
+import { denied } from '../access/denied.js';
 import { KEY_TOO_LONG, MAP_TOO_LONG } from '../operation/operation-refusal.js';
 import { Refusal } from '../refusal.js';
 import { type CatchUpPlan, SNAPSHOT_PLAN } from './catch-up-plan.js';
@@ -57,7 +58,8 @@ export function withinPermit(
   { start }: Subscribe,
   resumption: Resumption,
 ): Wanted | Refusal {
-  if (permit === 'nothing') return new Refusal(Code.FORBIDDEN);
+  if (permit === 'nothing')
+    return new Refusal(Code.FORBIDDEN, denied('subscribe', Buffer.from(wanted.map).toString()));
   if (permit === 'everything') return wanted;
   const condition = conditionWithin(wanted, permit);
   if (condition instanceof Refusal) return condition;

@@ -41,8 +41,11 @@ export interface UpgradeRefusal {
 
 /** What a transport tells; every handler runs on the gateway's thread. Addresses are of the peer. */
 export interface TransportHandlers<C> {
-  /** A socket has been accepted; may it go on? Else it is closed without a word. */
-  onAccept(address: string): boolean;
+  /**
+   * A socket has been accepted; may it go on? Else it is closed without a word. `halfOpen`: sockets that are
+   * no WebSocket yet, of all addresses, this one included.
+   */
+  onAccept(address: string, halfOpen: number): boolean;
   /** Why this upgrade may not proceed; undefined: it may. */
   onUpgrade(address: string): UpgradeRefusal | undefined;
   onOpen(connection: Connection, address: string): C;

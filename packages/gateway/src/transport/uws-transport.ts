@@ -85,6 +85,8 @@ class UwsTransport<C> implements Transport {
   /** Have dropped a message, which the handler has not been told. */
   #slow: UwsConnection<C>[] = [];
   #listening: Listening | undefined;
+  /** Sockets that have come and were not upgraded. */
+  #halfOpen = 0;
   #isClosed = false;
 
   constructor(uws: UwsModule, handlers: TransportHandlers<C>, options: TransportOptions) {
@@ -184,9 +186,14 @@ class UwsTransport<C> implements Transport {
     setImmediate(() => own.app.close()); // the last connection is just being closed
   }
 
-  /** `change` is 1 for a socket that has come; no end of one is told with its address. */
+  /**
+   * `change` is 1 for a socket that has come and -1 for one that has ended without an upgrade, which is told
+   * without its address.
+   */
   #onSocket(response: uWS.HttpResponse, change: number): void {
-    if (change === 1 && !this.#handlers.onAccept(addressOf(response))) response.close();
+    this.#halfOpen += change;
+    if (change === 1 && !this.#handlers.onAccept(addressOf(response), this.#halfOpen))
+      response.close();
   }
 
   #upgrade(
@@ -227,6 +234,7 @@ class UwsTransport<C> implements Transport {
       request.getHeader('sec-websocket-extensions'),
       socketContext,
     );
+    this.#halfOpen--;
   }
 
   #open(socket: uWS.WebSocket<UserData<C>>, own: UwsApp): void {

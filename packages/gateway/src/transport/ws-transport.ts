@@ -42,6 +42,8 @@ class WsTransport<C> implements Transport, WsTransportFace {
   readonly #server: Server | TlsServer;
   readonly #upgrader: WebSocketServer;
   readonly #contexts: Map<WsConnection, C> = new Map();
+  /** Sockets that have come and not ended; some of them are connections. */
+  #sockets = 0;
   readonly #topics: Map<number, Set<WsConnection>> = new Map();
   /** Have dropped a message, which the handler has not been told. */
   #slow: WsConnection[] = [];
@@ -74,7 +76,10 @@ class WsTransport<C> implements Transport, WsTransportFace {
     this.#server =
       tls === undefined ? createServer(httpOptions) : createTlsServer({ ...httpOptions, ...tls });
     this.#server.on('connection', (socket) => {
-      if (!handlers.onAccept(addressOf(socket))) socket.destroy();
+      this.#sockets++;
+      socket.once('close', () => this.#sockets--);
+      const halfOpen = this.#sockets - this.#contexts.size;
+      if (!handlers.onAccept(addressOf(socket), halfOpen)) socket.destroy();
     });
     this.#server.on('request', (request, response) => this.#http(request, response));
     this.#server.on('upgrade', (request, socket, head) =>

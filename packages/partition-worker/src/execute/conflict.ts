@@ -54,7 +54,7 @@ function compareContent(
         RecordLayout.valueLengthOf(words[record + LENGTHS]),
       ),
     ) ||
-    (flags >>> RecordLayout.FLAG_KIND_SHIFT) - (recordFlags >>> RecordLayout.FLAG_KIND_SHIFT) ||
+    (flags >>> RecordLayout.FLAG_KIND_SHIFT) - RecordLayout.storedKindOf(words, record) ||
     expiryOf(request, at, flags) - RecordLayout.expiresAtOf(words, record)
   );
 }

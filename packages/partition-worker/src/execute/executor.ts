@@ -40,6 +40,7 @@ export class Executor {
   readonly #effects: EffectTable;
   readonly #updates: UpdateExecutor;
   readonly #groups: GroupExecutor;
+  readonly #runner: ProcessorRunner;
   /** Changes made by this worker's partitions so far, wrapping. */
   changes = 0;
 
@@ -60,6 +61,7 @@ export class Executor {
     this.#rules = options.rules;
     this.#timers = options.timers;
     this.#control = options.control;
+    this.#runner = options.runner;
     this.#lane = new SafeLane(options.store, options.control);
     this.#effects = new EffectTable(options.effects);
     this.#groups = new GroupExecutor({
@@ -141,6 +143,10 @@ export class Executor {
   /** Answers an operation that has ended two workers, and does nothing of it. */
   skip(request: Int32Array, at: number, position: number): void {
     const partition = partitionOf(request[at + Operation.HASH]);
+    const isExecute = operationKindOf(request, at) === OperationKind.EXECUTE;
+    const processor = isExecute ? this.#runner.nameFor(request, at) : undefined;
+    if (processor !== undefined)
+      this.#outbound.explain(`${processor} ended its worker twice and was skipped.`);
     this.#outbound.refuse(request, at, position, partition, Code.POISON);
   }
 

@@ -39,8 +39,8 @@ export class GroupExecutor {
   /** The next change to tell. */
   #told = 0;
   isTelling = false;
-  /** Why the last one FAILED. */
-  failure = '';
+  /** A sentence on why the last one was not made; empty: there is none. */
+  reason = '';
 
   constructor(options: GroupExecutorOptions) {
     this.#options = options;
@@ -51,13 +51,17 @@ export class GroupExecutor {
   apply(request: Int32Array, at: number, position: number, partition: number): Code {
     const { runner, store } = this.#options;
     const group = this.#group;
-    if (!group.read(request, at)) return Code.INVALID;
+    this.reason = '';
+    if (!group.read(request, at)) {
+      this.reason = 'A group names each record once.';
+      return Code.INVALID;
+    }
     const given = group.keys.map((_, i) =>
       visible(group.words, group.at(i), store.words, this.#find(partition, i)),
     );
     const processed = runner.runGroup(request, at, store.words, given, group.keys);
     if (processed.kind === 'FAILED') {
-      this.failure = processed.reason;
+      this.reason = processed.reason;
       return Code.FAILED;
     }
     if (!this.#prepare(partition, processed.changes)) {

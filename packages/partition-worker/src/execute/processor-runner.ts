@@ -46,6 +46,11 @@ export class ProcessorRunner {
     this.#monotonicMs = monotonicMs;
   }
 
+  /** Name of the processor that the EXECUTE operation asks for; undefined: there is none. */
+  nameFor(request: Int32Array, at: number): string | undefined {
+    return this.#processorOf(request, at)?.name;
+  }
+
   /** Runs what the EXECUTE operation names on the record that is visible to it, or ABSENT. */
   run(request: Int32Array, at: number, records: Int32Array, record: number): Processed {
     const context: ProcessorContext = {
@@ -56,7 +61,7 @@ export class ProcessorRunner {
       request,
       at,
       ({ run }, argument) => run(recordOf(records, record), argument, context),
-      (change) => processedOf(change as Change),
+      (name, change) => processedOf(name, change as Change),
     );
   }
 
@@ -78,8 +83,12 @@ export class ProcessorRunner {
           argument,
           context,
         ),
-      (changes) => processedGroupOf(changes as readonly Change[] | undefined, group.length),
+      (name, changes) => processedGroupOf(name, changes as GroupChanges, group.length),
     );
+  }
+
+  #processorOf(request: Int32Array, at: number): NamedProcessor | undefined {
+    return this.#processors[request[extensionOf(request, at) + OperationExtension.KEEP]];
   }
 
   /** `call` counts against the time, `read` of what it has returned may throw as well. */
@@ -87,27 +96,30 @@ export class ProcessorRunner {
     request: Int32Array,
     at: number,
     call: (processor: NamedProcessor, argument: unknown) => unknown,
-    read: (returned: unknown) => T,
+    read: (name: string, returned: unknown) => T,
   ): T | Failed {
-    const processor = this.#processors[request[extensionOf(request, at) + OperationExtension.KEEP]];
+    const processor = this.#processorOf(request, at);
     if (processor === undefined) return failed('There is no such processor.');
+    const { name } = processor;
     const beganMs = this.#monotonicMs();
     try {
       const returned = call(processor, jsonOf(argumentOf(request, at)));
       const tookMs = this.#monotonicMs() - beganMs;
-      if (tookMs <= PROCESSOR_BUDGET_MS) return read(returned);
-      return failed(`${processor.name} took ${Math.ceil(tookMs)} ms of ${PROCESSOR_BUDGET_MS}.`);
+      if (tookMs <= PROCESSOR_BUDGET_MS) return read(name, returned);
+      return failed(`${name} took ${Math.ceil(tookMs)} ms, limit ${PROCESSOR_BUDGET_MS}.`);
     } catch (error) {
-      return failed(sentenceOf(error));
+      return failed(`${name} threw ${sentenceOf(error)}`);
     }
   }
 }
 
-function processedGroupOf(changes: readonly Change[] | undefined, count: number): ProcessedGroup {
+type GroupChanges = readonly Change[] | undefined;
+
+function processedGroupOf(name: string, changes: GroupChanges, count: number): ProcessedGroup {
   if (changes === undefined) return { kind: 'CHANGES', changes: [] };
   if (!Array.isArray(changes) || changes.length !== count)
-    return failed(`What becomes of ${count} records is an array of as many changes.`);
-  const processed = changes.map(processedOf);
+    return failed(`${name} returned no array of ${count} changes, one for each record.`);
+  const processed = changes.map((change) => processedOf(name, change));
   return processed.find(isFailed) ?? { kind: 'CHANGES', changes: processed };
 }
 
@@ -115,18 +127,19 @@ function isFailed(processed: Processed): processed is Failed {
   return processed.kind === 'FAILED';
 }
 
-function processedOf(change: Change): Processed {
+function processedOf(name: string, change: Change): Processed {
   if (change === undefined) return { kind: 'NOTHING' };
   if ('remove' in change) return { kind: 'REMOVE' };
-  if (!('put' in change)) return failed('A change is { put }, { remove } or undefined.');
+  if (!('put' in change))
+    return failed(`${name} returned neither { put } nor { remove } nor undefined.`);
   const text: string | undefined = JSON.stringify(change.put);
-  if (text === undefined) return failed('The new value has no JSON form.');
+  if (text === undefined) return failed(`What ${name} puts has no JSON form.`);
   const value = encoder.encode(text);
   if (value.length > VALUE_BYTES_MAX)
-    return failed(`The new value has ${value.length} bytes, limit ${VALUE_BYTES_MAX}.`);
+    return failed(`What ${name} puts has ${value.length} bytes, limit ${VALUE_BYTES_MAX}.`);
   const { ttlMs = 0 } = change;
   if (!Number.isSafeInteger(ttlMs) || ttlMs < 0 || ttlMs > TTL_MS_MAX)
-    return failed(`A ttlMs of ${ttlMs} is not 1 to ${TTL_MS_MAX}, whole.`);
+    return failed(`The ttlMs of ${ttlMs} from ${name} is not 1 to ${TTL_MS_MAX}, whole.`);
   return { kind: 'PUT', value, ttlMs };
 }
 

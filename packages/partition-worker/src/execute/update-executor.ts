@@ -47,6 +47,8 @@ interface UpdateExecutorOptions {
 export class UpdateExecutor {
   readonly #options: UpdateExecutorOptions;
   readonly #write: UpdateRequest;
+  /** A sentence on why the last one was refused; empty: its code says all. */
+  #reason = '';
 
   constructor(options: UpdateExecutorOptions) {
     this.#options = options;
@@ -74,8 +76,8 @@ export class UpdateExecutor {
     if (refusal === Code.FORBIDDEN) outbound.forbid(request, at, position, partition);
     else if (refusal === Code.FOUND) this.#answerAsItIs(request, at, position, partition, record);
     else {
-      const isShown = rules.shows(request, at, record); // a processor may tell of the record
-      if (refusal === Code.FAILED && isShown) outbound.explain(this.#failure(request, at));
+      const isShown = rules.shows(request, at, record); // a reason may tell of the record
+      if (this.#reason !== '' && isShown) outbound.explain(this.#reason);
       outbound.refuse(request, at, position, partition, refusal, record);
     }
   }
@@ -92,11 +94,6 @@ export class UpdateExecutor {
     const requestId = request[at + Operation.REQUEST_ID];
     effects.remember(request, extension, requestId, store.words, record);
   };
-
-  #failure(request: Int32Array, at: number): string {
-    const { failure } = otherCountOf(request, at) > 0 ? this.#options.groups : this.#write;
-    return failure;
-  }
 
   #answerAsItIs(
     request: Int32Array,
@@ -121,15 +118,19 @@ export class UpdateExecutor {
   ): Code {
     const { effects, groups, lane, onApplied, rules, store } = this.#options;
     const others = otherCountOf(request, at);
+    this.#reason = '';
     if (isUncertain(request, extensionOf(request, at))) return Code.UNCERTAIN;
     const hasRoom = !isSafe(request, at) || lane.hasRoom(1 + others);
     if (effects.isFullFor(request, extensionOf(request, at))) return this.#lacks(EFFECTS_FULL);
     if (!hasRoom) return this.#lacks(LANE_FULL);
     if (!rules.mayTouch(request, at, record)) return Code.FORBIDDEN;
     if (!meetsCondition(request, at, store.words, record)) return Code.PRECONDITION;
-    if (others > 0) return groups.apply(request, at, position, partition);
-    const refusal = this.#write.make(request, at, store.words, record);
-    if (refusal !== Code.UNSPECIFIED) return refusal;
+    const isGroup = others > 0;
+    const refusal = isGroup
+      ? groups.apply(request, at, position, partition)
+      : this.#write.make(request, at, store.words, record);
+    this.#reason = isGroup ? groups.reason : this.#write.reason;
+    if (isGroup || refusal !== Code.UNSPECIFIED) return refusal;
     const { words } = this.#write;
     if (!rules.mayLeave(request, at, record, words, 0)) return Code.FORBIDDEN;
     const written = store.put(record, words, 0, partition, flagsOf(words, 0), position);

@@ -20,7 +20,7 @@ import {
   valueBytesOf,
   valueIndexOf,
 } from './request-fields.js';
-import { isUpdateKind, type Update, updatedValue } from './update-value.js';
+import { isUpdateKind, type Refused, type Update, unfit, updatedValue } from './update-value.js';
 
 const { MAP_COUNTER, MS_HIGH_SEQUENCE_HIGH, MS_LOW, NODE_FLAGS } = RecordLayout;
 const REQUEST_WORDS_MAX: number =
@@ -73,8 +73,8 @@ export class UpdateRequest {
   readonly words: Int32Array = new Int32Array(new SharedArrayBuffer(REQUEST_WORDS_MAX * 4));
   readonly #wordBytes: Uint8Array = new Uint8Array(this.words.buffer);
   readonly #runner: ProcessorRunner;
-  /** Why the last one FAILED. */
-  failure = '';
+  /** A sentence on why the last one was not made; empty: there is none. */
+  reason = '';
 
   constructor(runner: ProcessorRunner) {
     this.#runner = runner;
@@ -82,6 +82,7 @@ export class UpdateRequest {
 
   /** Returns 0, why the update cannot be done to this record, or FOUND: there is nothing to do. */
   make(request: Int32Array, at: number, records: Int32Array, record: number): Code {
+    this.reason = '';
     const kind = operationKindOf(request, at);
     const before = visible(request, at, records, record);
     this.#begin(request, at, records, record);
@@ -89,12 +90,12 @@ export class UpdateRequest {
       return this.#take(this.#runner.run(request, at, records, before), records, before);
     if (!isUpdateKind(kind)) return this.#keepValue(request, at);
     if (before !== ABSENT && RecordLayout.valueKindOf(records, before) !== ValueKind.JSON)
-      return Code.PRECONDITION;
+      return this.#refuse(unfit(kind, 'bytes'));
     const updated = updatedValue(
       updateOf(kind, request, at),
       before === ABSENT ? undefined : valueBytesOf(records, before),
     );
-    if ('refusal' in updated) return updated.refusal;
+    if ('refusal' in updated) return this.#refuse(updated);
     this.#setValue(updated.value, records, before);
     return Code.UNSPECIFIED;
   }
@@ -119,6 +120,11 @@ export class UpdateRequest {
     raiseStamp(words, records, record);
   }
 
+  #refuse({ refusal, reason }: Refused): Code {
+    this.reason = reason;
+    return refusal;
+  }
+
   #keepValue(request: Int32Array, at: number): Code {
     const from = valueIndexOf(request, at);
     const length = RecordLayout.valueLengthOf(request[at + Operation.LENGTHS]);
@@ -126,7 +132,7 @@ export class UpdateRequest {
     return Code.UNSPECIFIED;
   }
 
-  /** FOUND: the processor leaves the record as it is. FAILED: see `failure`. */
+  /** FOUND: the processor leaves the record as it is. */
   #take(processed: Processed, records: Int32Array, before: number): Code {
     switch (processed.kind) {
       case 'PUT':
@@ -139,8 +145,7 @@ export class UpdateRequest {
       case 'NOTHING':
         return Code.FOUND;
       case 'FAILED':
-        this.failure = processed.reason;
-        return Code.FAILED;
+        return this.#refuse({ refusal: Code.FAILED, reason: processed.reason });
       default:
         return unreachable(processed);
     }

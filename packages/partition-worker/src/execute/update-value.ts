@@ -17,11 +17,22 @@ export type UpdateKind =
   | typeof OperationKind.MERGE
   | typeof OperationKind.APPEND;
 
-export type Updated =
-  | { readonly value: Uint8Array }
-  /** INVALID: the argument is wrong; PRECONDITION: the value is of another kind; TOO_LARGE. */
-  | { readonly refusal: Code };
+export type Updated = { readonly value: Uint8Array } | Refused;
 
+export interface Refused {
+  /** INVALID: the argument is wrong; PRECONDITION: the value is of another kind; TOO_LARGE. */
+  readonly refusal: Code;
+  /** A sentence on it. */
+  readonly reason: string;
+}
+
+const NAMES: Readonly<Record<UpdateKind, string>> = {
+  [OperationKind.INCREMENT]: 'increment',
+  [OperationKind.MINIMUM]: 'minimum',
+  [OperationKind.MAXIMUM]: 'maximum',
+  [OperationKind.MERGE]: 'merge',
+  [OperationKind.APPEND]: 'append',
+};
 const INTEGER = /^-?\d{1,1024}$/;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true });
@@ -34,14 +45,42 @@ export function isUpdateKind(kind: number): kind is UpdateKind {
 export function updatedValue(update: Update, current: Uint8Array | undefined): Updated {
   const argument = textOf(update.argument);
   const before = current === undefined ? undefined : textOf(current);
-  if (argument === undefined) return { refusal: Code.INVALID };
-  if (current !== undefined && before === undefined) return { refusal: Code.PRECONDITION };
+  if (argument === undefined) return invalid(update.kind);
+  if (current !== undefined && before === undefined) return unfit(update.kind, 'no text');
   const text = isNumeric(update.kind)
     ? updatedNumber(update.kind, argument, before)
     : updatedDocument(update, argument, before);
-  if (typeof text === 'number') return { refusal: text };
+  if (typeof text !== 'string') return text;
   const value = encoder.encode(text);
-  return value.length > VALUE_BYTES_MAX ? { refusal: Code.TOO_LARGE } : { value };
+  if (value.length <= VALUE_BYTES_MAX) return { value };
+  const reason = `The new value has ${value.length} bytes, limit ${VALUE_BYTES_MAX}.`;
+  return { refusal: Code.TOO_LARGE, reason };
+}
+
+/** The value is of a kind that the update cannot change: `what` it is. */
+export function unfit(kind: UpdateKind, what: string): Refused {
+  const reason = `${NAMES[kind]} is for ${domainOf(kind)}; the value is ${what}.`;
+  return { refusal: Code.PRECONDITION, reason };
+}
+
+function invalid(kind: UpdateKind): Refused {
+  const wanted = isNumeric(kind) ? 'a number' : 'JSON';
+  return { refusal: Code.INVALID, reason: `The argument of ${NAMES[kind]} is not ${wanted}.` };
+}
+
+function domainOf(kind: UpdateKind): string {
+  if (isNumeric(kind)) return 'numbers';
+  return kind === OperationKind.APPEND ? 'arrays' : 'JSON values';
+}
+
+/** What the text is, as JSON sees it. */
+function kindOf(text: string): string {
+  const parsed = jsonOf(text);
+  if (parsed === undefined) return 'not JSON';
+  const { json } = parsed;
+  if (json === null) return 'null';
+  if (Array.isArray(json)) return 'an array';
+  return typeof json === 'object' ? 'an object' : `a ${typeof json}`;
 }
 
 type NumericKind = Exclude<UpdateKind, typeof OperationKind.MERGE | typeof OperationKind.APPEND>;
@@ -55,12 +94,12 @@ function updatedNumber(
   kind: NumericKind,
   argument: string,
   before: string | undefined,
-): string | Code {
+): string | Refused {
   const operand = numberOf(argument);
-  if (operand === undefined) return Code.INVALID;
+  if (operand === undefined) return invalid(kind);
   if (before === undefined) return argument.trim();
   const number = numberOf(before);
-  if (number === undefined) return Code.PRECONDITION;
+  if (number === undefined) return unfit(kind, kindOf(before));
   switch (kind) {
     case OperationKind.INCREMENT:
       return sumOf(before.trim(), argument.trim(), number + operand);
@@ -73,9 +112,10 @@ function updatedNumber(
   }
 }
 
-function sumOf(left: string, right: string, sum: number): string | Code {
+function sumOf(left: string, right: string, sum: number): string | Refused {
   if (INTEGER.test(left) && INTEGER.test(right)) return String(BigInt(left) + BigInt(right));
-  return Number.isFinite(sum) ? JSON.stringify(sum) : Code.PRECONDITION;
+  if (Number.isFinite(sum)) return JSON.stringify(sum);
+  return { refusal: Code.PRECONDITION, reason: 'The sum is more than a double holds.' };
 }
 
 function isLess(left: string, right: string, difference: number): boolean {
@@ -88,15 +128,15 @@ function updatedDocument(
   update: Update,
   argument: string,
   before: string | undefined,
-): string | Code {
+): string | Refused {
   const operand = jsonOf(argument);
-  if (operand === undefined) return Code.INVALID;
+  if (operand === undefined) return invalid(update.kind);
   const document = before === undefined ? { json: undefined } : jsonOf(before);
-  if (document === undefined) return Code.PRECONDITION;
+  if (document === undefined) return unfit(update.kind, 'not JSON');
   if (update.kind === OperationKind.MERGE)
     return JSON.stringify(merged(document.json, operand.json));
   const array = document.json ?? [];
-  if (!Array.isArray(array)) return Code.PRECONDITION;
+  if (!Array.isArray(array)) return unfit(update.kind, kindOf(before ?? ''));
   const longer = [...array, operand.json];
   return JSON.stringify(update.keep === 0 ? longer : longer.slice(-update.keep));
 }

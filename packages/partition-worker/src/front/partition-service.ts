@@ -61,8 +61,6 @@ export class PartitionService {
   /** What `ownersOf` returns: very many topics share it. */
   readonly #everyOwner: readonly number[];
   readonly #oneOwner: readonly (readonly number[])[];
-  /** The server's start number, once it is known. */
-  epoch = 0;
 
   /** `mapTtls`: lifetime in milliseconds of what is put without one, by the name of the map. */
   constructor(
@@ -78,8 +76,7 @@ export class PartitionService {
   }
 
   /** Recovery has ended: this thread gives the maps their ids from now on. */
-  open(epoch: number): void {
-    this.epoch = epoch;
+  open(): void {
     for (const [name, ttlMs] of this.#mapTtls) {
       const bytes = new TextEncoder().encode(name);
       const mapId = this.#mapTable.register(bytes, 0, bytes.length);
@@ -126,7 +123,8 @@ export class PartitionService {
     const extensionWords = isExtended ? OperationExtension.WORDS + otherWords(others) : 0;
     const { isRuled } = rules;
     assert(!isRuled || others.length === 0, 'groups are of sessions without rules');
-    if (isRuled && owner.isBehind) return Code.OVERLOADED; // it may not know the rules yet
+    // It may not know the rules yet, or forget later under this token what is new.
+    if ((isRuled || isExtended) && owner.isBehind) return Code.OVERLOADED;
     const bodyWords =
       Operation.KEY + keyWords + valueWords + extensionWords + (isRuled ? OperationRules.WORDS : 0);
     if (!owner.shares.admits(caller.id, bodyWords)) return Code.OVERLOADED;
@@ -146,7 +144,7 @@ export class PartitionService {
     bytesToWords(bytes, reader.valueOffset, reader.valueLength, words, owner.requestBytes, value);
     const extension = value + valueWords;
     if (isExtended) {
-      writeExtension(words, extension, reader, caller, this.epoch);
+      writeExtension(words, extension, reader, caller);
       writeOthers(owner, extension, others, otherMapIds);
     }
     if (isRuled) writeRules(words, extension + extensionWords, rules);

@@ -12,8 +12,8 @@ export interface Caller {
   readonly id: number;
   /** By which it is known again later; empty: it is not. */
   readonly token: Uint8Array;
-  /** It continues an earlier one. */
-  readonly isResumed: boolean;
+  /** Names what is remembered of its updates: never that of an earlier caller of whom it was forgotten. */
+  readonly memory: number;
 }
 
 /** An operation, whose names and value lie in bytes beside it. */
@@ -41,14 +41,13 @@ export function writeExtension(
   at: number,
   reader: OperationSource,
   caller: Caller,
-  epoch: number,
 ): void {
   writeToken(words, at + OperationExtension.TOKEN, caller.token);
   words[at + OperationExtension.LOWEST_PENDING] = reader.lowestPending;
   words[at + OperationExtension.FLAGS] =
     (reader.ifAbsent ? EXTENSION_IF_ABSENT : 0) |
     (hasIfStamp(reader) ? EXTENSION_IF_STAMP : 0) |
-    (isUncertain(reader, caller, epoch) ? EXTENSION_UNCERTAIN : 0);
+    (isUncertain(reader, caller) ? EXTENSION_UNCERTAIN : 0);
   // A fixed64 of milliseconds << 16 | counter as an operation has it in two words.
   const { ifStampLow, ifStampHigh } = reader;
   words[at + OperationExtension.IF_MS_LOW] = (ifStampHigh << 16) | (ifStampLow >>> 16);
@@ -65,10 +64,9 @@ export function writeToken(words: Int32Array, at: number, token: Uint8Array): vo
     words[at + word] = token.length === 0 ? 0 : view.getInt32(4 * word, true);
 }
 
-/** Sent before, where nobody can know any more whether it had its effect. */
-function isUncertain(reader: OperationFields, caller: Caller, epoch: number): boolean {
-  if (reader.firstEpoch === 0) return false;
-  return reader.firstEpoch !== epoch || !caller.isResumed;
+/** Sent before, and had it had its effect, that would be remembered no more. */
+function isUncertain({ firstMemory }: OperationFields, { token, memory }: Caller): boolean {
+  return firstMemory !== 0 && (firstMemory !== memory || token.length === 0);
 }
 
 function hasIfStamp(reader: OperationFields): boolean {

@@ -25,9 +25,6 @@ export class Sweeper {
   readonly #outbound: Outbound;
   /** The gateway's time. Until it is known nothing ends. */
   #nowMs: number = Number.NEGATIVE_INFINITY;
-  /** END_PRESENCE records for which there was no room. Lost with the worker, and rare enough. */
-  readonly #postponed: Int32Array[] = [];
-  #retryAtMs = 0;
   /** The sweep at which an earlier worker may have died has been told. */
   #isConcluded = false;
 
@@ -79,9 +76,8 @@ export class Sweeper {
     );
     if (record === ABSENT || !isPresenceOf(request, at, this.#store.words, record)) return;
     if (!this.#mayEnd(request, at, record) || this.#sweep(record)) return;
-    const end =
-      rowsAt(request, at) + RecordLayout.wordsOf(request[at + EndPresenceRequest.PREDICATE_LENGTH]);
-    this.#postponed.push(request.slice(at, end));
+    this.#store.markLeft(record);
+    this.timers.meet(record);
   }
 
   /** Whether the client could have written over the record: else it is of another one of that node. */
@@ -95,7 +91,7 @@ export class Sweeper {
 
   /** One bounded turn. Returns the work done. REQUIRES: `conclude` has returned true. */
   doWork(): number {
-    let looks = this.#retry();
+    let looks = 0;
     for (; looks < LOOKS_A_TURN && this.#isDue(); looks++) {
       const record = this.timers.takeDue(this.#nowMs);
       if (record === ABSENT || this.#sweep(record)) continue;
@@ -107,18 +103,6 @@ export class Sweeper {
 
   #isDue(): boolean {
     return this.timers.isDue(this.#nowMs) && this.#outbound.hasRoom();
-  }
-
-  /** Once a second the END_PRESENCE records that found no room for a tombstone. */
-  #retry(): number {
-    if (this.#postponed.length === 0 || this.#nowMs < this.#retryAtMs) return 0;
-    this.#retryAtMs = this.#nowMs + RETRY_MS;
-    const requests = this.#postponed.splice(0, LOOKS_A_TURN);
-    for (const request of requests) {
-      if (this.#outbound.hasRoom()) this.endPresence(request, 0);
-      else this.#postponed.push(request);
-    }
-    return requests.length;
   }
 
   /** False: there is no room for a tombstone. */

@@ -133,6 +133,7 @@ export class Timers {
     const expiresAt = RecordLayout.expiresAtOf(words, record);
     const expiryMs = expiresAt === 0 ? NEVER : expiresAt;
     if (!RecordLayout.isPresence(words, record)) return expiryMs;
+    if (RecordLayout.hasLeft(words, record)) return 0;
     const partition = partitionOf(words[record + RecordLayout.HASH]);
     const isRecovered =
       RecordLayout.sequenceOf(words, record) <= this.#store.journalFrom(partition);

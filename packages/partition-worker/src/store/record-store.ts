@@ -24,6 +24,7 @@ import { WriteGroup } from './write-group.js';
 import { writeImage, writtenWords } from './write-image.js';
 
 const {
+  FLAG_LEFT,
   FLAG_TOMBSTONE,
   HASH,
   HEADER_WORDS,
@@ -321,6 +322,14 @@ export class RecordStore {
     this.#numbers.takeSequence(partition, low, high);
     this.#settle(record, old);
     return record;
+  }
+
+  /**
+   * The client of a presence record has gone, and there is no room to end it: the mark outlives this
+   * instance. One word, so that it is made wholly or not at all.
+   */
+  markLeft(record: number): void {
+    this.words[record + NODE_FLAGS] |= FLAG_LEFT;
   }
 
   /** After an attach, before any write: the tombstone of a sweep that nobody may know of, or ABSENT. */

@@ -56,10 +56,13 @@ async function connectionOf(flags: Flags, { env }: Io): Promise<DatabaseConnecti
 
 async function printAll(letters: DeadLetters, flags: Flags, io: Io): Promise<Exit> {
   const output = new Output(io, () => {});
+  let count = 0;
   for await (const letter of letters.read(filterOf(flags))) {
     if (output.isStopped) break;
     await output.write(`${lineOf(letter)}\n`);
+    count++;
   }
+  if (count === 0) io.stderr.write('There are no dead letters.\n');
   return Exit.DONE;
 }
 
@@ -71,6 +74,7 @@ async function requeueAll(letters: DeadLetters, flags: Flags, io: Io): Promise<E
     GONE: 'is gone: somebody else has written it',
   } as const;
   let exit: Exit = Exit.DONE;
+  let count = 0;
   for await (const letter of letters.read(filterOf(flags))) {
     const sentence = await letters.requeue(letter).then(
       (outcome) => sentences[outcome],
@@ -80,8 +84,10 @@ async function requeueAll(letters: DeadLetters, flags: Flags, io: Io): Promise<E
         return `stays: ${error.message.replace(/\.$/, '')}`;
       },
     );
+    count++;
     io.stderr.write(`"${letter.key}" of map "${letter.map}" ${sentence}.\n`);
   }
+  if (count === 0) io.stderr.write('There are no dead letters.\n');
   return exit;
 }
 

@@ -83,6 +83,7 @@ async function listMap({ client, map, options, format, io }: Listing): Promise<E
   try {
     const rows = await writeRows(target.list(bounded), { format, output, progress });
     progress?.stop();
+    if (rows === 0 && io.stdout.isTTY) note(io, 'no record to list');
     if (format.loss !== undefined) note(io, format.loss);
     if (options.limit === undefined && rows === bounded.limit)
       await tellRest(target, { ...options, limit: rows }, io);
