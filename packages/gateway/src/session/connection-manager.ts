@@ -12,6 +12,12 @@ export interface Admitted {
   readonly rate: SessionRate | undefined;
 }
 
+/** A session that has not said Hello, and the elapsed time by which it must. */
+interface Stranger {
+  readonly session: Session;
+  readonly deadlineMs: number;
+}
+
 /**
  * Holds the sessions: one slot a connection, which is its session id. A slot is given to the next
  * connection only when its session has closed *and* every operation of it has been answered.
@@ -20,7 +26,7 @@ export class ConnectionManager {
   readonly #slots: (Session | undefined)[] = [];
   readonly #free: number[] = [];
   /** Sessions that have not said Hello, oldest first. */
-  #strangers: Session[] = [];
+  #strangers: Stranger[] = [];
   #serial = 0;
   readonly #onFreed: (session: Session) => void;
 
@@ -36,7 +42,6 @@ export class ConnectionManager {
       connection,
       client: admitted.client,
       rate: admitted.rate,
-      helloDeadlineMs: elapsedMs + HELLO_DEADLINE_MS,
       node: 0,
       isVerifying: false,
       validUntilMs: Number.POSITIVE_INFINITY,
@@ -62,7 +67,7 @@ export class ConnectionManager {
       events: undefined,
     };
     this.#slots[session.id] = session;
-    this.#strangers.push(session);
+    this.#strangers.push({ session, deadlineMs: elapsedMs + HELLO_DEADLINE_MS });
     return session;
   }
 
@@ -96,14 +101,13 @@ export class ConnectionManager {
 
   /** Takes out and returns the sessions whose deadline for Hello has passed. */
   takeOverdue(elapsedMs: number): Session[] {
-    const isKnown = (session: Session): boolean => session.node !== 0 || session.isClosing;
-    const overdue = this.#strangers.filter(
-      (session) => !isKnown(session) && session.helloDeadlineMs <= elapsedMs,
+    const strangers = this.#strangers.filter(
+      ({ session }) => session.node === 0 && !session.isClosing,
     );
-    this.#strangers = this.#strangers.filter(
-      (session) => !isKnown(session) && session.helloDeadlineMs > elapsedMs,
-    );
-    return overdue;
+    this.#strangers = strangers.filter(({ deadlineMs }) => deadlineMs > elapsedMs);
+    return strangers
+      .filter(({ deadlineMs }) => deadlineMs <= elapsedMs)
+      .map(({ session }) => session);
   }
 
   *all(): Iterable<Session> {
