@@ -173,7 +173,10 @@ export class Gateway implements TransportHandlers<Session> {
       queries: this.#queries,
       random: options.random,
       resume: (session, token) => this.#resume(session, token),
-      onGreeted: ({ client }) => this.#admission.greet(client),
+      onGreeted: ({ client, connection }) => {
+        this.#admission.greet(client);
+        connection.greet();
+      },
       refuse: (session, refusal) => this.#refuseControl(session, refusal),
     });
     this.#presence = new Presence(parts);

@@ -10,6 +10,7 @@ import {
   HybridLogicalClock,
   NODE_MAX,
   SESSION_HARD_BYTES,
+  STRANGER_BYTES_MAX,
   TRANSPORT_FRAME_BYTES_MAX,
 } from '@tidewire/core';
 import {
@@ -228,6 +229,7 @@ export class Coordinator {
     const { transport, tls, allowOrigin, limits } = this.#config;
     const options = {
       frameBytesMax: TRANSPORT_FRAME_BYTES_MAX,
+      strangerBytesMax: STRANGER_BYTES_MAX,
       bufferBytesMax: SESSION_HARD_BYTES,
       idleTimeoutMs: 1000 * limits.heartbeatSeconds,
       allowsOrigin: originRule(allowOrigin),

@@ -30,6 +30,11 @@ export interface Connection {
   bufferedBytes(): number;
   join(topic: number): void;
   leave(topic: number): void;
+  /**
+   * It is no stranger any more. One that is, and sends too much or is closed, is given no time, where the
+   * transport can tell.
+   */
+  greet(): void;
   /** Sends a close frame, once the buffer has room for it, and ends; `onClose` follows. */
   close(code: number, reason: string): void;
 }
@@ -74,6 +79,8 @@ export interface HttpAnswer {
 export interface TransportLimits {
   /** A message longer than this ends its connection without a word. */
   readonly frameBytesMax: number;
+  /** A stranger that sends more than this, in all, ends without a word, on transports that can tell. */
+  readonly strangerBytesMax: number;
   /** Beyond it messages are dropped, and `onDropped` is called. */
   readonly bufferBytesMax: number;
   /** A connection from which nothing came for this long is closed; it is pinged before. */

@@ -51,6 +51,9 @@ export class UwsConnection<C> implements Connection {
     if (this.#isOpen) this.#socket.unsubscribe(String(topic));
   }
 
+  /** uWebSockets tells nothing of a message before it is complete, and lets go of it in the moment of closing. */
+  greet(): void {}
+
   /** Beyond the limit of the buffer uWebSockets would drop the close frame too. */
   close(code: number, reason: string): void {
     if (!this.#isOpen || this.#ending !== undefined) return;
