@@ -204,11 +204,6 @@ export class Gateway implements TransportHandlers<Session> {
     return this.#admission;
   }
 
-  /** Tokens that are being looked at. */
-  get verifying(): number {
-    return this.#authentication.underWay;
-  }
-
   /** What there is of every map, counted now. */
   mapReport(): Promise<MapReport> {
     const report = this.telemetry.mapReport(this.#subscriptions);
