@@ -22,6 +22,11 @@ export function portRefused(host: string, port: number): string {
   return `Port ${port} on ${host} is taken or not ours to use: choose others with --port and --host.`;
 }
 
+/** The port has gone to somebody else: no newcomer can come in, and only a new start may help. */
+export class PortLostError extends Error {
+  override name = 'PortLostError';
+}
+
 /** One WebSocket connection. */
 export interface Connection {
   /** Queues one binary message; the bytes are copied. */
@@ -113,7 +118,7 @@ export interface Transport {
   stopListening(): void;
   /**
    * Reads key and certificate again, for connections from now on. Rejects with a sentence, and
-   * changes nothing, if they cannot be used.
+   * changes nothing, if they cannot be used; with PortLostError if they can, but nobody listens any more.
    */
   reloadTls(): Promise<void>;
   /** Ends every connection. */
