@@ -11,7 +11,7 @@ export const FRAME_BYTES_MAX: number = 64 * 1024;
 export const CONTROL_BYTES_MAX: number = 10 * 1024;
 export const HELLO_BYTES_MAX: number = 32 * 1024;
 /** A frame beyond FRAME_BYTES_MAX is refused by name, one beyond this ends its connection at once. */
-export const TRANSPORT_FRAME_BYTES_MAX: number = 256 * 1024;
+export const TRANSPORT_FRAME_BYTES_MAX: number = 128 * 1024;
 export const FRAME_OPERATIONS_MAX = 1024;
 export const MAP_BYTES_MAX = 128;
 export const KEY_BYTES_MAX = 1024;
@@ -68,11 +68,13 @@ export const EPOCHS_KEPT = 16;
 // Connections.
 export const CONNECTIONS_MAX = 65_536;
 /** Connections that have not said Hello, sockets that shake hands included; and those of one address. */
-export const STRANGERS_MAX = 8192;
+export const STRANGERS_MAX = 2048;
 export const STRANGERS_AN_ADDRESS_MAX = 1024;
 /** Addresses that have called lately; beyond it newcomers of others are turned away. */
 export const ADDRESSES_MAX = 131_072;
 export const HELLO_DEADLINE_MS = 2000;
+/** What one may send until it has been welcomed, where a transport can tell: a frame that is refused by name. */
+export const STRANGER_BYTES_MAX: number = FRAME_BYTES_MAX + 1024;
 /** Without a sign of life, until a connection is closed; an operator may set another. */
 export const HEARTBEAT_SECONDS = 40;
 export const SESSION_SOFT_BYTES: number = 256 * 1024;
@@ -301,6 +303,7 @@ assert(
   'a request ring has room to share out below what is kept for control records',
 );
 assert(STRANGERS_AN_ADDRESS_MAX <= STRANGERS_MAX, 'an address is one of many');
+assert(HELLO_BYTES_MAX < STRANGER_BYTES_MAX, 'a Hello is heard to its end');
 assert(CONNECTIONS_MAX < ADDRESSES_MAX, 'whoever is connected is remembered');
 assert(
   RESTART_STEADY_MS > WORKER_HANG_MS && RESTART_STEADY_MS > RESTART_BACKOFF_MAX_MS,

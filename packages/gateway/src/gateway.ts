@@ -182,6 +182,7 @@ export class Gateway implements TransportHandlers<Session> {
       onGreeted: (session) => {
         this.#admission.greet(session.client);
         this.#principals.enter(session);
+        session.connection.greet();
       },
       refuse: (session, refusal) => this.#refuseControl(session, refusal),
     });
@@ -217,11 +218,6 @@ export class Gateway implements TransportHandlers<Session> {
 
   get admission(): Pick<ConnectionLimits, 'connections' | 'strangers' | 'turnedAway'> {
     return this.#admission;
-  }
-
-  /** Tokens that are being looked at. */
-  get verifying(): number {
-    return this.#authentication.underWay;
   }
 
   /** What there is of every map, counted now. */

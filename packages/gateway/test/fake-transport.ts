@@ -67,6 +67,8 @@ export class FakeClient implements Connection {
     this.topics.delete(topic);
   }
 
+  greet(): void {}
+
   close(code: number): void {
     if (this.closedWith !== undefined) return;
     this.closedWith = code;

@@ -3,6 +3,7 @@ import {
   Code,
   PRESENCE_GRACE_MS,
   SESSION_HARD_BYTES,
+  STRANGER_BYTES_MAX,
   TRANSPORT_FRAME_BYTES_MAX,
 } from '@tidewire/core';
 import {
@@ -53,6 +54,7 @@ async function served(t: Test, name: TransportName, bench: TestBench): Promise<n
     bench.gateway,
     {
       frameBytesMax: TRANSPORT_FRAME_BYTES_MAX,
+      strangerBytesMax: STRANGER_BYTES_MAX,
       bufferBytesMax: SESSION_HARD_BYTES,
       idleTimeoutMs: IDLE_MS[name],
       allowsOrigin: () => true,

@@ -12,7 +12,7 @@ t.test('AUTH-37: few wait for a key set, and none has it read again at will', as
       end = (error) => (error === undefined ? resolve() : reject(error));
     });
   };
-  const reading = new KeyReading(read, () => nowMs);
+  const reading = new KeyReading({ read, nowMs: () => nowMs, staleMsMax: 3_600_000 });
   const waiting = Array.from({ length: KEY_WAITERS_MAX }, () => reading.again());
   t.equal(await reading.again(), false, 'one more does not wait');
   nowMs += 60_000;
@@ -35,3 +35,54 @@ t.test('AUTH-37: few wait for a key set, and none has it read again at will', as
   t.equal(await reading.again(), true);
   t.equal(reads, 3);
 });
+
+t.test(
+  'AUTH-48: a set that was read goes on for an hour while it cannot be read again',
+  async (t) => {
+    let nowMs = 1_800_000_000_000;
+    let reads = 0;
+    let end: (set?: string) => void = () => {};
+    const read = (): Promise<string> => {
+      reads++;
+      return new Promise((resolve, reject) => {
+        end = (set) => (set === undefined ? reject(new Error('it is away')) : resolve(set));
+      });
+    };
+    const reading = new KeyReading({ read, nowMs: () => nowMs, staleMsMax: 3_600_000 });
+    const none = reading.current();
+    end();
+    await t.rejects(none, /away/);
+    await t.rejects(reading.current(), /away/, 'at once: a failure is not tried again at will');
+    t.equal(reads, 1);
+    nowMs += 10_000;
+    const first = reading.current();
+    end('first');
+    t.equal(await first, 'first');
+    nowMs += 599_999;
+    t.equal(await reading.current(), 'first');
+    t.equal(reads, 2, 'it is not old');
+    nowMs += 1;
+    const second = reading.current();
+    end('second');
+    t.equal(await second, 'second', 'an old one is read again before anybody is judged by it');
+    nowMs += 600_000;
+    const waiting = Array.from({ length: KEY_WAITERS_MAX }, () => reading.current());
+    t.equal(await reading.current(), 'second', 'one more does not wait');
+    end();
+    t.same(new Set(await Promise.all(waiting)), new Set(['second']));
+    nowMs += 10_000;
+    t.equal(await reading.current(), 'second', 'nobody waits once it has failed');
+    t.equal(reads, 5, 'though it is tried again');
+    end();
+    await t.rejects(reading.again(), /away/);
+    nowMs += 3_600_000;
+    const late = reading.current();
+    end();
+    t.equal(await late, undefined, 'its keys may have been withdrawn');
+    nowMs += 10_000;
+    t.equal(await reading.current(), undefined);
+    end('third');
+    await reading.again();
+    t.equal(await reading.current(), 'third');
+  },
+);

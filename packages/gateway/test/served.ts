@@ -10,6 +10,7 @@ import type {
 
 export const BUFFER_BYTES_MAX: number = 1024 * 1024;
 export const FRAME_BYTES_MAX = 100_000;
+export const STRANGER_BYTES_MAX = 10_000;
 export const FULL = { sentence: 'Full.', retryAfterMs: 1500 };
 
 export type CreateTransport = (
@@ -39,6 +40,7 @@ export class Served {
   readonly ended: (string | undefined)[] = [];
   isAccepting = true;
   isUpgrading = true;
+  isGreeting = true;
   transport!: Transport;
   port = 0;
   /** What a gateway does when a message has come or was dropped. */
@@ -101,6 +103,7 @@ export class Served {
       },
       {
         frameBytesMax: FRAME_BYTES_MAX,
+        strangerBytesMax: STRANGER_BYTES_MAX,
         bufferBytesMax: BUFFER_BYTES_MAX,
         idleTimeoutMs: 40_000,
         allowsOrigin: () => true,
@@ -137,6 +140,7 @@ export class Served {
   #open(connection: Connection, address: string): Peer {
     const peer: Peer = { connection, address, messages: [], texts: 0, drops: 0, closes: 0 };
     this.peers.push(peer);
+    if (this.isGreeting) connection.greet();
     return peer;
   }
 }

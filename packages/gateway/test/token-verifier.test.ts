@@ -185,10 +185,7 @@ t.test(
     });
     t.teardown(() => server.close());
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const { now } = Date;
-    let nowMs = now();
-    Date.now = () => nowMs; // jose has no other clock
-    t.teardown(() => Object.assign(Date, { now }));
+    let nowMs = NOW_MS;
     const { port } = server.address() as AddressInfo;
     const url = new URL(`http://127.0.0.1:${port}/keys.json`);
     const verifier = await TokenVerifier.create(rulesOf({ kind: 'jwks-url', url }), () => nowMs);
@@ -204,6 +201,7 @@ t.test(
       { name: 'TokenError', isTransient: true },
       'it is away',
     );
+    nowMs += 10_000;
     keys = [await keyOf(EC, 'one')];
     await t.resolves(verifier.verify(await sign(EC, 'one')));
     t.equal(fetched, 2);
@@ -245,6 +243,41 @@ t.test('AUTH-37: a key set that cannot be had stops nobody whose key is known', 
   for (const one of waiting) await t.rejects(one, refused);
   await t.rejects(verifier.verify(unknown), refused, 'at once');
   await t.resolves(verifier.verify(known));
+});
+
+t.test('AUTH-49: forgers beside a silent key set keep nobody out whose key is known', async (t) => {
+  const held: ServerResponse[] = [];
+  let isAway = false;
+  const jwk = { ...(await exportJWK(EC.publicKey)), kid: 'one' };
+  const server = createServer((_, response) => {
+    if (isAway) held.push(response);
+    else response.end(JSON.stringify({ keys: [jwk] }));
+  });
+  t.teardown(() => server.close());
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  let nowMs = NOW_MS;
+  const { port } = server.address() as AddressInfo;
+  const url = new URL(`http://127.0.0.1:${port}/keys.json`);
+  const verifier = await TokenVerifier.create(rulesOf({ kind: 'jwks-url', url }), () => nowMs);
+  const sign = async (kid: string) =>
+    await token().setProtectedHeader({ alg: 'ES256', kid }).sign(EC.privateKey);
+  const known = await sign('one');
+  await t.resolves(verifier.verify(known));
+  isAway = true;
+  const refused = { name: 'TokenError', isTransient: true };
+  for (const ageMs of [10_000, 600_000, 20_000]) {
+    nowMs += ageMs;
+    const unknown = await Promise.all(Array.from({ length: 100 }, (_, i) => sign(`forged ${i}`)));
+    const forgers = unknown.map((each) => t.rejects(verifier.verify(each), refused));
+    if (ageMs === 20_000) await t.resolves(verifier.verify(known), 'though it is old and silent');
+    const honest = verifier.verify(known);
+    for (const response of held.splice(0)) response.destroy();
+    await t.resolves(honest);
+    server.closeAllConnections();
+    await Promise.all(forgers);
+  }
+  nowMs += 3_600_000;
+  await t.rejects(verifier.verify(known), refused, 'no key is trusted so long without looking');
 });
 
 t.test('AUTH-6: what is no key for tokens is refused with a sentence', async (t) => {

@@ -11,6 +11,7 @@ import {
   HybridLogicalClock,
   NODE_MAX,
   SESSION_HARD_BYTES,
+  STRANGER_BYTES_MAX,
   TRANSPORT_FRAME_BYTES_MAX,
 } from '@tidewire/core';
 import {
@@ -25,6 +26,7 @@ import {
   Gateway,
   GatewayLoop,
   originRule,
+  PortLostError,
   type Transport,
   TurnTime,
 } from '@tidewire/gateway';
@@ -199,11 +201,17 @@ export class Coordinator {
 
   /** Reads what may change while the server runs: the key and the certificate of TLS. */
   async reload(): Promise<void> {
+    if (this.#config.tls === undefined) {
+      this.#log.info({}, 'there is nothing to be read again: without TLS SIGHUP changes nothing');
+      return;
+    }
     try {
       await this.#transport?.reloadTls();
       this.#log.info({}, 'key and certificate have been read again');
     } catch (error) {
-      this.#log.error({ reason: (error as Error).message }, 'the old certificate stays in use');
+      const reason = (error as Error).message;
+      if (error instanceof PortLostError) return this.#fail(reason);
+      this.#log.error({ reason }, 'the old certificate stays in use');
     }
   }
 
@@ -228,6 +236,7 @@ export class Coordinator {
     const { transport, tls, allowOrigin, limits } = this.#config;
     const options = {
       frameBytesMax: TRANSPORT_FRAME_BYTES_MAX,
+      strangerBytesMax: STRANGER_BYTES_MAX,
       bufferBytesMax: SESSION_HARD_BYTES,
       idleTimeoutMs: 1000 * limits.heartbeatSeconds,
       allowsOrigin: originRule(allowOrigin),

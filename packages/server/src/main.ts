@@ -59,7 +59,7 @@ async function main(): Promise<void> {
   };
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
-  if (config.tls !== undefined) process.on('SIGHUP', () => void coordinator.reload());
+  process.on('SIGHUP', () => void coordinator.reload()); // unheard it would end the process, without a flush
   try {
     const { port, adminPort } = await coordinator.start();
     const database = config.databaseUrl === undefined ? 'embedded' : 'external';

@@ -11,6 +11,7 @@ import { RawClient } from './raw-client.js';
 import { RunningServer } from './running-server.js';
 
 const WITHOUT_UWS = new URL('./without-uws.js', import.meta.url).href;
+const THIEF = new URL('./port-thief.js', import.meta.url).href;
 const NO_BINARY = {
   NODE_OPTIONS: `--import ${WITHOUT_UWS}`,
   LOG_LEVEL: 'warn',
@@ -85,6 +86,29 @@ t.test(
     }
   },
 );
+
+t.test(
+  `TRANS-35: a port that is lost while the certificate changes ends the server${ifMissing()}`,
+  { skip: missing !== undefined },
+  async (t) => {
+    const args = ['--tls-key', fixture('one.key'), '--tls-cert', fixture('one.crt')];
+    const env = { NODE_OPTIONS: `--import ${THIEF}`, LOG_LEVEL: 'info' };
+    const server = await RunningServer.start(t, { args: [...args, '--transport', 'uws'], env });
+    server.signal('SIGHUP');
+    t.match(await server.end, { code: 1, sentence: /^tidewire: Port \d+ on 127.0.0.1 was lost/ });
+    t.notMatch(server.log, /have been read again|stays in use/);
+  },
+);
+
+t.test('RUN-37: SIGHUP without TLS changes nothing, and the log says so', async (t) => {
+  const server = await RunningServer.start(t, { env: { LOG_LEVEL: 'info' } });
+  const client = await RawClient.connect(server.url);
+  t.match(await client.operate(put('m', 'k', '1')), [{ outcome: Code.APPLIED }]);
+  server.signal('SIGHUP');
+  await server.logs(/without TLS SIGHUP changes nothing/);
+  t.match(await client.operate(get('m', 'k')), [{ outcome: Code.FOUND }]);
+  t.equal((await server.stop()).code, 0);
+});
 
 t.test('TRANS-23: wrong settings of transport, TLS and origins are refused', async (t) => {
   const wrong: [string[], RegExp][] = [

@@ -59,8 +59,8 @@ class KeyError extends Error {
 const SECRET_BYTES_MIN = 32;
 /** What is verified by a shorter one is worth nothing (RFC 7518 §3.3). */
 const RSA_BITS_MIN = 2048;
-/** Keys are not trusted longer without looking: they may have been withdrawn. */
-const KEY_SET_AGE_MS = 600_000;
+/** Keys of a host that does not answer are trusted so long: who withdraws one may be who silences the host. */
+const STALE_MS_MAX = 3_600_000;
 const ASYMMETRIC: readonly string[] = ['RS256', 'ES256', 'EdDSA'];
 const NOT_VALID = 'The token is not valid.';
 const EXPIRED = 'The token has expired.';
@@ -189,51 +189,40 @@ function algorithmOf(key: KeyObject): string {
   throw new KeyError(`The key for tokens is of RSA with ${RSA_BITS_MIN} bits, P-256 or Ed25519.`);
 }
 
-/** Keys of a URL, fetched when they are needed, when a token names one that is not known, and when they are old. */
+/** Keys of a URL. */
 function urlKeySet(url: URL, nowMs: () => number): JWTVerifyGetKey {
-  const keys = createRemoteJWKSet(url, {
-    cooldownDuration: Number.POSITIVE_INFINITY, // unknown keys are looked for here
-    cacheMaxAge: KEY_SET_AGE_MS,
-    timeoutDuration: HELLO_DEADLINE_MS, // by then nobody waits any more
-  });
-  const reading = new KeyReading(() => keys.reload(), nowMs);
-  return (header, token) => {
-    if (!keys.fresh) reading.note();
-    return lookUp(keys, reading, header, token);
+  const remote = createRemoteJWKSet(url, { timeoutDuration: HELLO_DEADLINE_MS }); // later nobody waits
+  const read = async (): Promise<JWTVerifyGetKey> => {
+    await remote.reload();
+    return createLocalJWKSet(remote.jwks() ?? { keys: [] });
   };
+  return keyIn(new KeyReading({ read, nowMs, staleMsMax: STALE_MS_MAX }));
 }
 
-/**
- * Keys of a file that is read again when a token names one that is not known, and when it was read long ago.
- * Where it cannot be read the known keys go on.
- */
+/** Keys of a file, which can be read now. While it cannot be read later the known keys go on. */
 async function fileKeySet(path: string, nowMs: () => number): Promise<JWTVerifyGetKey> {
-  let keys = createLocalJWKSet(await readKeySet(path));
-  let readAtMs = nowMs();
-  const reading = new KeyReading(async () => {
-    readAtMs = nowMs();
-    keys = createLocalJWKSet(await readKeySet(path));
-  }, nowMs);
-  reading.note();
-  return async (header, token) => {
-    if (nowMs() - readAtMs >= KEY_SET_AGE_MS) await reading.again().catch(() => {});
-    return await lookUp((...sought) => keys(...sought), reading, header, token);
-  };
+  const read = async (): Promise<JWTVerifyGetKey> => createLocalJWKSet(await readKeySet(path));
+  const reading = new KeyReading({ read, nowMs, staleMsMax: Number.POSITIVE_INFINITY });
+  await reading.current();
+  return keyIn(reading);
 }
 
 /** The key of a token; if it is not known the set is read again first, unless that has just been done. */
-async function lookUp(
-  keys: JWTVerifyGetKey,
-  reading: KeyReading,
-  ...sought: Parameters<JWTVerifyGetKey>
-): Promise<Awaited<ReturnType<JWTVerifyGetKey>>> {
-  try {
-    return await keys(...sought);
-  } catch (error) {
-    if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
-    if (!(await reading.again())) throw new TokenError(NO_KEYS, true);
-    return await keys(...sought);
-  }
+function keyIn(reading: KeyReading<JWTVerifyGetKey>): JWTVerifyGetKey {
+  const current = async (): Promise<JWTVerifyGetKey> => {
+    const keys = await reading.current();
+    if (keys === undefined) throw new TokenError(NO_KEYS, true);
+    return keys;
+  };
+  return async (header, token) => {
+    try {
+      return await (await current())(header, token);
+    } catch (error) {
+      if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
+      if (!(await reading.again())) throw new TokenError(NO_KEYS, true);
+      return await (await current())(header, token);
+    }
+  };
 }
 
 async function readKeySet(path: string): Promise<JSONWebKeySet> {

@@ -22,6 +22,11 @@ export function portRefused(host: string, port: number): string {
   return `Port ${port} on ${host} is taken or not ours to use: choose others with --port and --host.`;
 }
 
+/** The port has gone to somebody else: no newcomer can come in, and only a new start may help. */
+export class PortLostError extends Error {
+  override name = 'PortLostError';
+}
+
 /** One WebSocket connection. */
 export interface Connection {
   /** Queues one binary message; the bytes are copied. */
@@ -30,6 +35,11 @@ export interface Connection {
   bufferedBytes(): number;
   join(topic: number): void;
   leave(topic: number): void;
+  /**
+   * It is no stranger any more. One that is, and sends too much or is closed, is given no time, where the
+   * transport can tell.
+   */
+  greet(): void;
   /** Sends a close frame, once the buffer has room for it, and ends; `onClose` follows. */
   close(code: number, reason: string): void;
 }
@@ -74,6 +84,8 @@ export interface HttpAnswer {
 export interface TransportLimits {
   /** A message longer than this ends its connection without a word. */
   readonly frameBytesMax: number;
+  /** A stranger that sends more than this, in all, ends without a word, on transports that can tell. */
+  readonly strangerBytesMax: number;
   /** Beyond it messages are dropped, and `onDropped` is called. */
   readonly bufferBytesMax: number;
   /** A connection from which nothing came for this long is closed; it is pinged before. */
@@ -106,7 +118,7 @@ export interface Transport {
   stopListening(): void;
   /**
    * Reads key and certificate again, for connections from now on. Rejects with a sentence, and
-   * changes nothing, if they cannot be used.
+   * changes nothing, if they cannot be used; with PortLostError if they can, but nobody listens any more.
    */
   reloadTls(): Promise<void>;
   /** Ends every connection. */

@@ -67,6 +67,9 @@ export class UwsConnection<C> implements Connection {
     this.#socket?.unsubscribe(String(topic));
   }
 
+  /** uWebSockets tells nothing of a message before it is complete, and lets go of it in the moment of closing. */
+  greet(): void {}
+
   /** Beyond the limit of the buffer uWebSockets would drop the close frame too. */
   close(code: number, reason: string): void {
     if (this.#socket === undefined || this.#ending !== undefined) return;

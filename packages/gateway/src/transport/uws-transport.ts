@@ -5,6 +5,7 @@ import {
   NO_UPGRADE,
   ONLY_GET,
   ORIGIN_REFUSED,
+  PortLostError,
   portRefused,
   retryAfterOf,
   type TlsFiles,
@@ -134,7 +135,7 @@ class UwsTransport<C> implements Transport {
     if (listening === undefined) return;
     this.#apps = [this.#createApp(), ...this.#apps];
     this.stopListening();
-    this.#listening = this.#listen(listening.host, listening.port);
+    this.#listening = this.#listenAgain(listening);
     for (const old of this.#apps.slice(1)) this.#maybeRetire(old);
   }
 
@@ -184,6 +185,15 @@ class UwsTransport<C> implements Transport {
     });
     if (!socket) throw new Error(portRefused(host, port));
     return { socket, host, port: this.#uws.us_socket_local_port(socket) };
+  }
+
+  /** Between the two somebody else may have taken the port. */
+  #listenAgain({ host, port }: Listening): Listening {
+    try {
+      return this.#listen(host, port);
+    } catch (cause) {
+      throw new PortLostError(`Port ${port} on ${host} was lost: nobody can connect.`, { cause });
+    }
   }
 
   /** Ends an app that no longer listens once its last connection has gone. */

@@ -11,6 +11,7 @@ export const SWEEPS = 8;
 /** What a connection needs of its transport. */
 export interface WsTransportFace {
   readonly bufferBytesMax: number;
+  readonly strangerBytesMax: number;
   join(connection: WsConnection, topic: number): void;
   leave(connection: WsConnection, topic: number): void;
   dropped(connection: WsConnection): void;
@@ -30,11 +31,15 @@ export class WsConnection implements Connection {
   /** What the socket had read at the last sweep, and the sweeps since it read more. */
   #bytesRead = 0;
   #quietSweeps = 0;
+  /** Sent while it is a stranger. Of a message not yet complete all is kept, so this bounds that. */
+  #strangerBytes = 0;
+  #isStranger = true;
 
   constructor(webSocket: WebSocket, socket: Socket, transport: WsTransportFace) {
     this.#webSocket = webSocket;
     this.#socket = socket;
     this.#transport = transport;
+    socket.on('data', this.#onStrangerBytes); // behind the library: a Hello in these has been heard
   }
 
   get isOpen(): boolean {
@@ -76,11 +81,22 @@ export class WsConnection implements Connection {
     this.#transport.leave(this, topic);
   }
 
-  /** The frame waits behind what is buffered; a peer that does not answer it in time is cut off. */
+  greet(): void {
+    this.#isStranger = false;
+    this.#socket.off('data', this.#onStrangerBytes);
+  }
+
+  /**
+   * The frame waits behind what is buffered; a peer that does not answer it in time is cut off, a stranger
+   * as soon as it has been written.
+   */
   close(code: number, reason: string): void {
     if (!this.isOpen) return;
     this.#isOpen = false;
     this.#webSocket.close(code, closeReason(reason));
+    if (!this.#isStranger) return;
+    this.#release();
+    this.#socket.destroySoon();
   }
 
   /** Called SWEEPS times in an idle timeout. */
@@ -91,6 +107,11 @@ export class WsConnection implements Connection {
     if (this.#quietSweeps >= SWEEPS) this.#webSocket.terminate();
     else if (this.#quietSweeps >= SWEEPS / 2 && this.isOpen) this.#webSocket.ping();
   }
+
+  readonly #onStrangerBytes = ({ length }: Buffer): void => {
+    this.#strangerBytes += length;
+    if (this.#strangerBytes > this.#transport.strangerBytesMax) this.#webSocket.terminate();
+  };
 
   /** What was written in one turn leaves in one system call. */
   #release(): void {

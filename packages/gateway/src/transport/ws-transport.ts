@@ -38,6 +38,7 @@ export async function createWsTransport<C>(
 
 class WsTransport<C> implements Transport, WsTransportFace {
   readonly bufferBytesMax: number;
+  readonly strangerBytesMax: number;
   readonly #handlers: TransportHandlers<C>;
   readonly #options: TransportOptions;
   readonly #server: Server | TlsServer;
@@ -59,6 +60,7 @@ class WsTransport<C> implements Transport, WsTransportFace {
     this.#handlers = handlers;
     this.#options = options;
     this.bufferBytesMax = options.bufferBytesMax;
+    this.strangerBytesMax = options.strangerBytesMax;
     const webSocketOptions = {
       noServer: true,
       clientTracking: false,

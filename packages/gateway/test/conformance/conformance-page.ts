@@ -32,7 +32,7 @@ All are of the library, and none reaches the gateway as anything but a message, 
 - A wrong header line is not answered; the connection ends with the time for handshakes. Headers may be as long as what one read takes.
 
 Where uws ends a connection without a close frame, a client sees 1006. So Tidewire announces its limits in Welcome, and refuses
-frames between its own limit (64 KiB) and the transport's (256 KiB) by an error of its own.
+frames between its own limit (64 KiB) and the transport's (128 KiB) by an error of its own.
 `;
 
 export function conformancePage(groups: readonly Group[], outcomes: Outcomes): string {
