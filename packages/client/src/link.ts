@@ -4,6 +4,7 @@ import type { Cursor } from './cursor.js';
 import type { Environment, Socket } from './environment.js';
 import { TidewireError } from './error.js';
 import { heartbeatAt } from './heartbeat.js';
+import { lossSentence } from './loss-sentence.js';
 import {
   badFrame,
   decodeServerFrame,
@@ -217,7 +218,10 @@ export class Link {
     this.fail(
       isRefusal(code)
         ? new TidewireError(code, event.reason)
-        : new TidewireError(Code.UNAVAILABLE, this.#lossSentence()),
+        : new TidewireError(
+            Code.UNAVAILABLE,
+            lossSentence(this.#options.url, this.#state === 'opening', this.#trouble),
+          ),
     );
   }
 
@@ -231,12 +235,6 @@ export class Link {
   /** The two do not even agree on the greeting. */
   #isMisunderstood(error: TidewireError): boolean {
     return this.#state === 'greeting' && error.code === Code.INVALID;
-  }
-
-  #lossSentence(): string {
-    const { url } = this.#options;
-    const loss = this.#state === 'opening' ? `Nobody answers at ${url}` : `${url} hung up`;
-    return this.#trouble === '' ? `${loss}.` : `${loss}: ${this.#trouble}.`;
   }
 
   #shut(code: number, reason: string): void {

@@ -113,6 +113,8 @@ export const DETAIL_BYTES_MAX = 200;
 // Who comes in.
 /** Longest token that is looked at. */
 export const TOKEN_BYTES_MAX: number = 8 * 1024;
+/** Times in a token are seconds since 1970, up to the end of the year 9999. */
+export const TOKEN_SECONDS_MAX = 253_402_300_799;
 /** Tokens that are being verified at one time. */
 export const VERIFICATIONS_MAX = 64;
 /** Of these, tokens that wait for a key set to be read again for a key that it lacks. */
@@ -251,7 +253,7 @@ export const RECOVERY_GROUP_RECORDS = 2000;
 export const DATABASE_START_MS = 30_000;
 export const DATABASE_CONNECT_MS = 5000;
 export const DATABASE_STATEMENT_MS = 30_000;
-export const DATABASE_CONNECTIONS = 2;
+export const DATABASE_CONNECTIONS = 4;
 /** Whoever holds the fence for longer while another process takes over is disconnected. */
 export const FENCE_HOLDER_MS = 10_000;
 /** Batches of as many records, thought to be new, go to the database by COPY. */
@@ -260,6 +262,8 @@ export const COPY_RECORDS_MIN = 512;
 export const MERGE_RECORDS_MIN = 2048;
 /** The clock's bound is written this far ahead of the clock. */
 export const CLOCK_BOUND_AHEAD_MS = 3000;
+/** Between two raises of it. */
+export const CLOCK_BOUND_INTERVAL_MS = 1000;
 
 assert(MAPS_MAX <= 65_536, 'map ids have 16 bits');
 assert(PARTITIONS >= WORKERS_MAX, 'every worker owns a partition');

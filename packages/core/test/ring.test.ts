@@ -83,6 +83,21 @@ t.test('RING-4: control records have a reserve of their own', async (t) => {
   t.equal(producer.claimControl(2, 6), NO_ROOM);
 });
 
+t.test('ADMIN-11: the reading end tells how full its ring is', async (t) => {
+  const buffer = ring(64);
+  const producer = new RingProducer(buffer);
+  const consumer = new RingConsumer(buffer);
+  producer.claim(1, 6);
+  t.equal(consumer.occupancy(), 0, 'what is not committed does not count');
+  producer.claim(2, 6);
+  producer.commit();
+  t.equal(consumer.occupancy(), 1 / 4);
+  consumer.next();
+  t.equal(consumer.occupancy(), 1 / 4, 'nor is what was read gone before it is released');
+  consumer.release();
+  t.equal(consumer.occupancy(), 1 / 8);
+});
+
 t.test('RING-5: a consumer that attaches meets again what was not released', async (t) => {
   const buffer = ring(64);
   const producer = new RingProducer(buffer);

@@ -85,7 +85,7 @@ export class ControlFrames {
         serverVersion: this.#version,
         limits: this.#limits,
         store: this.store,
-        salt: session.salt,
+        salt: Buffer.from(session.salt, 'latin1'),
         validUntilMs: endOf(session.validUntilMs),
         holdsPresence,
         memory: BigInt(session.memory),
@@ -183,7 +183,9 @@ function announced(limits: GatewayLimits): MessageInitShape<typeof LimitsSchema>
 }
 
 function endOf(validUntilMs: number): bigint {
-  return validUntilMs === Number.POSITIVE_INFINITY ? 0n : BigInt(Math.floor(validUntilMs));
+  if (validUntilMs === Number.POSITIVE_INFINITY) return 0n;
+  assert(validUntilMs > 0 && Number.isSafeInteger(Math.floor(validUntilMs)), 'an end is a time');
+  return BigInt(Math.floor(validUntilMs));
 }
 
 /** Reads a RecordNames message; undefined: it is none. */

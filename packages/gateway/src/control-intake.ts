@@ -163,7 +163,7 @@ export class ControlIntake {
     const holdsPresence = this.#resume(session, hello.resumeToken);
     session.node = hello.node;
     this.#onGreeted(session);
-    session.salt = this.#random(SALT_BYTES);
+    session.salt = Buffer.from(this.#random(SALT_BYTES)).toString('latin1');
     session.resumption = resumptionOf(hello.cursor, start, this.#subscriptions.progressTold);
     this.#send(session, this.#control.welcome(session, holdsPresence));
   }

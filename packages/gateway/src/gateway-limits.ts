@@ -58,7 +58,7 @@ export const LIMIT_RANGES: Readonly<Record<keyof GatewayLimits, LimitRange>> = {
     ...upTo(CONNECTIONS_MAX, 'those of one address'),
     default: STRANGERS_AN_ADDRESS_MAX,
   },
-  offencesPerAddress: rate('connections of one address closed for their own fault in 15 seconds'),
+  offencesPerAddress: rate('connections of one address closed for their own fault in 25 seconds'),
   heartbeatSeconds: {
     min: 8,
     max: 900,

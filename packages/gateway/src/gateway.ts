@@ -8,7 +8,6 @@ import {
   RETRY_AFTER_MS,
   Receipt,
 } from '@tidewire/core';
-
 import {
   ClientBody,
   FRAME_FAULT_SENTENCES,
@@ -39,7 +38,6 @@ import { Refusal } from './refusal.js';
 import { ConnectionLimits } from './session/connection-limits.js';
 import { ConnectionManager } from './session/connection-manager.js';
 import { Presence } from './session/presence.js';
-import { Principals } from './session/principal.js';
 import { ResumeTokens } from './session/resume-tokens.js';
 import type { Session } from './session/session.js';
 import { NO_LOG, type SessionLog } from './session/session-log.js';
@@ -97,7 +95,6 @@ export class Gateway implements TransportHandlers<Session> {
   readonly #queries: QueryDesk;
   readonly #authentication: Authentication;
   readonly #tokens: ResumeTokens = new ResumeTokens();
-  readonly #principals: Principals = new Principals();
   readonly #presence: Presence;
   readonly #intake: OperationIntake;
   readonly #control: ControlFrames;
@@ -157,6 +154,7 @@ export class Gateway implements TransportHandlers<Session> {
     this.#subscriptions = new SubscriptionService({
       ...options,
       ...parts,
+      sessions: () => this.#connections.all(),
       nextStream,
       beforePublish: () => this.#answers.flush(),
     });
@@ -175,10 +173,7 @@ export class Gateway implements TransportHandlers<Session> {
       queries: this.#queries,
       random: options.random,
       resume: (session, token) => this.#resume(session, token),
-      onGreeted: (session) => {
-        this.#admission.greet(session.client);
-        this.#principals.enter(session);
-      },
+      onGreeted: ({ client }) => this.#admission.greet(client),
       refuse: (session, refusal) => this.#refuseControl(session, refusal),
     });
     this.#presence = new Presence(parts);
@@ -206,6 +201,11 @@ export class Gateway implements TransportHandlers<Session> {
     return this.#admission;
   }
 
+  /** Tokens that are being looked at. */
+  get verifying(): number {
+    return this.#authentication.underWay;
+  }
+
   /** What there is of every map, counted now. */
   mapReport(): Promise<MapReport> {
     const report = this.telemetry.mapReport(this.#subscriptions);
@@ -230,6 +230,11 @@ export class Gateway implements TransportHandlers<Session> {
   /** SAFE results that wait for the database. */
   get waiting(): number {
     return this.#outbound.reduce((sum, reader) => sum + reader.pendingCount, 0);
+  }
+
+  /** How full each worker's outbound ring is, as a part of the whole. */
+  get outboundOccupancy(): readonly number[] {
+    return this.#outbound.map(({ occupancy }) => occupancy);
   }
 
   /** Lets clients execute processors, named in the order of their numbers. */
@@ -312,10 +317,8 @@ export class Gateway implements TransportHandlers<Session> {
         RETRY_AFTER_MS,
       );
     this.#admission.sweep(this.#time.elapsedMs());
-    this.#principals.sweep();
-    for (const session of this.#authentication.takeExpired())
-      if (!session.isClosing)
-        this.#refuseSession(session, Code.UNAUTHENTICATED, 'The token has expired.');
+    for (const session of this.#authentication.expired(this.#connections.all()))
+      this.#refuseSession(session, Code.UNAUTHENTICATED, 'The token has expired.');
     for (const token of this.#tokens.takeExpired(this.#time.elapsedMs()))
       for (let worker = 0; worker < this.#requests.workers; worker++)
         this.#requests.send(worker, forgetSessionRecord(token));
@@ -323,6 +326,10 @@ export class Gateway implements TransportHandlers<Session> {
 
   onAccept(address: string): boolean {
     return this.#admission.accept(address);
+  }
+
+  onEnd(address: string | undefined): void {
+    this.#admission.end(address);
   }
 
   onUpgrade(address: string): UpgradeRefusal | undefined {
@@ -367,9 +374,7 @@ export class Gateway implements TransportHandlers<Session> {
     session.isClosing = true;
     this.#subscriptions.forget(session);
     this.#queries.forget(session);
-    this.#authentication.forget(session);
     this.#connections.close(session);
-    this.#principals.leave(session);
     this.#tokens.release(session, this.#time.elapsedMs());
     this.#presence.onClose(session, this.#time.elapsedMs());
     this.#onWork();
@@ -421,29 +426,24 @@ export class Gateway implements TransportHandlers<Session> {
   }
 
   #outboundHandlers(): OutboundHandlers {
-    const subscriptions = this.#subscriptions;
-    const queries = this.#queryStreams;
     return {
       onForbidden: (id, mapId, kind) => {
         const session = this.#connections.find(id);
-        if (session !== undefined) this.#onForbidden(session, mapId, kind);
+        if (session === undefined) return;
+        this.#audit.onDenied(session, this.#mapTable.nameOf(mapId), rightFor(kind));
       },
       onResult: (id, bytes, offset, length) => {
         const session = this.#connections.answered(id);
         if (session !== undefined) this.#answers.append(session, bytes, offset, length);
       },
       onVerdict: (...verdict) => this.#partitions.onVerdict(...verdict),
-      onEvent: (words, bytes, at) => subscriptions.onEvent(words, bytes, at),
-      onSlice: (words, bytes, at) => subscriptions.onSlice(words, bytes, at),
-      onRows: (words, bytes, at) => queries.onRecord(words, bytes, at),
+      onEvent: (words, bytes, at) => this.#subscriptions.onEvent(words, bytes, at),
+      onSlice: (words, bytes, at) => this.#subscriptions.onSlice(words, bytes, at),
+      onRows: (words, bytes, at) => this.#queryStreams.onRecord(words, bytes, at),
       onCensus: (worker, words, at) => this.telemetry.census.onCensus(worker, words, at),
-      onProgress: (worker, words, at) => subscriptions.onProgress(worker, words, at),
-      onSubscribed: (worker, topic) => subscriptions.onSubscribed(worker, topic),
+      onProgress: (worker, words, at) => this.#subscriptions.onProgress(worker, words, at),
+      onSubscribed: (worker, topic) => this.#subscriptions.onSubscribed(worker, topic),
     };
-  }
-
-  #onForbidden(session: Session, mapId: number, kind: number): void {
-    this.#audit.onDenied(session, this.#mapTable.nameOf(mapId), rightFor(kind));
   }
 
   #onControl(session: Session, bytes: Uint8Array, over?: OperationRefusal): void {
@@ -465,6 +465,7 @@ export class Gateway implements TransportHandlers<Session> {
 
   /** What the earlier connection still sends is not taken: it may have been sent again. */
   #resume(session: Session, token: Uint8Array): boolean {
+    this.#connections.enter(session);
     const earlier = this.#tokens.adopt(session, token);
     if (earlier !== undefined && !earlier.isClosing)
       this.#refuseSession(earlier, Code.UNAVAILABLE, 'A later connection continues this session.');

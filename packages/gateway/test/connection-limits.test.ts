@@ -72,19 +72,53 @@ t.test('LIMIT-15: sockets without a handshake count, and not for ever', async (t
   for (let i = 0; i < 3; i++) t.ok(limits.accept(A));
   t.notOk(limits.accept(A), 'slow-loris');
   t.ok(limits.accept(B), 'others come in');
-  limits.sweep(1.5 * HANDSHAKE_MS_MAX);
+  limits.sweep(2.5 * HANDSHAKE_MS_MAX);
   t.notOk(limits.accept(A), 'they may still be there');
-  limits.sweep(3 * HANDSHAKE_MS_MAX);
+  limits.sweep(5 * HANDSHAKE_MS_MAX);
   t.ok(limits.accept(A), 'no handshake takes so long');
   t.equal(limits.addresses, 1);
-  limits.sweep(4.5 * HANDSHAKE_MS_MAX);
-  limits.sweep(6 * HANDSHAKE_MS_MAX);
+  limits.sweep(7.5 * HANDSHAKE_MS_MAX);
+  limits.sweep(10 * HANDSHAKE_MS_MAX);
   t.equal(limits.addresses, 0, 'nobody is remembered');
 });
+
+t.test(
+  'LIMIT-45: a socket counts until it ends, and in total no more than strangers may',
+  async (t) => {
+    const limits = new ConnectionLimits(LIMITS);
+    for (let i = 0; i < 100; i++) {
+      t.ok(limits.accept(A));
+      limits.end(A);
+    }
+    const addresses = Array.from({ length: 5 }, (_, i) => `192.0.2.${10 + i}`);
+    for (const address of addresses) t.ok(limits.accept(address));
+    t.notOk(limits.accept(A), 'as many sockets as there may be strangers');
+    limits.end(undefined);
+    t.ok(limits.accept(A), 'one has ended, whosever it was');
+    limits.end(A);
+    t.equal(limits.refusal(addresses[0]), undefined);
+    limits.open(addresses[0]);
+    t.ok(limits.accept(A), 'who is upgraded is no socket any more');
+    t.notOk(limits.accept(B), 'but a stranger still');
+  },
+);
 
 t.test('LIMIT-15: who is upgraded is counted once', async (t) => {
   const limits = new ConnectionLimits({ ...LIMITS, connectionsPerAddress: 10, strangers: 10 });
   for (let i = 0; i < 10; i++) t.ok(settle(limits, A));
+});
+
+t.test('LIMIT-28: no more strangers and sockets without a handshake than may be', async (t) => {
+  const limits = new ConnectionLimits(LIMITS);
+  for (let i = 1; i <= 5; i++) t.ok(limits.accept(`192.0.2.${i}`));
+  t.notOk(limits.accept('192.0.2.6'), 'each of an address of its own');
+  t.equal(limits.turnedAway, 1);
+  const one = limits.open('192.0.2.1');
+  limits.end('192.0.2.2');
+  t.ok(limits.accept('192.0.2.6'), 'one has been cut off');
+  t.notOk(limits.accept('192.0.2.7'), 'who is upgraded is a stranger still');
+  limits.greet(one);
+  t.ok(limits.accept('192.0.2.7'), 'until it has said Hello');
 });
 
 t.test('LIMIT-26: an address with many offences is turned away, and not for ever', async (t) => {
@@ -104,9 +138,9 @@ t.test('LIMIT-26: an address with many offences is turned away, and not for ever
   t.match(limits.refusal(A), { sentence: /closed for their own fault/ }, 'who was accepted before');
   t.notOk(limits.accept(A), 'closed without a word');
   t.ok(settle(limits, B), 'others come in');
-  limits.sweep(1.5 * HANDSHAKE_MS_MAX);
+  limits.sweep(2.5 * HANDSHAKE_MS_MAX);
   t.notOk(limits.accept(A), 'they are not forgotten at once');
-  limits.sweep(3 * HANDSHAKE_MS_MAX);
+  limits.sweep(5 * HANDSHAKE_MS_MAX);
   t.ok(settle(limits, A));
 });
 

@@ -1,5 +1,5 @@
 import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
-import { SESSION_HARD_BYTES } from '@tidewire/core';
+import { assert, SESSION_HARD_BYTES } from '@tidewire/core';
 import {
   ClientFrameSchema,
   type Event,
@@ -30,6 +30,7 @@ export class FakeClient implements Connection {
     this.#gateway = gateway;
     this.#topics = topics;
     topics.clients.add(this);
+    assert(gateway.onAccept(address), 'a transport opens what was accepted');
     this.session = gateway.onOpen(this, address);
   }
 

@@ -197,3 +197,15 @@ t.test(
     t.not(authorityBy(grants.slice(0, 9)).permitsOn('m').read, 'nothing');
   },
 );
+
+t.test(
+  'ADMIN-12: a field that a policy does not have is named, with those that it has',
+  async (t) => {
+    t.throws(() => readPolicy({ grant: [] }), {
+      message: 'a policy has no "grant", but rolesClaim and grants',
+    });
+    t.throws(() => readPolicy({ grants: [{ map: ['a'], rights: ['read'] }] }), {
+      message: 'grants[0] has no "map", but roles, maps, rights and where',
+    });
+  },
+);

@@ -33,6 +33,10 @@ export class Served {
   readonly paths: string[] = [];
   /** Addresses of the sockets that have come. */
   readonly accepted: string[] = [];
+  /** Sockets that may go on, and are no WebSocket yet. */
+  halfOpen = 0;
+  /** Of those that ended without an upgrade. */
+  readonly ended: (string | undefined)[] = [];
   isAccepting = true;
   isUpgrading = true;
   transport!: Transport;
@@ -58,10 +62,20 @@ export class Served {
       {
         onAccept: (address) => {
           served.accepted.push(address);
+          if (served.isAccepting) served.halfOpen++;
+          served.#look();
           return served.isAccepting;
         },
+        onEnd: (address) => {
+          served.ended.push(address);
+          served.halfOpen--;
+          served.#look();
+        },
         onUpgrade: () => (served.isUpgrading ? undefined : FULL),
-        onOpen: (connection, address) => served.#open(connection, address),
+        onOpen: (connection, address) => {
+          served.halfOpen--;
+          return served.#open(connection, address);
+        },
         onMessage: (peer, bytes) => {
           peer.messages.push(Buffer.from(bytes).toString());
           served.onMessage(peer, bytes);

@@ -25,6 +25,32 @@ export function tlsContract(create: CreateTransport, on: string): void {
     t.equal(served.peers.length, 0);
   });
 
+  t.test(`TRANS-32: who does not end the handshake is cut off (${on})`, async (t) => {
+    const served = await Served.start(t, create, { tls: tlsFiles('one') });
+    const [mute, slow] = [new RawSocket(served.port), new RawSocket(served.port)];
+    const record = Buffer.from([
+      0x16,
+      3,
+      1,
+      0x40,
+      0,
+      1,
+      0,
+      0x3f,
+      0xfc,
+      3,
+      3,
+      ...Array(1000).fill(7),
+    ]);
+    let sent = 0;
+    const trickle = setInterval(() => slow.write(record.subarray(sent, ++sent)), 50);
+    t.teardown(() => clearInterval(trickle));
+    await Promise.all([mute.ended, slow.ended]);
+    t.ok(sent < record.length, 'not by its own fault');
+    await served.until(() => served.ended.length === 2);
+    t.equal(served.peers.length, 0);
+  });
+
   t.test(
     `TRANS-18: a new certificate is for newcomers; who stands goes on and hears as before (${on})`,
     async (t) => {

@@ -78,7 +78,7 @@ t.test('SUB-55: a map that is watched and never written keeps no id', async (t) 
   const { topics, maps, must } = newRegister();
   for (let i = 0; i < 3 * MAPS_LENT_MAX; i++) {
     const [one, two] = [must(`map-${i}`), must(`map-${i}`, { key: bytesOf('k') })];
-    t.equal(one.interest.mapId, two.interest.mapId) || t.bailout();
+    t.equal(one.mapId, two.mapId) || t.bailout();
     topics.retire(one);
     topics.retire(two);
   }
@@ -91,10 +91,10 @@ t.test('SUB-55: maps that are only watched leave room for those that are written
   t.match(claim('more'), { code: Code.OVERLOADED, detail: /nobody has written/ });
   const written = bytesOf('more');
   const id = maps.register(written, 0, written.length);
-  t.equal(must('more').interest.mapId, id, 'one that is written may be watched');
+  t.equal(must('more').mapId, id, 'one that is written may be watched');
   const first = bytesOf('map-0');
-  t.equal(maps.register(first, 0, first.length), made[0].interest.mapId, 'it keeps its id');
+  t.equal(maps.register(first, 0, first.length), made[0].mapId, 'it keeps its id');
   must('another');
   topics.retire(made[0]);
-  t.equal(maps.idOf(first, 0, first.length), made[0].interest.mapId, 'and has it for good');
+  t.equal(maps.idOf(first, 0, first.length), made[0].mapId, 'and has it for good');
 });

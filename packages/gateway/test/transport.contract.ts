@@ -182,6 +182,55 @@ export function transportContract(create: CreateTransport, differences: Differen
     t.equal(served.peers.length, 0);
   });
 
+  t.test(`TRANS-30: every answer to HTTP ends its socket (${on})`, async (t) => {
+    const served = await start(t, { allowsOrigin: (origin) => origin === 'https://good.example' });
+    served.isUpgrading = false;
+    const handshake = ['Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Version: 13'];
+    const key = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==';
+    const requests = [
+      ['GET /healthz HTTP/1.1'],
+      ['GET /healthz HTTP/1.1', 'Connection: keep-alive'],
+      ['POST /healthz HTTP/1.1', 'Content-Length: 0'],
+      ['POST /healthz HTTP/1.1', 'Content-Length: 100000'],
+      ['PUT / HTTP/1.1', 'Transfer-Encoding: chunked'],
+      ['HEAD / HTTP/1.1'],
+      ['OPTIONS / HTTP/1.1'],
+      ['GET / HTTP/1.1', 'Expect: the-unexpected'],
+      ['GET / HTTP/1.1', ...handshake],
+      ['GET / HTTP/1.1', ...handshake, key],
+      ['GET / HTTP/1.1', ...handshake, key, 'Origin: https://bad.example'],
+      ['GET / HTTP/1.1', ...handshake.slice(0, 2), key, 'Sec-WebSocket-Version: 12'],
+    ];
+    for (const [i, [line, ...headers]] of requests.entries()) {
+      const socket = new RawSocket(served.port, served.isTls);
+      const answer = await socket.request([line, 'Host: x', ...headers]);
+      t.match(answer, /^HTTP\/1.1 [2-5]/, `${line} ${headers}`);
+      t.match(answer.toLowerCase(), 'connection: close', `${line} ${headers}`);
+      await socket.ended;
+      await served.until(() => served.ended.length === i + 1);
+    }
+    t.equal(served.accepted.length, requests.length);
+    t.same(served.ended, served.accepted);
+  });
+
+  t.test(`TRANS-31: of each accepted socket one end is told, or one opening (${on})`, async (t) => {
+    const served = await start(t);
+    const client = await served.client(t);
+    const [mute, half] = [new RawSocket(served.port, served.isTls), new RawSocket(served.port)];
+    half.write('GET / HTTP/1.1\r\nHo');
+    await served.until(() => served.accepted.length === 3);
+    mute.destroy();
+    half.destroy();
+    await served.until(() => served.ended.length === 2);
+    client.socket.close();
+    await served.until(() => served.peers[0].closes === 1);
+    served.isAccepting = false;
+    await new RawSocket(served.port, served.isTls).ended;
+    await served.until(() => served.accepted.length === 4);
+    await turn();
+    t.equal(served.ended.length, 2, 'neither of those that were upgraded nor of those turned away');
+  });
+
   t.test(`TRANS-28: a refused upgrade says why, and when to try again (${on})`, async (t) => {
     const served = await start(t);
     served.isUpgrading = false;
@@ -202,6 +251,31 @@ export function transportContract(create: CreateTransport, differences: Differen
     await served.until(() => served.peers[0].messages.length === 1);
     t.match(served.peers[0].address, /127\.0\.0\.1/);
     t.match(served.accepted, [/127\.0\.0\.1/, /127\.0\.0\.1/]);
+  });
+
+  t.test(`LIMIT-28: of each socket it tells the upgrade or the end, once (${on})`, async (t) => {
+    const served = await start(t);
+    const come = async (): Promise<RawSocket> => {
+      const count = served.accepted.length + 1;
+      const socket = new RawSocket(served.port, served.isTls);
+      t.teardown(() => socket.socket.destroy());
+      await served.until(() => served.accepted.length === count);
+      await turn(); // of the transport, which goes on accepting as long as somebody comes
+      return socket;
+    };
+    const silent = [await come(), await come(), await come()];
+    t.equal(served.halfOpen, 3);
+    const client = await served.client(t);
+    t.equal(served.halfOpen, 3, 'one was upgraded');
+    client.socket.terminate();
+    await client.closed;
+    served.isAccepting = false;
+    await come();
+    served.isAccepting = true;
+    t.equal(served.halfOpen, 3, 'who is turned away has not come');
+    for (const { socket } of silent) socket.destroy();
+    await served.until(() => served.halfOpen === 0);
+    t.equal(served.ended.length, 3);
   });
 
   t.test(`TRANS-7: a port that is taken is refused with a sentence (${on})`, async (t) => {

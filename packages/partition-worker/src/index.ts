@@ -14,7 +14,8 @@ export {
 export * from './partition-pool.js';
 export { PersistenceQueue } from './persistence-queue.js';
 export * from './pool-error.js';
-export type { PoolStore } from './pool-store.js';
+export type { PoolOptions } from './pool-options.js';
+export type { PoolStore, StoreEvent, StoreListener } from './pool-store.js';
 export type { PoolSubscription, SubscribeOptions } from './pool-subscriptions.js';
 export type { EventHandler } from './pool-topic.js';
 export type {

@@ -21,34 +21,15 @@ import {
 import type { ClientOperation, OperationOptions, RecordPlace } from './client-operation.js';
 import { Coordinator } from './coordinator.js';
 import { loadProcessors } from './execute/processor.js';
+import { PoolClock } from './pool-clock.js';
 import { PoolError } from './pool-error.js';
 import { PoolLoop } from './pool-loop.js';
-import type { PoolStore } from './pool-store.js';
+import type { PoolOptions } from './pool-options.js';
+import type { PoolStore, StoreEvent } from './pool-store.js';
 import type { PoolSubscription, SubscribeOptions } from './pool-subscriptions.js';
 import type { EventHandler } from './pool-topic.js';
 import { type OperationResult, type Partition, partitionOfKey, type Record } from './record.js';
 import { type WorkerDown, WorkerThreads } from './worker-threads.js';
-
-export interface PoolOptions {
-  /** Worker threads, 1 to 16. */
-  readonly workers: number;
-  /** For records, of all workers together; at least 16 MiB each. */
-  readonly memoryBytes: number;
-  /** Keeps records beyond the process; without it they are in memory alone. */
-  readonly store?: PoolStore;
-  /** An ES module whose exported functions `execute` may name: see Processor. */
-  readonly processors?: URL;
-  /** Operations under way at one time; those beyond wait. Default 1,024. */
-  readonly inFlightMax?: number;
-  /** How long a worker may take no turn before it is ended. Default 5,000. */
-  readonly hangMs?: number;
-  /** Most JavaScript heap of a worker, in MiB; records lie outside of it. Default: what Node gives. */
-  readonly heapMiB?: number;
-  /** A worker has ended. It is started again and goes on, unless `isGivenUp`. */
-  readonly onDown?: (down: WorkerDown) => void;
-  /** The pool cannot go on. Default: the error is thrown from the event loop, which ends the process. */
-  readonly onFatal?: (error: PoolError) => void;
-}
 
 const HANG_LOOKS = 10;
 
@@ -63,41 +44,42 @@ export class PartitionPool {
   readonly #loop: PoolLoop;
   readonly #threads: WorkerThreads;
   readonly #store: PoolStore | undefined;
+  readonly #clock: PoolClock | undefined;
   readonly #hangTimer: NodeJS.Timeout;
   readonly #onFatal: (error: PoolError) => void;
   readonly #onDown: ((down: WorkerDown) => void) | undefined;
+  #hasFailed = false;
+  #stopped: Promise<number | undefined> | undefined;
+  readonly #onStore: ((event: StoreEvent) => void) | undefined;
 
   /** Resolves when the workers run and have what the store holds. */
   static async start(options: PoolOptions): Promise<PartitionPool> {
     const url = options.processors?.href;
     const processors = url === undefined ? [] : await loadProcessors(url);
-    const nowMs = Date.now;
-    const clock = new HybridLogicalClock({ now: nowMs, driftMs: DRIFT_MS_MAX });
     const pool = new PartitionPool(
       options,
-      clock,
       processors.map(({ name }) => name),
     );
-    clock.ms = Math.max(clock.ms, await pool.#recover());
+    if (options.store !== undefined) await pool.#recover(options.store);
     pool.#coordinator.open();
     return pool;
   }
 
-  private constructor(
-    options: PoolOptions,
-    clock: HybridLogicalClock,
-    processors: readonly string[],
-  ) {
-    const { workers, memoryBytes, hangMs, heapMiB } = options;
+  private constructor(options: PoolOptions, processors: readonly string[]) {
+    const { workers, memoryBytes, hangMs, heapMiB, store } = options;
+    const clock = new HybridLogicalClock({ now: Date.now, driftMs: DRIFT_MS_MAX });
+    const onFault = (reason: string): void => this.#onStore?.({ kind: 'unbound', reason });
+    this.#clock = store && new PoolClock({ clock, store, onFault });
     const elapsedMs = (): number => performance.now();
-    this.#store = options.store;
+    this.#store = store;
     this.#onDown = options.onDown;
-    this.#onFatal = options.onFatal ?? throwFromLoop;
+    this.#onStore = options.onStore;
+    this.#onFatal = options.onFatal ?? ((error) => void this.#endLoudly(error));
     const arenaBytes = Math.min(Math.floor(memoryBytes / workers), ARENA_BYTES_MAX);
     if (!(workers >= 1 && workers <= WORKERS_MAX && arenaBytes >= ARENA_BYTES_MIN))
       throw new PoolError(Code.INVALID, 'Workers are 1 to 16, each with at least 16 MiB.');
     this.#memory = allocateSharedMemory({ workers, arenaBytes });
-    if (options.store === undefined)
+    if (store === undefined)
       for (const { control } of this.#memory.workers)
         storeWord(new Int32Array(control), WorkerControl.NO_STORE, 1);
     this.#coordinator = new Coordinator({
@@ -243,7 +225,12 @@ export class PartitionPool {
    * Waits for the operations under way, lets the store write the rest, and ends the threads. Resolves
    * with the changes that are in no store: undefined if nobody knows, 0 without a store.
    */
-  async stop(): Promise<number | undefined> {
+  stop(): Promise<number | undefined> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<number | undefined> {
     const stopped = new PoolError(Code.UNAVAILABLE, 'The pool has been stopped.');
     this.#coordinator.refuse(stopped); // nothing may be acknowledged that the store no longer takes
     while (this.#coordinator.outstanding > 0) await delay(1);
@@ -252,16 +239,17 @@ export class PartitionPool {
     return left;
   }
 
-  /** Resolves with the milliseconds that the clock must be above. */
-  async #recover(): Promise<number> {
+  /** Takes in what is stored, and sets the clock above it. */
+  async #recover(store: PoolStore): Promise<void> {
     let isStarting = true;
     const onFailure = (reason: string): void => {
       if (!isStarting) this.#fail(`The store cannot go on: ${reason}`);
     };
     try {
-      return (await this.#store?.start(this.#memory, onFailure)) ?? 0;
+      const onEvent = (event: StoreEvent): void => this.#onStore?.(event);
+      await this.#clock?.start(await store.start(this.#memory, { onEvent, onFailure }));
     } catch (error) {
-      await this.#store?.stop(); // it may have started a database, and a thread
+      await store.stop(); // it may have started a database, and a thread
       await this.#end(new PoolError(Code.UNAVAILABLE, (error as Error).message));
       throw error;
     } finally {
@@ -271,6 +259,7 @@ export class PartitionPool {
 
   async #end(error: PoolError): Promise<void> {
     this.#coordinator.close(error);
+    await this.#clock?.stop();
     await this.#threads.stop();
     clearInterval(this.#hangTimer); // a worker may hang at its end too
     this.#loop.stop();
@@ -292,14 +281,18 @@ export class PartitionPool {
   }
 
   #fail(reason: string): void {
+    if (this.#hasFailed) return; // the first reason counts
+    this.#hasFailed = true;
     const error = new PoolError(Code.UNAVAILABLE, reason);
     this.#coordinator.close(error);
     this.#onFatal(error);
   }
-}
 
-function throwFromLoop(error: PoolError): void {
-  setImmediate(() => {
-    throw error;
-  });
+  /** What the store can still take it gets; then the process ends, unless someone catches it. */
+  async #endLoudly(error: PoolError): Promise<void> {
+    await this.stop().catch(() => undefined);
+    setImmediate(() => {
+      throw error;
+    });
+  }
 }

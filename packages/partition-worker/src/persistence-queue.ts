@@ -12,28 +12,15 @@ import {
   storeWord,
   WorkerControl,
 } from '@tidewire/core/threads';
+import { PartitionRound } from './partition-round.js';
+import { isBlocked, isEnough, isFull, type Pull } from './running-pull.js';
 import { type RecordStore, SCAN_END } from './store/record-store.js';
 
 /** Records handed over in one turn: a third of a millisecond. */
 const SLICE_RECORDS = 256;
+/** A quarter of a batch is not for SAFE references. */
+const LANE_REST_SHIFT = 2;
 const END_WORDS_MAX: number = BatchEnd.MARKS + PARTITIONS * BatchEnd.MARK_WORDS;
-
-/** What a pull has handed over so far. */
-interface Pull {
-  readonly number: number;
-  recordsLeft: number;
-  wordsLeft: number;
-  /** Records handed over in the running slice. */
-  sliceLeft: number;
-  /** Words of a record that found no room: the slice ends, the next takes the same step again. */
-  blockedWords: number;
-  /** Partition → sequences in this batch: each image is copied once, however often rewritten. */
-  readonly taken: Map<number, Set<number>>;
-  /** Partition → sequence up to which the batch completes it. */
-  readonly marks: Map<number, number>;
-  /** Partitions not yet looked at in this pull. */
-  partitionsLeft: number;
-}
 
 /**
  * The worker's side of write-behind: not a queue of its own but a reader of the change journal, from
@@ -53,14 +40,9 @@ export class PersistenceQueue {
   /** Where the scan of an overrun partition stands, and the sequence at which it began. */
   readonly #scanAt: Int32Array = new Int32Array(PARTITIONS);
   readonly #scanMark: Float64Array = new Float64Array(PARTITIONS);
-  /**
-   * Sequences of the partition that is next that earlier pulls have handed over: a segment larger than
-   * what a pull may take is visited from its beginning again, and would never come to its end.
-   */
-  #handedOver: Set<number> = new Set();
+  readonly #round: PartitionRound;
   #laneHanded: number;
   #attempt: number;
-  #next = 0; // round robin over #partitions
   #pull: Pull | undefined;
 
   constructor(options: {
@@ -75,6 +57,7 @@ export class PersistenceQueue {
     this.#batches = new RingProducer(options.batchRing, 2 * (END_WORDS_MAX + 2)); // and its padding
     this.#doorbell = options.persistenceDoorbell;
     this.#partitions = options.partitions;
+    this.#round = new PartitionRound(options.partitions);
     this.#attempt = loadWord(this.#control, WorkerControl.ATTEMPT);
     this.#laneHanded = 0;
     this.#restart();
@@ -91,31 +74,31 @@ export class PersistenceQueue {
     return this.#pull === undefined ? 0 : this.#slice(this.#pull);
   }
 
-  /** True if a pull waits, or runs and the ring has room for what comes next. */
+  /** True if a pull is to be begun, or runs and the ring has room for what comes next. */
   hasWork(): boolean {
     if (this.#pull !== undefined) return this.#batches.hasRoom(2 * this.#pull.blockedWords);
-    return (
-      loadWord(this.#control, WorkerControl.PULL_REQUESTED) !==
-      this.#control[WorkerControl.PULL_SERVED]
-    );
+    return this.#isAsked(loadWord(this.#control, WorkerControl.PULL_REQUESTED));
   }
 
   /** Changes not handed over. */
   dirtyCount(): number {
     let dirty = 0;
-    for (const partition of this.#partitions)
-      dirty +=
-        this.#store.sequence(partition) -
-        Math.max(this.#handed[partition], this.#flushed(partition));
+    for (const partition of this.#partitions) {
+      const sequence = this.#store.sequence(partition);
+      if (this.#handed[partition] !== sequence)
+        dirty += sequence - Math.max(this.#handed[partition], this.#flushed(partition));
+    }
     return dirty;
   }
 
   #beginPull(): boolean {
     const requested = loadWord(this.#control, WorkerControl.PULL_REQUESTED);
-    if (requested === this.#control[WorkerControl.PULL_SERVED]) return false;
+    if (!this.#isAsked(requested)) return false;
+    const records = loadWord(this.#control, WorkerControl.PULL_RECORDS);
     this.#pull = {
       number: requested,
-      recordsLeft: this.#control[WorkerControl.PULL_RECORDS],
+      recordsLeft: records,
+      laneLeft: records - (records >> LANE_REST_SHIFT),
       wordsLeft: BATCH_BYTES_MAX >> 2,
       sliceLeft: SLICE_RECORDS,
       blockedWords: 0,
@@ -126,13 +109,26 @@ export class PersistenceQueue {
     return true;
   }
 
+  /** A pull waits, and so many SAFE references as it is to wait for. */
+  #isAsked(requested: number): boolean {
+    if (requested === this.#control[WorkerControl.PULL_SERVED]) return false;
+    const wanted = loadWord(this.#control, WorkerControl.PULL_LANE);
+    return wanted === 0 || this.#laneWaiting() >= wanted;
+  }
+
+  /** SAFE references not handed over. */
+  #laneWaiting(): number {
+    return (this.#control[WorkerControl.LANE_TAIL] - this.#laneHanded) | 0;
+  }
+
   /** Everything handed over and not flushed is dirty again. */
   #restart(): void {
     for (const partition of this.#partitions) {
       this.#handed[partition] = this.#flushed(partition);
       this.#scanAt[partition] = 0;
     }
-    this.#handedOver.clear();
+    const { CHANGES, CHANGES_WHOLE } = WorkerControl;
+    this.#round.restart(this.#control[CHANGES], loadWord(this.#control, CHANGES_WHOLE));
     this.#laneHanded = loadWord(this.#control, WorkerControl.LANE_FLUSHED);
     this.#pull = undefined;
   }
@@ -142,9 +138,8 @@ export class PersistenceQueue {
     pull.blockedWords = 0;
     this.#walkLane(pull);
     while (pull.partitionsLeft > 0 && !isEnough(pull)) {
-      if (!this.#walkPartition(this.#partitions[this.#next], pull)) break;
-      this.#handedOver.clear();
-      this.#next = (this.#next + 1) % this.#partitions.length;
+      if (!this.#walkPartition(this.#round.partition, pull)) break;
+      this.#round.advance(this.#control[WorkerControl.CHANGES]);
       pull.partitionsLeft--;
     }
     this.#batches.commit();
@@ -157,37 +152,41 @@ export class PersistenceQueue {
   /** References of the SAFE lane, oldest first: every record they can mean. */
   #walkLane(pull: Pull): void {
     const tail = this.#control[WorkerControl.LANE_TAIL];
-    while (this.#laneHanded !== tail && !isEnough(pull)) {
+    while (this.#laneHanded !== tail && pull.laneLeft > 0 && !isEnough(pull)) {
       const entry = WorkerControl.laneIndex(this.#laneHanded);
       const partition = this.#control[entry];
       const sequence = RecordLayout.joinWords(this.#control[entry + 2], this.#control[entry + 3]);
-      if (sequence > this.#flushed(partition))
+      const left = pull.recordsLeft;
+      if (sequence > Math.max(this.#handed[partition], this.#flushed(partition)))
         this.#takeNewer(partition, this.#control[entry + 1], sequence);
+      pull.laneLeft -= left - pull.recordsLeft;
       if (!isBlocked(pull)) this.#laneHanded = (this.#laneHanded + 1) | 0;
     }
   }
 
-  /** True if the partition is done for this pull. */
+  /** True if the partition is done: for this pull, and as far as it had come when its turn began. */
   #walkPartition(partition: number, pull: Pull): boolean {
     const sequence = this.#store.sequence(partition);
+    if (this.#handed[partition] === sequence) return true;
     const handed = Math.max(this.#handed[partition], this.#flushed(partition));
+    const goal = this.#round.goalAt(sequence);
     if (this.#scanAt[partition] === 0) {
-      if (handed === sequence) return true;
+      if (handed >= goal) return true;
       if (sequence - handed < JOURNAL_ENTRIES && handed >= this.#store.journalFrom(partition))
-        return this.#walkJournal(partition, handed, sequence, pull);
+        return this.#walkJournal(partition, handed, goal, pull);
       this.#scanMark[partition] = sequence;
     }
     return this.#scan(partition, handed, pull);
   }
 
-  #walkJournal(partition: number, handed: number, sequence: number, pull: Pull): boolean {
+  #walkJournal(partition: number, handed: number, goal: number, pull: Pull): boolean {
     let at = handed;
-    while (at < sequence && !isEnough(pull)) {
+    while (at < goal && !isEnough(pull)) {
       this.#takeNewer(partition, this.#store.journalEntry(partition, at + 1), at + 1);
       if (!isBlocked(pull)) at++;
     }
     this.#mark(partition, at, pull);
-    return at === sequence;
+    return at === goal;
   }
 
   /** The journal was overrun: one walk over the partition, a segment of its index at a time. */
@@ -199,7 +198,7 @@ export class PersistenceQueue {
       const next = this.#store.scanSlice(partition, at, this.#takeIfNewer);
       if (isBlocked(pull)) break;
       at = next;
-      this.#handedOver.clear();
+      this.#round.handedOver.clear();
     }
     this.#scanAt[partition] = at < SCAN_END ? at : 0;
     if (at < SCAN_END) return false;
@@ -244,7 +243,7 @@ export class PersistenceQueue {
   }
 
   #wasHandedOver(sequence: number): boolean {
-    return this.#handedOver.has(sequence) && this.#partition === this.#partitions[this.#next];
+    return this.#round.handedOver.has(sequence) && this.#partition === this.#round.partition;
   }
 
   #mark(partition: number, sequence: number, pull: Pull): void {
@@ -266,6 +265,7 @@ export class PersistenceQueue {
     words[body + BatchEnd.LANE_HANDED] = this.#laneHanded;
     words[body + BatchEnd.MARK_COUNT] = pull.marks.size;
     words[body + BatchEnd.MORE] = dirty > 0 ? 1 : 0;
+    words[body + BatchEnd.CHANGES_WHOLE] = dirty > 0 ? this.#round.changesWhole : changes;
     let at = body + BatchEnd.MARKS;
     for (const [partition, sequence] of pull.marks) {
       words[at] = partition;
@@ -275,8 +275,8 @@ export class PersistenceQueue {
     }
     storeWord(this.#control, WorkerControl.CHANGES_HANDED, (changes - dirty) | 0);
     this.#batches.commit();
-    for (const sequence of pull.taken.get(this.#partitions[this.#next]) ?? [])
-      this.#handedOver.add(sequence);
+    for (const sequence of pull.taken.get(this.#round.partition) ?? [])
+      this.#round.handedOver.add(sequence);
     storeWord(this.#control, WorkerControl.PULL_SERVED, pull.number);
     this.#pull = undefined;
     this.#doorbell.ring();
@@ -285,17 +285,4 @@ export class PersistenceQueue {
   #flushed(partition: number): number {
     return loadWatermark(this.#control, WorkerControl.flushedIndex(partition));
   }
-}
-
-function isFull(pull: Pull): boolean {
-  return pull.recordsLeft <= 0 || pull.wordsLeft <= 0;
-}
-
-function isBlocked(pull: Pull): boolean {
-  return pull.blockedWords > 0;
-}
-
-/** Time to end the slice. */
-function isEnough(pull: Pull): boolean {
-  return isBlocked(pull) || pull.sliceLeft <= 0 || isFull(pull);
 }

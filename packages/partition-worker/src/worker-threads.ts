@@ -8,6 +8,7 @@ import {
   RingConsumer,
   type SharedMemory,
   storeWord,
+  threadOptions,
   WorkerControl,
 } from '@tidewire/core/threads';
 import { Piscina } from 'piscina';
@@ -15,6 +16,9 @@ import { type Deaths, judge, NO_DEATHS, type Verdict } from './restart-policy.js
 
 /** How long a worker may take to end its turn after it was told to stop. */
 const STOP_TIMEOUT_MS = 5000;
+
+/** Entry of a thread that takes the place of a worker that is given up. */
+const HAND_OVER_MAIN: string = new URL('./hand-over-main.js', import.meta.url).href;
 
 /** Threads that have loaded all code and wait for a death: starting one takes far longer. */
 const SPARES = 1;
@@ -81,7 +85,7 @@ export class WorkerThreads {
       idleTimeout: Number.POSITIVE_INFINITY,
       atomics: 'disabled',
       closeTimeout: STOP_TIMEOUT_MS,
-      execArgv: ['--enable-source-maps'],
+      ...threadOptions(process.env),
       ...(options.heapMiB !== undefined && {
         resourceLimits: { maxOldGenerationSizeMb: options.heapMiB },
       }),
@@ -122,7 +126,7 @@ export class WorkerThreads {
       } catch (cause) {
         if (this.#isStopping) return;
         const after = this.#onDeath(worker, run, deaths, cause);
-        if (after.verdict.kind === 'GIVE_UP') return;
+        if (after.verdict.kind === 'GIVE_UP') return await this.#handOver(worker);
         deaths = after.deaths;
         if (after.verdict.delayMs > 0) await this.#options.wait(after.verdict.delayMs);
       }
@@ -144,6 +148,18 @@ export class WorkerThreads {
     } finally {
       this.#runs[worker] = undefined;
     }
+  }
+
+  /** What the worker has changed is still written behind; its requests are not answered any more. */
+  async #handOver(worker: number): Promise<void> {
+    const { memory } = this.#options;
+    const run = this.#runOf(worker);
+    this.#runs[worker] = run;
+    const task = { memory: memory.workers[worker], doorbells: memory.doorbells };
+    await this.#pool
+      .run(task, { filename: HAND_OVER_MAIN, signal: run.abort.signal })
+      .catch(() => {}); // the owner knows that the worker is lost, and now its changes are too
+    this.#runs[worker] = undefined;
   }
 
   #onDeath(

@@ -168,7 +168,9 @@ export class Worker {
     const isReady = this.#isIntroduced && this.#sweeper.conclude();
     const requests = isReady ? this.#drainRequests() : 0;
     const kept = isReady && !this.#executor.isTelling ? this.#keepHouse() : 0;
-    const others = this.#recovery.doWork() + this.#queue.doWork() + this.#streams.doWork();
+    const recovered = this.#recovery.doWork();
+    this.#countChanges(); // before a batch that has them ends
+    const others = recovered + this.#queue.doWork() + this.#streams.doWork();
     const work = told + requests + kept + others;
     if (work > 0) this.#report();
     return work;
@@ -176,24 +178,25 @@ export class Worker {
 
   /** Blocks the thread until there is something to do; first it looks again for a moment. */
   sleep(): void {
-    for (let i = 0; i < SPINS; i++) if (this.#hasWork()) return;
+    for (let i = 0; i < SPINS; i++) if (this.hasWork()) return;
     this.#doorbell.sleep(
-      () => this.#hasWork(),
+      () => this.hasWork(),
       this.#outbound.hasRoomForSlice() ? IDLE_SLEEP_MS : BLOCKED_SLEEP_MS,
     );
     this.#beat();
   }
 
-  #beat(): void {
-    storeWord(this.#control, WorkerControl.HEARTBEAT, this.#control[WorkerControl.HEARTBEAT] + 1);
-  }
-
-  #hasWork(): boolean {
+  /** True if a turn would find something. */
+  hasWork(): boolean {
     if (this.isStopping || this.#recovery.hasWork() || this.#queue.hasWork()) return true;
     if (!this.#isIntroduced) return !this.#interestRing.isEmpty();
     if (this.#streams.hasWork() || this.#census.hasWork()) return true;
     if (this.#sweeper.hasWork() || this.#collector.hasWork()) return true;
     return this.#outbound.hasRoom() && (this.#pending > 0 || !this.#requests.isEmpty());
+  }
+
+  #beat(): void {
+    storeWord(this.#control, WorkerControl.HEARTBEAT, this.#control[WorkerControl.HEARTBEAT] + 1);
   }
 
   /** What the worker does beside requests. */
@@ -355,20 +358,24 @@ export class Worker {
     return done;
   }
 
-  /** Publishes the turn's numbers and wakes persistence if it waits for them. */
-  #report(): void {
+  #countChanges(): void {
     const changes = (this.#executor.changes + this.#sweeper.changes) | 0;
-    const laneTail = this.#control[WorkerControl.LANE_TAIL];
-    storeWord(this.#control, WorkerControl.CHANGES, changes);
+    if (changes !== this.#control[WorkerControl.CHANGES])
+      storeWord(this.#control, WorkerControl.CHANGES, changes);
+  }
+
+  /**
+   * Publishes the turn's numbers and wakes persistence if it waits for them. It waits for no SAFE write: a
+   * pull that stands takes those, and where none stands it comes by itself.
+   */
+  #report(): void {
+    this.#countChanges();
     storeWord(this.#control, WorkerControl.RECORDS, this.#store.recordsLive);
     storeWord(this.#control, WorkerControl.SPANS, this.#store.spansUsed);
     this.#interests.report();
     this.#beat();
     const wakeAt = loadWord(this.#control, WorkerControl.WAKE_AT_CHANGES);
-    if (((changes - wakeAt) | 0) >= 0 || laneTail !== this.#laneSeen)
+    if (((this.#control[WorkerControl.CHANGES] - wakeAt) | 0) >= 0)
       this.#persistenceDoorbell.ring();
-    this.#laneSeen = laneTail;
   }
-
-  #laneSeen = 0;
 }

@@ -1,7 +1,9 @@
 import { Code } from '@tidewire/core';
 import t, { type Test } from 'tap';
-import { PartitionPool, type PoolOptions } from '#lib/partition-pool.js';
+import { PartitionPool } from '#lib/partition-pool.js';
 import type { PoolError } from '#lib/pool-error.js';
+import type { PoolOptions } from '#lib/pool-options.js';
+import type { PoolStore, StoreEvent } from '#lib/pool-store.js';
 import type { EntryEvent } from '#lib/record.js';
 import type { WorkerDown } from '#lib/worker-threads.js';
 
@@ -136,11 +138,62 @@ t.test('LIB-11: a pool whose store does not start leaves nothing of it running',
   let stops = 0;
   const store = {
     start: () => Promise.reject(new Error('the table is not ours')),
+    raiseClockBound: async (ms: number) => ms,
     stop: async () => ++stops,
   };
   const failed = PartitionPool.start({ workers: 1, memoryBytes: MEMORY, store });
   await t.rejects(failed, { message: 'the table is not ours' });
   t.equal(stops, 1);
+});
+
+/** Keeps no record and, as long as it works, a bound just above the clock. */
+class BoundStore implements PoolStore {
+  boundMs = 0;
+  isFull = false;
+
+  async start(): Promise<number> {
+    return this.boundMs;
+  }
+
+  async raiseClockBound(ms: number): Promise<number> {
+    if (this.isFull) throw new Error('no room');
+    this.boundMs = Math.max(this.boundMs, ms, Date.now()) + 100;
+    return this.boundMs;
+  }
+
+  async stop(): Promise<number> {
+    return 0;
+  }
+}
+
+t.test('LIB-12: the first stamp of a pool is above the last bound of its store', async (t) => {
+  const store = new BoundStore();
+  store.boundMs = Date.now() + 3_600_000; // the machine's clock has fallen back by an hour
+  const { boundMs } = store;
+  const pool = await PartitionPool.start({ workers: 1, memoryBytes: MEMORY, store });
+  t.teardown(() => pool.stop());
+  const { stamp } = await pool.put('m', 'k', 1);
+  t.ok(stamp.ms >= boundMs);
+  t.ok(stamp.ms < store.boundMs, 'and below the next');
+});
+
+t.test('LIB-13: where the clock bound cannot be kept no stamp goes beyond it', async (t) => {
+  const store = new BoundStore();
+  const events: StoreEvent[] = [];
+  const onStore = (event: StoreEvent): void => void events.push(event);
+  const options = { workers: 1, memoryBytes: MEMORY, store, onStore };
+  const pool = await PartitionPool.start(options);
+  t.teardown(() => pool.stop());
+  store.isFull = true;
+  let code: Code = Code.UNSPECIFIED;
+  while (code !== Code.OVERLOADED) {
+    const written = await pool.put('m', 'k', 1).catch((error: PoolError) => error);
+    if ('stamp' in written) t.ok(written.stamp.ms < store.boundMs);
+    else code = written.code;
+  }
+  while (events.length === 0) await new Promise(setImmediate);
+  t.match(events, [{ kind: 'unbound', reason: 'The clock bound cannot be kept: no room.' }]);
+  await t.rejects(PartitionPool.start(options), /The clock bound cannot be kept: no room\./);
 });
 
 t.test('LIB-8: records of several maps with one key lie in one partition', async (t) => {

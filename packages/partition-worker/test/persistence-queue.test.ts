@@ -12,6 +12,7 @@ import {
   type WorkerMemory,
 } from '@tidewire/core/threads';
 import t from 'tap';
+import { SafeLane } from '#lib/execute/safe-lane.js';
 import { PersistenceQueue } from '#lib/persistence-queue.js';
 import { RecordStore } from '#lib/store/record-store.js';
 import { findKey, hashesIn, type Key, putKey, randomFrom } from './store-fixture.js';
@@ -27,7 +28,15 @@ interface Change {
   readonly sequence: number;
 }
 
-/** A persistence thread that keeps what it commits, and can fail. */
+/** What a batch completes, and the changes in it. */
+interface Batch {
+  readonly changes: readonly Change[];
+  readonly laneHanded: number;
+  readonly changesWhole: number;
+  readonly marks: readonly (readonly [partition: number, sequence: number])[];
+}
+
+/** A persistence thread that keeps what it commits, and can fail. Two batches may be on their way. */
 class FakePersistence {
   /** Key → highest sequence committed. */
   readonly table = new Map<Key, number>();
@@ -37,8 +46,8 @@ class FakePersistence {
   #pull = 0;
   #isPulling = false;
   #attempt = 0;
-  #batch: Change[] = [];
-  #end: { laneHanded: number; marks: [number, number][]; more: boolean } | undefined;
+  #taken: Change[] = [];
+  readonly #batches: Batch[] = [];
 
   constructor(memory: WorkerMemory, keyOf: (hash: number) => Key) {
     this.#control = new Int32Array(memory.control);
@@ -47,18 +56,25 @@ class FakePersistence {
   }
 
   get hasBatch(): boolean {
-    return this.#end !== undefined;
+    return this.#batches.length > 0;
   }
 
-  /** One pull at a time: until its batch is committed or given up. */
+  /** A pull is out, or may not be: two batches are on their way. */
   get isPulling(): boolean {
-    return this.#isPulling;
+    return this.#isPulling || this.#batches.length === 2;
   }
 
-  pull(records: number): void {
+  /** `lane`: SAFE references that it waits for. */
+  pull(records: number, lane = 0): void {
     this.#isPulling = true;
     this.#control[WorkerControl.PULL_RECORDS] = records;
+    storeWord(this.#control, WorkerControl.PULL_LANE, lane);
     storeWord(this.#control, WorkerControl.PULL_REQUESTED, ++this.#pull);
+  }
+
+  /** The pull that is out waits for nothing any more. */
+  call(): void {
+    storeWord(this.#control, WorkerControl.PULL_LANE, 0);
   }
 
   listen(): void {
@@ -66,7 +82,7 @@ class FakePersistence {
     while (this.#ring.next()) {
       const at = this.#ring.index;
       if (this.#ring.kind === BatchKind.RECORD)
-        this.#batch.push({
+        this.#taken.push({
           key: this.#keyOf(words[at]),
           sequence: RecordLayout.sequenceOf(words, at),
         });
@@ -75,43 +91,45 @@ class FakePersistence {
     this.#ring.release();
   }
 
-  commit(): void {
-    for (const { key, sequence } of this.#batch)
+  /** The older batch is committed. Returns the keys in it. */
+  commit(): Key[] {
+    const batch = this.#batches.shift();
+    if (batch === undefined) return [];
+    for (const { key, sequence } of batch.changes)
       this.table.set(key, Math.max(sequence, this.table.get(key) ?? 0));
-    for (const [partition, sequence] of this.#end?.marks ?? [])
-      storeWatermark(this.#control, WorkerControl.flushedIndex(partition), sequence);
-    storeWord(this.#control, WorkerControl.LANE_FLUSHED, this.#end?.laneHanded ?? 0);
-    this.#isPulling = false;
-    this.#forget();
+    for (const [partition, sequence] of batch.marks) {
+      const index = WorkerControl.flushedIndex(partition);
+      if (sequence > loadWatermark(this.#control, index))
+        storeWatermark(this.#control, index, sequence);
+    }
+    const flushed = Math.max(this.#control[WorkerControl.LANE_FLUSHED], batch.laneHanded);
+    storeWord(this.#control, WorkerControl.LANE_FLUSHED, flushed);
+    storeWord(this.#control, WorkerControl.CHANGES_WHOLE, batch.changesWhole);
+    return batch.changes.map(({ key }) => key);
   }
 
   fail(): void {
     storeWord(this.#control, WorkerControl.ATTEMPT, ++this.#attempt);
     this.#isPulling = this.#pull !== this.#control[WorkerControl.PULL_SERVED];
-    this.#forget();
+    this.#batches.length = 0;
+    this.#taken = [];
   }
 
   #onEnd(words: Int32Array, at: number): void {
     const marks = Array.from({ length: words[at + BatchEnd.MARK_COUNT] }, (_, i) => {
       const mark = at + BatchEnd.MARKS + i * BatchEnd.MARK_WORDS;
-      return [words[mark], RecordLayout.joinWords(words[mark + 1], words[mark + 2])];
-    }) as [number, number][];
-    const isCurrent =
-      words[at + BatchEnd.PULL] === this.#pull && words[at + BatchEnd.ATTEMPT] === this.#attempt;
-    if (!isCurrent) {
-      this.#isPulling = this.#pull !== this.#control[WorkerControl.PULL_SERVED];
-      return this.#forget();
-    }
-    this.#end = {
-      laneHanded: words[at + BatchEnd.LANE_HANDED],
+      return [words[mark], RecordLayout.joinWords(words[mark + 1], words[mark + 2])] as const;
+    });
+    const changes = this.#taken.splice(0);
+    this.#isPulling = this.#pull !== this.#control[WorkerControl.PULL_SERVED];
+    if (words[at + BatchEnd.PULL] !== this.#pull || words[at + BatchEnd.ATTEMPT] !== this.#attempt)
+      return;
+    this.#batches.push({
+      changes,
       marks,
-      more: words[at + BatchEnd.MORE] !== 0,
-    };
-  }
-
-  #forget(): void {
-    this.#batch = [];
-    this.#end = undefined;
+      laneHanded: words[at + BatchEnd.LANE_HANDED],
+      changesWhole: words[at + BatchEnd.CHANGES_WHOLE],
+    });
   }
 }
 
@@ -152,6 +170,7 @@ t.test(
       const content = { counter: 0, node: 1, kind: 1, length, seed: ms, expiresAt: 0 };
       const record = putKey(store, key, { ms: ++ms, isTombstone: random(9) === 0, ...content }, 0);
       changes.push({ key, sequence: RecordLayout.sequenceOf(store.words, record) });
+      control[WorkerControl.CHANGES] = changes.length;
     };
     const wait = (key: Key): void => {
       const record = findKey(store, key);
@@ -170,6 +189,9 @@ t.test(
         if (sequence <= flushed && (persistence.table.get(key) ?? 0) < sequence)
           t.fail(`change ${sequence} counts as flushed and is not in the table`);
       }
+      for (const { key, sequence } of changes.slice(0, control[WorkerControl.CHANGES_WHOLE]))
+        if ((persistence.table.get(key) ?? 0) < sequence)
+          t.fail('not all changes are in the table of which that is said');
       for (const { key, sequence } of lane.slice(0, control[WorkerControl.LANE_FLUSHED]))
         if ((persistence.table.get(key) ?? 0) < sequence)
           t.fail('a SAFE write was answered too early');
@@ -182,7 +204,8 @@ t.test(
       else if (dice < 63) wait(keys[random(keys.length)]);
       else if (dice < 64)
         for (let i = 0; i < JOURNAL_ENTRIES + 50; i++) write(keys[random(keys.length)]);
-      else if (dice < 75 && !persistence.isPulling) persistence.pull(1 + random(400));
+      else if (dice < 75 && !persistence.isPulling) persistence.pull(1 + random(400), random(4));
+      else if (dice < 75) persistence.call();
       else if (dice < 88) queue.doWork();
       else if (dice < 93) persistence.listen();
       else if (dice < 98 && persistence.hasBatch) {
@@ -192,7 +215,9 @@ t.test(
       } else if (dice === 98) persistence.fail();
       else if (dice === 99 && random(4) === 0) ({ store, queue } = attach());
     }
+    while (persistence.hasBatch) persistence.commit();
     for (let i = 0; i < 10_000 && queue.dirtyCount() + (persistence.isPulling ? 1 : 0) > 0; i++) {
+      persistence.call();
       if (!persistence.isPulling) persistence.pull(500);
       queue.doWork();
       persistence.listen();
@@ -212,3 +237,67 @@ t.test(
     t.equal(behind, 0, 'in the end the table has every record');
   },
 );
+
+/** A worker's queue over some partitions, with keys of each. */
+function begin(keysEach: number) {
+  const memory = smallMemory(8 * 1024 * 1024);
+  const control = new Int32Array(memory.control);
+  const store = new RecordStore(memory.arena);
+  const queue = new PersistenceQueue({
+    store,
+    control,
+    batchRing: memory.batchRing,
+    persistenceDoorbell: new Doorbell(new Int32Array(doorbells()), 0),
+    partitions: PARTITIONS_USED,
+  });
+  const keys = PARTITIONS_USED.map((partition) =>
+    hashesIn(partition, keysEach).map(
+      (hash, i): Key => ({ hash, mapId: 0, length: 4, words: Int32Array.of(i) }),
+    ),
+  );
+  const byHash = new Map(keys.flat().map((key) => [key.hash, key]));
+  const persistence = new FakePersistence(memory, (hash) => byHash.get(hash) as Key);
+  let ms = 0;
+  const write = (key: Key, isSafe = false): void => {
+    const content = { counter: 0, node: 1, kind: 1, length: 4, seed: 1, expiresAt: 0 };
+    const record = putKey(store, key, { ms: ++ms, isTombstone: false, ...content }, 0);
+    control[WorkerControl.CHANGES]++;
+    if (isSafe) new SafeLane(store, control).enter(partitionOf(key.hash), record);
+  };
+  const flush = (records: number): Key[] => {
+    persistence.pull(records);
+    while (queue.hasWork()) {
+      queue.doWork();
+      persistence.listen();
+    }
+    return persistence.commit();
+  };
+  return { keys, write, flush };
+}
+
+t.test('WB-65: however many SAFE writes wait, a batch has others too', async (t) => {
+  const { keys, write, flush } = begin(200);
+  const [safe, [fast]] = keys;
+  write(fast);
+  const batches: Key[][] = [];
+  for (let i = 0; i < 5; i++) {
+    for (const key of safe) write(key, true);
+    batches.push(flush(100));
+  }
+  const other = batches.findIndex((batch) => batch.includes(fast));
+  t.ok(other >= 0, `in batch ${other}`);
+});
+
+t.test('WB-66: a partition that is written all the time keeps no other waiting', async (t) => {
+  const { keys, write, flush } = begin(200);
+  const [hot, [cold]] = keys;
+  for (const key of hot) write(key);
+  write(cold);
+  const batches: Key[][] = [];
+  for (let i = 0; i < 8; i++) {
+    batches.push(flush(100));
+    for (const key of hot) write(key);
+  }
+  const other = batches.findIndex((batch) => batch.includes(cold));
+  t.ok(other >= 0, `in batch ${other}`);
+});

@@ -11,6 +11,8 @@ export interface End {
   /** SAFE lane position. */
   readonly laneHanded: number;
   readonly marks: readonly Mark[];
+  /** Of the worker's changes, the first so many are complete then. */
+  readonly changesWhole: number;
   /** More was dirty than the pull allowed. */
   readonly more: boolean;
 }
@@ -22,6 +24,7 @@ export function readEnd(words: Int32Array, at: number): End {
     marks: Array.from({ length: words[at + BatchEnd.MARK_COUNT] }, (_, i) =>
       readMark(words, at + BatchEnd.MARKS + i * BatchEnd.MARK_WORDS),
     ),
+    changesWhole: words[at + BatchEnd.CHANGES_WHOLE],
     more: words[at + BatchEnd.MORE] !== 0,
   };
 }

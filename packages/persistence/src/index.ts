@@ -1,5 +1,6 @@
 export * from './clock-bound.js';
 export { type DeadLetter, DeadLetters } from './dead-letters.js';
+export * from './embedded-database.js';
 export * from './embedded-postgres.js';
 export { PersistenceThread } from './persistence-thread.js';
 export type { DatabaseConnection } from './postgres-link.js';

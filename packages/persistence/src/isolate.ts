@@ -1,6 +1,8 @@
 import { BATCH_RECORDS_MAX, DAMAGED_ATTEMPTS_MAX } from '@tidewire/core';
 import { type Store, type StoredRecord, StoreError } from './store.js';
 
+const SUSPECTS_MAX = 16;
+
 /**
  * Flushes the batches of one worker as far as the store takes them. A batch that it rejects is halved
  * until the records that cannot be stored stand alone; those are buried. One that meets damage is found
@@ -11,8 +13,8 @@ export class Isolator {
   readonly #onBuried: (record: StoredRecord, code: string) => void;
   /** Told of: an outage later in a batch makes it come again. The newest, as many as a batch holds. */
   readonly #buried: Set<string> = new Set();
-  /** The record that met damage alone last, and how often, always with one code. */
-  #suspect = { name: '', code: '', failures: 0 };
+  /** Of the records that met damage alone last, by name: how often, always with one code. */
+  readonly #suspects: Map<string, { readonly code: string; readonly failures: number }> = new Map();
 
   /** `onBuried` is told once of each, with the store's code: its message may quote the value. */
   constructor(store: Store, onBuried: (record: StoredRecord, code: string) => void) {
@@ -37,11 +39,18 @@ export class Isolator {
     if (kind === 'REJECTED') return true;
     if (kind !== 'DAMAGED') return false;
     if (records.length > 1 || this.#buried.has(writeOf(records[0]))) return true;
-    const name = nameOf(records[0]);
-    const isSame = name === this.#suspect.name && code === this.#suspect.code;
-    const failures = isSame ? this.#suspect.failures + 1 : 1;
-    this.#suspect = { name, code, failures };
-    return failures >= DAMAGED_ATTEMPTS_MAX;
+    return this.#suspect(nameOf(records[0]), code) >= DAMAGED_ATTEMPTS_MAX;
+  }
+
+  /** Two batches may meet one each at the same time. Returns how often this one has been met. */
+  #suspect(name: string, code: string): number {
+    const before = this.#suspects.get(name);
+    const failures = before?.code === code ? before.failures + 1 : 1;
+    this.#suspects.delete(name);
+    this.#suspects.set(name, { code, failures });
+    const [oldest] = this.#suspects.keys();
+    if (this.#suspects.size > SUSPECTS_MAX) this.#suspects.delete(oldest);
+    return failures;
   }
 
   async #bury(record: StoredRecord, { message, code }: StoreError): Promise<void> {

@@ -1,14 +1,9 @@
 import { PROBE_INTERVAL_MS } from '@tidewire/core';
-import {
-  Doorbell,
-  GATEWAY_DOORBELL,
-  MapTable,
-  PERSISTENCE_DOORBELL,
-  type SharedMemory,
-} from '@tidewire/core/threads';
+import { Doorbell, GATEWAY_DOORBELL, MapTable, type SharedMemory } from '@tidewire/core/threads';
 import { BaseKeeper } from './base-keeper.js';
 import { CollectionKeeper } from './collection-keeper.js';
 import { Errand } from './errand.js';
+import { FlushSlots } from './flush-slots.js';
 import { Isolator } from './isolate.js';
 import type { PersistenceStatus } from './status.js';
 import type { Store, StoredRecord, StoreError } from './store.js';
@@ -17,13 +12,12 @@ import { WorkerPull } from './worker-pull.js';
 /**
  * Writes behind the memory of all workers. An agent of the persistence thread: `doWork` is one
  * synchronous, bounded turn that starts flushes and observes in later turns how they ended, so a
- * test can step it. Each worker has its own batch under way; their keys are disjoint.
+ * test can step it. Each worker has its own batches under way; the workers' keys are disjoint.
  */
 export class PersistenceEngine {
   readonly #store: Store;
   readonly #now: () => number;
   readonly #report: (status: PersistenceStatus) => void;
-  readonly #doorbell: Doorbell;
   readonly #pulls: readonly WorkerPull[];
   readonly #bases: BaseKeeper;
   readonly #collection: CollectionKeeper;
@@ -44,21 +38,25 @@ export class PersistenceEngine {
     report: (status: PersistenceStatus) => void;
     /** What the owner believes of the store. */
     isDown: boolean;
+    /** A call of the store has settled: a turn would find something. Called outside of turns. */
+    onSettled: () => void;
+    /** Most flushes at once for which no SAFE write waits, of all workers. */
+    backgroundFlushes: number;
   }) {
     this.#store = options.store;
     this.#isDown = options.isDown;
     this.#now = options.now;
     this.#report = options.report;
     const bells = new Int32Array(options.memory.doorbells);
-    this.#doorbell = new Doorbell(bells, PERSISTENCE_DOORBELL);
     this.#probeAtMs = options.now() + PROBE_INTERVAL_MS;
     const shared = {
       maps: new MapTable(options.memory.mapTable),
       gateway: new Doorbell(bells, GATEWAY_DOORBELL),
       context: {
-        wake: () => this.#doorbell.ring(),
+        wake: options.onSettled,
         random: options.random,
         onOutcome: (error: StoreError | undefined) => this.#onOutcome(error),
+        slots: new FlushSlots(options.backgroundFlushes),
       },
     };
     const onBuried = ({ map, key }: StoredRecord, code: string): void =>

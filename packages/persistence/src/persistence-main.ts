@@ -1,9 +1,9 @@
-import { constants, setPriority } from 'node:os';
+import { availableParallelism, constants, setPriority } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { MessagePort } from 'node:worker_threads';
 import { BACKOFF_MAX_MS, DATABASE_START_MS, PROBE_INTERVAL_MS } from '@tidewire/core';
 import { Doorbell, PERSISTENCE_DOORBELL, type SharedMemory } from '@tidewire/core/threads';
-import { backoffMs } from './flush-window.js';
+import { backgroundFlushesOf, backoffMs } from './flush-window.js';
 import { Heartbeat } from './heartbeat.js';
 import { PersistenceEngine } from './persistence-engine.js';
 import type { DatabaseConnection } from './postgres-link.js';
@@ -41,15 +41,23 @@ export default async function main(task: PersistenceTask): Promise<void> {
     if (task.epoch === undefined)
       await heartbeat.during(recover({ store, task, doorbell, stop, report }));
     yieldToForeground();
-    const engine = new PersistenceEngine({
+    let isRunning = true;
+    const engine: PersistenceEngine = new PersistenceEngine({
       memory,
       store,
       now: () => performance.now(),
       random: Math.random,
       report,
       isDown: task.epoch !== undefined,
+      backgroundFlushes: backgroundFlushesOf(availableParallelism()),
+      // SAFE writes wait for what has settled: it is looked at before the sleep has ended.
+      onSettled: () => {
+        if (isRunning) engine.doWork();
+        doorbell.ring();
+      },
     });
     await run({ engine, doorbell, stop, heartbeat });
+    isRunning = false;
     const { unflushed } = engine; // what changes now are ends of lifetimes: the next start finds them again
     await heartbeat.during(end(engine, stop));
     report({ kind: 'stopped', unflushed });
@@ -140,7 +148,8 @@ async function run(thread: {
       engine.drain();
       if (engine.isClean || performance.now() >= stop.atMs) return;
     }
-    if (engine.doWork() > 0) await new Promise(setImmediate);
+    engine.doWork();
+    if (engine.hasWork()) await new Promise(setImmediate);
     else await doorbell.sleepAsync(() => engine.hasWork(), sleepMs(engine));
   }
 }

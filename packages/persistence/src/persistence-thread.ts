@@ -12,6 +12,7 @@ import {
   loadWord,
   PERSISTENCE_HEARTBEAT,
   type SharedMemory,
+  threadOptions,
   WorkerControl,
 } from '@tidewire/core/threads';
 import { Piscina } from 'piscina';
@@ -68,6 +69,7 @@ export class PersistenceThread {
   checkHang(): void {
     if (!this.#run?.watch.isHung(this.#heartbeat(), this.#options.nowMs())) return;
     this.#run.abort.abort(new Error('The persistence thread took no turn for too long.'));
+    this.#port?.close(); // a thread that hangs while it loads does not hold the other end
   }
 
   /**
@@ -176,6 +178,6 @@ function threadPool(): Piscina {
     idleTimeout: Number.POSITIVE_INFINITY,
     atomics: 'disabled',
     closeTimeout: CLOSE_TIMEOUT_MS,
-    execArgv: ['--enable-source-maps'],
+    ...threadOptions(process.env),
   });
 }

@@ -1,83 +1,76 @@
-import { assert, FLUSH_INTERVAL_MS, FLUSH_RECORDS, partitionOf, unreachable } from '@tidewire/core';
+import { FLUSH_INTERVAL_MS, FLUSH_RECORDS } from '@tidewire/core';
 import {
-  BatchEnd,
-  BatchKind,
-  Doorbell,
-  loadWatermark,
+  type Doorbell,
   loadWord,
   type MapTable,
-  RecordLayout,
-  RingConsumer,
-  storeWatermark,
   storeWord,
   WorkerControl,
   type WorkerMemory,
 } from '@tidewire/core/threads';
-import { Batch } from './batch.js';
-import { type End, readEnd } from './batch-end.js';
-import { type Backlog, backoffMs, batchRecords, HALVINGS_MAX, isDue } from './flush-window.js';
-import { ImageReader } from './record-image.js';
-import { type StoredRecord, StoreError } from './store.js';
+import { BatchIntake, type Handed } from './batch-intake.js';
+import { Flight } from './flight.js';
+import type { FlushSlots } from './flush-slots.js';
+import {
+  type Backlog,
+  backoffMs,
+  batchRecords,
+  HALVINGS_MAX,
+  isDue,
+  laneWanted,
+} from './flush-window.js';
+import { FlushedMarks } from './flushed-marks.js';
+import type { StoredRecord, StoreError } from './store.js';
 
-/** Ring records taken in one turn. */
-const TURN_RECORDS = 512;
+/** Batches of one worker on their way at once. */
+const FLIGHTS_MAX = 2;
 /** Added to CHANGES, a number that it does not reach while a flush is under way. */
 const FAR_AWAY = 0x4000_0000;
-const NONE: Backlog = { dirty: 0, lane: 0, sinceMs: Number.POSITIVE_INFINITY };
+const NONE: Backlog = { dirty: 0, sinceMs: Number.POSITIVE_INFINITY };
 
 /** What the pulls of all workers share. */
 interface PullContext {
   /** Called when a flush has settled, from outside a turn. */
   wake(): void;
   random(): number;
-  /** Told of every outcome, in the turn that observes it. */
+  /** Told of every outcome that counts, in the turn that observes it. */
   onOutcome(error: StoreError | undefined): void;
+  readonly slots: FlushSlots;
 }
 
-type State =
-  | { readonly kind: 'IDLE' }
-  /** The worker is answering; records gather in the batch. */
-  | { readonly kind: 'PULLING' }
-  | {
-      readonly kind: 'FLUSHING';
-      /** What a commit completes. */
-      readonly end: End;
-      readonly changesHanded: number;
-      outcome: 'COMMITTED' | StoreError | undefined;
-    }
-  | { readonly kind: 'BACKOFF'; readonly untilMs: number }
-  | { readonly kind: 'FENCED' };
-
 /**
- * Write-behind of one worker, owned by the persistence thread: asks for a batch, flushes it, and on
- * the commit moves the watermarks `flushed` and LANE_FLUSHED.
+ * Write-behind of one worker, owned by the persistence thread: asks for batches, flushes them, and on
+ * each commit moves the watermarks `flushed` and LANE_FLUSHED. While a batch is in the store the next
+ * may follow it, if enough SAFE writes wait for one.
  *
- *     IDLE → PULLING → FLUSHING → IDLE, or after a failure → BACKOFF → IDLE
- *
- * Invariant: a watermark moves only by the END of the running pull under the running attempt, after
- * its records have been committed; and none falls. A failure raises ATTEMPT, which makes the worker hand over again
- * whatever is not flushed; an END of another pull or attempt completes nothing.
+ * Invariant: a watermark moves only by the END of a pull under the running attempt, after its records
+ * and those of every batch before it have been committed; and none falls. A failure raises ATTEMPT, which
+ * abandons what is on its way and makes the worker hand over again whatever is not flushed.
  */
 export class WorkerPull {
   readonly #control: Int32Array;
-  readonly #worker: Doorbell;
   readonly #gateway: Doorbell;
-  readonly #ring: RingConsumer;
-  readonly #images: ImageReader;
+  readonly #intake: BatchIntake;
+  readonly #flushed: FlushedMarks;
   readonly #context: PullContext;
   readonly #flushRecords: (records: StoredRecord[]) => Promise<void>;
-  readonly #batch: Batch = new Batch();
-  #state: State = { kind: 'IDLE' };
+  /** On their way, oldest first. */
+  readonly #flights: Flight[] = [];
+  /** Of an attempt that has failed, and not settled: nothing is asked for meanwhile. */
+  readonly #abandoned: Set<Flight> = new Set();
   #backlog: Backlog = NONE;
-  #pull: number;
-  #attempt: number;
-  #laneFlushed: number;
-  #changesFlushed: number;
+  /** Lane position behind what is flushed or on its way. */
+  #laneHanded: number;
   #wakeAt: number;
   /** The worker may have more than its counters say: at the start, and after a failure or MORE. */
   #mustPull = true;
+  /** After a failure. */
+  #pausedUntilMs: number | undefined;
+  /** Since when the pull that is out has a slot; undefined: it has none. */
+  #slotSinceMs: number | undefined;
+  #waitsForSlot = false;
   #failures = 0;
   #halvings = 0;
+  #isFenced = false;
   #draining = false;
 
   constructor(options: {
@@ -88,34 +81,32 @@ export class WorkerPull {
     /** Starts a flush; settles with what became of it. */
     flush: (records: StoredRecord[]) => Promise<void>;
   }) {
-    this.#control = new Int32Array(options.memory.control);
-    this.#worker = new Doorbell(this.#control, WorkerControl.WORKER_DOORBELL);
+    const { memory, maps } = options;
+    this.#control = new Int32Array(memory.control);
     this.#gateway = options.gateway;
-    this.#ring = new RingConsumer(options.memory.batchRing);
-    this.#images = new ImageReader(options.memory.batchRing, options.maps);
+    this.#intake = new BatchIntake({ memory, maps, onRefused: () => this.#abandon() });
     this.#context = options.context;
     this.#flushRecords = options.flush;
-    this.#pull = loadWord(this.#control, WorkerControl.PULL_REQUESTED);
-    this.#attempt = loadWord(this.#control, WorkerControl.ATTEMPT);
-    this.#laneFlushed = loadWord(this.#control, WorkerControl.LANE_FLUSHED);
-    this.#changesFlushed = loadWord(this.#control, WorkerControl.CHANGES_FLUSHED);
+    this.#flushed = new FlushedMarks(this.#control);
+    this.#laneHanded = this.#flushed.lane;
     this.#wakeAt = loadWord(this.#control, WorkerControl.WAKE_AT_CHANGES);
-    this.#raiseAttempt(); // whatever an earlier thread had under way is handed over again
+    this.#abandon(); // whatever an earlier thread had under way is handed over again
   }
 
   /** Nothing is under way that will say how the store is. */
   get isIdle(): boolean {
-    return this.#state.kind === 'IDLE' && !this.#mustPull;
+    return !this.#mustPull && !this.#intake.isCalled && !this.#isFlying;
   }
 
   /** Changes that are in memory alone. */
   get unflushed(): number {
-    return Math.max(0, (this.#load(WorkerControl.CHANGES) - this.#changesFlushed) | 0);
+    return Math.max(0, (this.#load(WorkerControl.CHANGES) - this.#flushed.changes) | 0);
   }
 
   /** True if everything is in the store. */
   get isClean(): boolean {
-    return this.isIdle && this.unflushed === 0 && this.#laneLength() === 0;
+    const lane = (this.#load(WorkerControl.LANE_TAIL) - this.#flushed.lane) | 0;
+    return this.isIdle && this.unflushed === 0 && lane === 0;
   }
 
   /** From now on flush without waiting for the window. */
@@ -127,179 +118,168 @@ export class WorkerPull {
 
   /** One bounded turn. Returns the work done. */
   doWork(nowMs: number): number {
-    const work = this.#takeRecords();
-    const state = this.#state;
-    switch (state.kind) {
-      case 'IDLE':
-        return work + this.#maybePull(nowMs);
-      case 'FLUSHING':
-        return work + this.#settle(state, nowMs);
-      case 'BACKOFF':
-        if (nowMs < state.untilMs) return work;
-        this.#state = { kind: 'IDLE' };
-        return work + this.#maybePull(nowMs);
-      case 'PULLING':
-      case 'FENCED':
-        return work;
-      default:
-        return unreachable(state);
-    }
+    const work = this.#intake.take(this.#onHanded) + this.#settle(nowMs);
+    if (this.#isFenced || (this.#pausedUntilMs ?? nowMs) > nowMs) return work;
+    this.#pausedUntilMs = undefined;
+    if (this.#intake.isCalled) this.#lendSlot(nowMs);
+    else if (this.#flights.length > 0) this.#followFlight();
+    else if (this.#abandoned.size === 0) return work + this.#maybeCall(nowMs);
+    return work;
   }
 
   /** True if a turn would find something, time apart. */
   hasWork(): boolean {
-    if (!this.#ring.isEmpty()) return true;
-    if (this.#state.kind === 'FLUSHING') return this.#state.outcome !== undefined;
-    if (this.#state.kind !== 'IDLE') return false;
-    const isAwaited = ((this.#load(WorkerControl.CHANGES) - this.#wakeAt) | 0) >= 0;
-    return this.#mustPull || isAwaited || this.#laneLength() > 0;
+    if (this.#intake.hasWork || this.#hasSettled) return true;
+    if (!this.#mayCall) return false;
+    if (this.#waitsForSlot) return this.#context.slots.isTurnOf(this);
+    return this.#mustPull || ((this.#load(WorkerControl.CHANGES) - this.#wakeAt) | 0) >= 0;
   }
 
   /** The time at which a turn is due even if nothing happens. */
   dueAtMs(): number {
-    if (this.#state.kind === 'BACKOFF') return this.#state.untilMs;
-    if (this.#state.kind === 'IDLE') return this.#backlog.sinceMs + FLUSH_INTERVAL_MS;
-    return Number.POSITIVE_INFINITY;
+    if (this.#pausedUntilMs !== undefined) return this.#pausedUntilMs;
+    if (this.#slotSinceMs !== undefined) return this.#slotSinceMs + FLUSH_INTERVAL_MS;
+    if (!this.#mayCall || this.#waitsForSlot) return Number.POSITIVE_INFINITY;
+    return this.#backlog.sinceMs + FLUSH_INTERVAL_MS;
   }
 
-  #maybePull(nowMs: number): number {
+  get #isFlying(): boolean {
+    return this.#flights.length > 0 || this.#abandoned.size > 0;
+  }
+
+  get #hasSettled(): boolean {
+    if (this.#flights[0]?.outcome !== undefined) return true;
+    return [...this.#abandoned].some(({ outcome }) => outcome !== undefined);
+  }
+
+  get #mayCall(): boolean {
+    if (this.#isFenced || this.#pausedUntilMs !== undefined) return false;
+    return !this.#intake.isCalled && !this.#isFlying;
+  }
+
+  #maybeCall(nowMs: number): number {
     const handed = this.#load(WorkerControl.CHANGES_HANDED);
     const dirty = Math.max(0, (this.#load(WorkerControl.CHANGES) - handed) | 0);
-    const lane = this.#laneLength();
-    if (dirty === 0 && lane === 0 && !this.#mustPull && !this.#mustDrain()) {
+    const mustCall = this.#mustPull || (this.#draining && this.unflushed > 0);
+    if (dirty === 0 && !mustCall) {
       this.#backlog = NONE;
       this.#wakeAtChanges(handed + 1);
-      return 0;
+    } else {
+      this.#backlog = { dirty, sinceMs: Math.min(this.#backlog.sinceMs, nowMs) };
+      const isDueNow = mustCall || isDue(this.#backlog, nowMs);
+      if (isDueNow && this.#takeSlot(nowMs)) return this.#call();
+      this.#wakeAtChanges(isDueNow ? handed + FAR_AWAY : handed + FLUSH_RECORDS);
     }
-    this.#backlog = { dirty, lane, sinceMs: Math.min(this.#backlog.sinceMs, nowMs) };
-    if (this.#mustPull || this.#draining || isDue(this.#backlog, nowMs)) return this.#request();
-    this.#wakeAtChanges(handed + FLUSH_RECORDS);
+    this.#leave(1);
     return 0;
   }
 
-  #mustDrain(): boolean {
-    return this.#draining && this.unflushed > 0;
-  }
-
-  #request(): number {
+  #call(): number {
     this.#wakeAtChanges(this.#load(WorkerControl.CHANGES) + FAR_AWAY);
-    this.#pull = (this.#pull + 1) | 0;
-    this.#batch.clear();
-    storeWord(
-      this.#control,
-      WorkerControl.PULL_RECORDS,
-      batchRecords(this.#backlog, this.#halvings),
-    );
-    storeWord(this.#control, WorkerControl.PULL_REQUESTED, this.#pull);
-    this.#worker.ring();
+    this.#intake.call(batchRecords(this.#laneWaiting, this.#halvings));
     this.#backlog = NONE;
     this.#mustPull = false;
-    this.#state = { kind: 'PULLING' };
     return 1;
   }
 
-  #takeRecords(): number {
-    let count = 0;
-    while (count < TURN_RECORDS && this.#ring.next()) {
-      if (this.#ring.kind === BatchKind.END) this.#onEnd(this.#ring.words, this.#ring.index);
-      else this.#onRecord(this.#ring.words, this.#ring.index);
-      count++;
+  /** While a batch is on its way: a second one for SAFE writes, unless the store is in trouble. */
+  #followFlight(): void {
+    this.#wakeAtChanges(this.#load(WorkerControl.CHANGES) + FAR_AWAY);
+    if (this.#flights.length < FLIGHTS_MAX && this.#failures === 0)
+      this.#leave(laneWanted(this.#flights[0].lane));
+  }
+
+  #leave(lane: number): void {
+    const records = batchRecords(Math.max(lane, this.#laneWaiting), this.#halvings);
+    this.#intake.leave(records, lane, this.#laneHanded);
+  }
+
+  readonly #onHanded = ({ end, changesHanded, records }: Handed): void => {
+    const lane = Math.max(0, (end.laneHanded - this.#laneHanded) | 0);
+    this.#laneHanded = (this.#laneHanded + lane) | 0;
+    const hasSlot = this.#slotSinceMs !== undefined;
+    this.#slotSinceMs = undefined;
+    this.#leaveSlots();
+    const { wake } = this.#context;
+    const flushed = this.#flushRecords(records);
+    this.#flights.push(new Flight({ end, changesHanded, lane, hasSlot, flushed, wake }));
+  };
+
+  /** What of the batches on their way has an outcome, each behind those before it. */
+  #settle(nowMs: number): number {
+    let work = 0;
+    for (const flight of this.#abandoned) {
+      if (flight.outcome === undefined) continue;
+      this.#abandoned.delete(flight);
+      this.#land(flight);
+      work++;
     }
-    if (count === 0) return 0;
-    this.#ring.release();
-    this.#worker.ring(); // it may wait for room
-    return count;
+    for (; this.#flights[0]?.outcome !== undefined; work++) this.#settleFirst(nowMs);
+    return work;
   }
 
-  #onRecord(words: Int32Array, at: number): void {
-    if (this.#state.kind !== 'PULLING') return; // the rest of an abandoned answer
-    const partition = partitionOf(words[at + RecordLayout.HASH]);
-    this.#batch.add(this.#images.read(at, partition));
-  }
-
-  #onEnd(words: Int32Array, at: number): void {
-    // An END that completes nothing: the worker counts its records as handed over, so it must
-    // forget that. It comes from a worker that died behind its END and left the pull to the next.
-    if (this.#state.kind !== 'PULLING' || words[at + BatchEnd.PULL] !== this.#pull) {
-      this.#raiseAttempt();
-      return;
-    }
-    if (words[at + BatchEnd.ATTEMPT] !== this.#attempt) {
-      this.#raiseAttempt();
-      this.#state = { kind: 'IDLE' };
-      return;
-    }
-    const changesHanded = this.#load(WorkerControl.CHANGES_HANDED);
-    this.#flush(readEnd(words, at), changesHanded);
-  }
-
-  #flush(end: End, changesHanded: number): void {
-    const state: State = { kind: 'FLUSHING', end, changesHanded, outcome: undefined };
-    this.#state = state;
-    this.#flushRecords(this.#batch.take()).then(
-      () => {
-        state.outcome = 'COMMITTED';
-        this.#context.wake();
-      },
-      (error: unknown) => {
-        if (!(error instanceof StoreError)) throw error; // a bug: the thread ends
-        state.outcome = error;
-        this.#context.wake();
-      },
-    );
-  }
-
-  #settle(state: State & { kind: 'FLUSHING' }, nowMs: number): number {
-    if (state.outcome === undefined) return 0;
-    if (state.outcome === 'COMMITTED') {
-      this.#commit(state.end);
-      this.#changesFlushed = state.changesHanded;
-      storeWord(this.#control, WorkerControl.CHANGES_FLUSHED, state.changesHanded);
+  #settleFirst(nowMs: number): void {
+    const [flight] = this.#flights.splice(0, 1);
+    this.#land(flight);
+    if (flight.outcome === 'COMMITTED') {
+      this.#commit(flight);
       this.#context.onOutcome(undefined);
-      return 1;
+    } else if (flight.outcome !== undefined) {
+      this.#isFenced = flight.outcome.kind === 'FENCED';
+      this.#backOff(nowMs);
+      this.#context.onOutcome(flight.outcome);
     }
-    const isFenced = state.outcome.kind === 'FENCED';
-    if (isFenced) this.#state = { kind: 'FENCED' };
-    else this.#backOff(nowMs);
-    this.#context.onOutcome(state.outcome);
-    return 1;
   }
 
-  #commit(end: End): void {
-    for (const { partition, sequence } of end.marks) {
-      const index = WorkerControl.flushedIndex(partition);
-      assert(sequence >= loadWatermark(this.#control, index), 'a watermark never falls');
-      storeWatermark(this.#control, index, sequence);
-    }
-    if (((end.laneHanded - this.#laneFlushed) | 0) > 0) {
-      this.#laneFlushed = end.laneHanded;
-      storeWord(this.#control, WorkerControl.LANE_FLUSHED, end.laneHanded);
-    }
+  #land(flight: Flight): void {
+    if (flight.hasSlot) this.#context.slots.giveBack();
+  }
+
+  #commit(flight: Flight): void {
+    this.#flushed.raise(flight);
     this.#gateway.ring();
-    this.#mustPull ||= end.more;
+    this.#mustPull ||= flight.end.more;
     this.#failures = 0;
     this.#halvings = Math.max(0, this.#halvings - 1);
-    this.#state = { kind: 'IDLE' };
   }
 
   #backOff(nowMs: number): void {
-    this.#raiseAttempt();
+    this.#intake.withdraw();
+    this.#abandon();
     this.#failures++;
     this.#halvings = Math.min(this.#halvings + 1, HALVINGS_MAX);
-    const untilMs = nowMs + backoffMs(this.#failures, this.#context.random());
-    this.#state = { kind: 'BACKOFF', untilMs };
+    this.#pausedUntilMs = nowMs + backoffMs(this.#failures, this.#context.random());
   }
 
-  /** Abandons what was handed over; the next pull asks for it again. */
-  #raiseAttempt(): void {
-    this.#batch.clear();
-    this.#attempt = (this.#attempt + 1) | 0;
+  /** Whatever was handed over and is not flushed will be asked for again. */
+  #abandon(): void {
+    for (const flight of this.#flights.splice(0)) this.#abandoned.add(flight);
+    this.#laneHanded = this.#flushed.lane;
     this.#mustPull = true;
-    storeWord(this.#control, WorkerControl.ATTEMPT, this.#attempt);
+    this.#intake.raiseAttempt();
   }
 
-  #laneLength(): number {
-    return (this.#load(WorkerControl.LANE_TAIL) - this.#laneFlushed) | 0;
+  #takeSlot(nowMs: number): boolean {
+    if (this.#draining || this.#slotSinceMs !== undefined) return true;
+    this.#waitsForSlot = !this.#context.slots.take(this);
+    if (!this.#waitsForSlot) this.#slotSinceMs = nowMs;
+    return !this.#waitsForSlot;
+  }
+
+  /** A worker that does not answer in time holds up no other. */
+  #lendSlot(nowMs: number): void {
+    if (this.#slotSinceMs === undefined || nowMs < this.#slotSinceMs + FLUSH_INTERVAL_MS) return;
+    this.#slotSinceMs = undefined;
+    this.#context.slots.giveBack();
+  }
+
+  #leaveSlots(): void {
+    this.#waitsForSlot = false;
+    this.#context.slots.leave(this);
+  }
+
+  get #laneWaiting(): number {
+    return (this.#load(WorkerControl.LANE_TAIL) - this.#laneHanded) | 0;
   }
 
   #wakeAtChanges(changes: number): void {

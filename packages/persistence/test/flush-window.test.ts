@@ -4,22 +4,19 @@ import { Batch } from '#lib/batch.js';
 import { backoffMs, batchRecords, HALVINGS_MAX } from '#lib/flush-window.js';
 import { KEYS, record } from './support/records.js';
 
-t.test('WB-24: batches are short while SAFE writes wait', async (t) => {
-  const sizeOf = (lane: number): number => batchRecords({ dirty: 1e6, lane, sinceMs: 0 }, 0);
-  t.equal(sizeOf(0), BATCH_RECORDS_MAX);
-  t.equal(sizeOf(1), FLUSH_RECORDS);
-  t.equal(sizeOf(FLUSH_RECORDS + 1), FLUSH_RECORDS + 1);
-  t.equal(sizeOf(16_384), BATCH_RECORDS_MAX);
+t.test('WB-24: batches are short where SAFE writes wait, with room beside them', async (t) => {
+  t.equal(batchRecords(0, 0), BATCH_RECORDS_MAX);
+  t.equal(batchRecords(1, 0), FLUSH_RECORDS + 1);
+  t.equal(batchRecords(FLUSH_RECORDS, 0), 2 * FLUSH_RECORDS);
+  t.equal(batchRecords(16_384, 0), BATCH_RECORDS_MAX);
 });
 
 t.test('WB-47: a batch is halved after a failure, down to one record', async (t) => {
-  const sizeOf = (halvings: number, lane = 0): number =>
-    batchRecords({ dirty: 1e6, lane, sinceMs: 0 }, halvings);
-  t.equal(sizeOf(1), BATCH_RECORDS_MAX / 2);
-  t.equal(sizeOf(HALVINGS_MAX - 1), 2);
-  t.equal(sizeOf(HALVINGS_MAX), 1);
-  t.equal(sizeOf(1, 1), FLUSH_RECORDS / 2);
-  t.equal(sizeOf(HALVINGS_MAX, 1), 1);
+  t.equal(batchRecords(0, 1), BATCH_RECORDS_MAX / 2);
+  t.equal(batchRecords(0, HALVINGS_MAX - 1), 2);
+  t.equal(batchRecords(0, HALVINGS_MAX), 1);
+  t.equal(batchRecords(FLUSH_RECORDS, 1), FLUSH_RECORDS);
+  t.equal(batchRecords(1, HALVINGS_MAX), 1);
 });
 
 t.test('WB-25: pauses double up to a bound, half of each by chance', async (t) => {

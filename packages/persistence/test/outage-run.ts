@@ -72,6 +72,8 @@ export class OutageRun {
       random: () => 1 - Number.EPSILON, // the longest pauses
       report: ({ kind }) => this.#statuses.push(kind),
       isDown: false,
+      onSettled: () => {},
+      backgroundFlushes: 1,
     });
   }
 

@@ -14,6 +14,7 @@ import {
   type CollectionMark,
   loadWord,
   MapTable,
+  type SharedMemory,
   storeWord,
   WorkerControl,
   writeCollectionMarks,
@@ -29,16 +30,19 @@ import { KEYS, record, removal, sorted, VALUES } from './support/records.js';
 
 const OUTAGE = new StoreError('UNAVAILABLE', 'The database is away.');
 
-/** An engine with one worker, stepped by hand. */
+/** An engine with its workers, mostly one, stepped by hand. */
 class Scene {
-  readonly memory = allocateSharedMemory({ workers: 1, arenaBytes: 64 });
+  readonly memory: SharedMemory;
   readonly store = new FakeStore();
   readonly reports: PersistenceStatus[] = [];
-  readonly worker = new FakeWorker(this.memory.workers[0], new MapTable(this.memory.mapTable));
+  readonly workers: readonly FakeWorker[];
   readonly engine: PersistenceEngine;
   nowMs = 0;
 
-  constructor() {
+  constructor(workers = 1) {
+    this.memory = allocateSharedMemory({ workers, arenaBytes: 64 });
+    const maps = new MapTable(this.memory.mapTable);
+    this.workers = this.memory.workers.map((memory) => new FakeWorker(memory, maps));
     this.engine = new PersistenceEngine({
       memory: this.memory,
       store: this.store,
@@ -46,7 +50,14 @@ class Scene {
       random: () => 0,
       report: (status) => this.reports.push(status),
       isDown: false,
+      onSettled: () => {},
+      backgroundFlushes: 1,
     });
+  }
+
+  /** The first one. */
+  get worker(): FakeWorker {
+    return this.workers[0];
   }
 
   /** Past the first pull, which every engine makes: nothing is dirty, nothing under way. */
@@ -59,7 +70,7 @@ class Scene {
 
   /** Turns of engine and worker until neither has anything to do. */
   step(): void {
-    while (this.engine.doWork() + this.worker.answer() > 0);
+    while (this.workers.reduce((work, worker) => work + worker.answer(), this.engine.doWork()) > 0);
   }
 
   async flushAll(): Promise<void> {
@@ -123,19 +134,159 @@ t.test('WB-12: a SAFE write is flushed at once, and answered for after the commi
 
 t.test('WB-13: a watermark moves at the commit, to what its batch held', async (t) => {
   const scene = await Scene.idle();
-  const { partition } = scene.worker.change(record('a'), true);
+  const { partition } = scene.worker.change(record('a'));
+  scene.nowMs = FLUSH_INTERVAL_MS;
   scene.step();
-  const late = scene.worker.change(record('a', { ms: 9 }), true);
+  scene.nowMs *= 2;
+  scene.step();
+  const late = scene.worker.change(record('a', { ms: 9 }));
   scene.step();
   t.equal(scene.worker.flushed(partition), 0);
-  t.equal(scene.store.calls.length, 1, 'one flush at a time');
+  t.equal(scene.store.calls.length, 1, 'one flush at a time for which nobody waits');
   await scene.store.calls[0].settle();
   scene.step();
   t.equal(scene.worker.flushed(partition), 1);
+  scene.nowMs += FLUSH_INTERVAL_MS;
+  scene.step();
   t.same(scene.store.last.records, [{ ...late, value: Buffer.from(late.value) }]);
   await scene.flushAll();
   t.equal(scene.worker.flushed(partition), 2);
   t.ok(scene.engine.isClean);
+});
+
+t.test('WB-60: a SAFE write is handed over unasked, by the pull that stands', async (t) => {
+  const scene = await Scene.idle();
+  t.notOk(scene.worker.isAsked, 'it stands, and asks for nothing yet');
+  scene.worker.change(record('a'));
+  t.notOk(scene.worker.isAsked, 'nor for a FAST write');
+  scene.worker.change(record('b'), true);
+  t.ok(scene.worker.isAsked);
+  scene.step();
+  t.same(
+    scene.store.last.records.map(({ key }) => key),
+    ['a', 'b'],
+  );
+});
+
+t.test('WB-61: while a batch is on its way a second one follows, for SAFE writes', async (t) => {
+  const scene = await Scene.idle();
+  for (let i = 0; i < 8; i++) scene.worker.change(record(`a${i}`), true);
+  scene.step();
+  for (let i = 0; i < 3; i++) scene.worker.change(record(`b${i}`), true);
+  scene.step();
+  t.equal(scene.store.calls.length, 1, 'not for fewer than half of the first');
+  scene.worker.change(record('b3'), true);
+  scene.step();
+  t.equal(scene.store.calls.length, 2);
+  for (let i = 0; i < 8; i++) scene.worker.change(record(`c${i}`), true);
+  scene.step();
+  t.equal(scene.store.calls.length, 2, 'and no third');
+  await scene.store.calls[0].settle();
+  scene.step();
+  t.equal(scene.store.calls.length, 3);
+});
+
+t.test('WB-62: the second of two batches counts only once the first has', async (t) => {
+  const scene = await Scene.idle();
+  const { partition } = scene.worker.change(record('a'), true);
+  scene.step();
+  scene.worker.change(record('a', { ms: 9 }), true);
+  scene.step();
+  const [first, second] = scene.store.calls;
+  await second.settle();
+  scene.step();
+  t.equal(scene.worker.flushed(partition), 0);
+  t.equal(scene.worker.word(WorkerControl.LANE_FLUSHED), 0);
+  await first.settle();
+  scene.step();
+  t.equal(scene.worker.flushed(partition), 2);
+  t.equal(scene.worker.word(WorkerControl.LANE_FLUSHED), 2);
+  t.ok(scene.engine.isClean);
+});
+
+t.test('WB-63: with the first of two batches the second is abandoned', async (t) => {
+  const scene = await Scene.idle();
+  for (const key of ['a', 'b']) {
+    scene.worker.change(record(key), true);
+    scene.step();
+  }
+  const [first, second] = scene.store.calls;
+  const { attempt } = scene.worker;
+  await first.settle(OUTAGE);
+  scene.step();
+  t.equal(scene.worker.word(WorkerControl.ATTEMPT), attempt + 1);
+  scene.nowMs += BACKOFF_MAX_MS;
+  scene.step();
+  t.equal(scene.store.calls.length, 2, 'nothing new while it is still on its way');
+  await second.settle();
+  scene.step();
+  t.equal(scene.worker.word(WorkerControl.LANE_FLUSHED), 0, 'its commit counts for nothing');
+  t.same(
+    scene.store.last.records.map(({ key }) => key),
+    ['a', 'b'],
+    'both again',
+  );
+  scene.worker.change(record('c'), true);
+  scene.step();
+  t.equal(scene.store.calls.length, 3, 'after a failure one at a time');
+  await scene.flushAll();
+  await scene.flushAll();
+  t.ok(scene.engine.isClean);
+  t.same(scene.kinds, ['down', 'up']);
+});
+
+t.test('WB-64: flushes for which nobody waits are few at once, and take turns', async (t) => {
+  const scene = new Scene(3);
+  await scene.flushAll();
+  while (!scene.engine.isClean) await scene.flushAll();
+  scene.store.calls.length = 0;
+  const [first, second, third] = scene.workers;
+  first.change(record('a'));
+  second.change(record('b'));
+  third.change(record('c'));
+  scene.step();
+  scene.nowMs = FLUSH_INTERVAL_MS;
+  scene.step();
+  t.equal(scene.store.calls.length, 1);
+  t.notOk(scene.engine.hasWork(), 'the others wait without asking again and again');
+  t.ok(scene.engine.dueInMs() > 0);
+  first.change(record('a', { ms: 9 }));
+  third.change(record('d'), true);
+  scene.step();
+  t.equal(scene.store.calls.length, 2, 'a SAFE write waits for no turn');
+  await scene.store.calls[0].settle();
+  scene.nowMs *= 3;
+  scene.step();
+  const keys = scene.store.calls.map(({ records }) => records.map(({ key }) => key).join());
+  t.same(keys, ['a', 'c,d', 'b'], 'who waited longest comes first');
+  for (const call of scene.store.calls) await call.settle();
+  scene.step();
+  scene.nowMs += FLUSH_INTERVAL_MS;
+  await scene.flushAll();
+  t.ok(scene.engine.isClean);
+});
+
+t.test('WB-64: a worker that does not answer keeps no other waiting', async (t) => {
+  const scene = new Scene(2);
+  await scene.flushAll();
+  while (!scene.engine.isClean) await scene.flushAll();
+  scene.store.calls.length = 0;
+  const [hung, other] = scene.workers;
+  hung.change(record('a'));
+  other.change(record('b'));
+  scene.engine.doWork();
+  scene.nowMs = FLUSH_INTERVAL_MS;
+  const turns = (): void => {
+    while (scene.engine.doWork() + other.answer() > 0);
+  };
+  turns();
+  t.equal(scene.store.calls.length, 0);
+  scene.nowMs += scene.engine.dueInMs();
+  turns();
+  t.same(
+    scene.store.last.records.map(({ key }) => key),
+    ['b'],
+  );
 });
 
 t.test('WB-14: after a failure everything unflushed is handed over again', async (t) => {
@@ -200,10 +351,8 @@ t.test('WB-16: an answer that a dying worker began is taken once, newest first',
 t.test('WB-28: after an end that completes nothing the worker hands over again', async (t) => {
   const scene = await Scene.idle();
   scene.worker.change(record('a'), true);
-  scene.engine.doWork();
   const { attempt } = scene.worker;
   scene.worker.answer();
-  scene.engine.doWork(); // flushing
   scene.worker.dieAndReturn();
   scene.worker.control[WorkerControl.PULL_SERVED]--; // the pull was not signed off before the death
   scene.worker.change(record('b'), true);
@@ -211,8 +360,13 @@ t.test('WB-28: after an end that completes nothing the worker hands over again',
   scene.engine.doWork();
   await scene.flushAll();
   t.equal(scene.worker.attempt, attempt + 1);
-  const flushed = scene.store.calls.flatMap((call) => call.records.map(({ key }) => key));
-  t.same(flushed.sort(), ['a', 'b'], 'what the ignored end had handed over too');
+  t.same(
+    scene.store.last.records.map(({ key }) => key),
+    ['a', 'b'],
+    'what the ignored end had handed over too',
+  );
+  await scene.flushAll();
+  t.ok(scene.engine.isClean);
 });
 
 t.test('WB-17: under backlog batches are long and follow each other at once', async (t) => {
@@ -381,6 +535,8 @@ t.test('WB-22: a new engine takes over what an earlier one had under way', async
     random: () => 0,
     report: () => {},
     isDown: false,
+    onSettled: () => {},
+    backgroundFlushes: 1,
   });
   while (engine.doWork() + scene.worker.answer() > 0);
   t.equal(store.last.records.length, 1);

@@ -78,11 +78,11 @@ class Watched {
 
   /** Resolves once the thread hangs. */
   async hang(): Promise<void> {
+    const { heartbeat } = this;
+    await this.until(() => this.heartbeat !== heartbeat); // one that is just starting does not listen yet
     const before = this.#hung;
-    await this.until(() => {
-      this.#channel.postMessage(HANG); // a thread that is just starting does not listen yet
-      return this.#hung > before;
-    });
+    this.#channel.postMessage(HANG);
+    await this.until(() => this.#hung > before);
     this.thread.checkHang(); // sees the last beat
   }
 

@@ -73,10 +73,12 @@ const SETTINGS = {
   help: { value: undefined, help: 'this text' },
 } as const;
 
+const SIZE = 'is a number of bytes, as 512M or 4G';
+
 const Size = z
-  .union([z.string(), z.number()])
+  .union([z.string(), z.number()], SIZE)
   .transform((text) => /^(\d+)([KMG]?)(i?B)?$/i.exec(String(text)))
-  .refine((match) => match !== null, 'is a number of bytes, as 512M or 4G')
+  .refine((match) => match !== null, SIZE)
   .transform((match) => Number(match?.[1]) * UNITS[(match?.[2] ?? '').toUpperCase()]);
 
 const Flag = z.union(
@@ -90,15 +92,17 @@ const Text = z.string('is a text').min(1, 'is not empty');
 
 const Path = Text.transform((path) => resolve(path));
 
+const ORIGINS = 'is a list of origins, as https://example.org, or *';
+
 const Origins = z
-  .union([
-    z.string().transform((text) => text.split(',').map((part) => part.trim())),
-    z.array(z.string()),
-  ])
-  .refine(
-    (origins) => origins.every(isOrigin),
-    'is a list of origins, as https://example.org, or *',
-  );
+  .union(
+    [
+      z.string().transform((text) => text.split(',').map((part) => part.trim())),
+      z.array(z.string()),
+    ],
+    ORIGINS,
+  )
+  .refine((origins) => origins.every(isOrigin), ORIGINS);
 
 const TIME = 'is a time, as 45s, 30m, 12h or 7d';
 
@@ -108,7 +112,7 @@ const Ttl = z
   .transform((text) => durationMs(text) as number);
 
 const Texts = z
-  .union([z.string(), z.array(z.string())])
+  .union([z.string(), z.array(z.string())], 'is a text or a list of texts')
   .transform((texts) => [texts].flat().flatMap((text) => text.split(',')));
 
 const MapTtls = Texts.refine(
@@ -117,7 +121,11 @@ const MapTtls = Texts.refine(
 ).transform((texts) => new Map(texts.map((text) => mapTtlOf(text) as [string, number])));
 
 const Maps = z
-  .record(z.string(), z.strictObject({ ttl: Ttl }))
+  .record(
+    z.string(),
+    z.strictObject({ ttl: Ttl }, 'is as { "ttl": "30m" }'),
+    'are lifetimes by map',
+  )
   .refine((maps) => Object.keys(maps).every(isMapName), 'names maps of 1 to 128 bytes');
 
 const LEEWAY = 'is a number of seconds, 0 to 3600';
@@ -140,7 +148,7 @@ const ConfigSchema = z.strictObject({
   'map-ttl': MapTtls.default(() => new Map()),
   maps: Maps.default({}),
   limit: Texts.default([]),
-  limits: z.record(z.string(), z.unknown()).default({}),
+  limits: z.record(z.string(), z.unknown(), 'are numbers by name').default({}),
   'take-over': Flag.default(false),
   transport: oneOf(TRANSPORTS).optional(),
   'tls-key': Path.optional(),

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import {
+  CLOCK_BOUND_INTERVAL_MS,
   Code,
   DRIFT_MS_MAX,
   HANG_LOOK_INTERVAL_MS,
@@ -31,6 +32,7 @@ import { loadProcessors, type WorkerDown, WorkerThreads } from '@tidewire/partit
 import {
   ClockBound,
   type DatabaseConnection,
+  EmbeddedDatabase,
   type PersistenceStatus,
   PersistenceThread,
 } from '@tidewire/persistence';
@@ -38,14 +40,12 @@ import { readAccessRules } from './access-rules.js';
 import { adminPages } from './admin-pages.js';
 import { AdminServer } from './admin-server.js';
 import type { Config } from './config.js';
-import { EmbeddedDatabase } from './embedded-database.js';
 import { type Log, sessionLogOf } from './log.js';
 import { Status } from './status.js';
 
 const DEADLINES_INTERVAL_MS = 100;
 const CROWD_LOG_INTERVAL_MS = 10_000;
 const PROGRESS_LOG_INTERVAL_MS = 1000;
-const CLOCK_BOUND_INTERVAL_MS = 1000;
 /** For answers that are under way, and then for the last flushes. */
 const DRAIN_MS_MAX = 2000;
 const FLUSH_MS_MAX = 8000;

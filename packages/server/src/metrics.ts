@@ -62,9 +62,13 @@ export class Metrics {
     this.#gauge('memory_bytes', 'Memory of records in use', () => facts().bytes);
     this.#gauge('memory_limit_bytes', 'Memory that records may take', () => facts().bytesLimit);
     this.#gauge('dirty_records', 'Changes that the database does not have', () => facts().dirty);
-    this.#gauge('flush_lag_seconds', 'For how long something has been dirty', () => {
-      return facts().flushLagMs / 1000;
-    });
+    this.#gauge(
+      'flush_lag_seconds',
+      'Age of the oldest change that the database does not have, at most',
+      () => {
+        return facts().flushLagMs / 1000;
+      },
+    );
     this.#gauge('database_up', '1: the database answers', () =>
       facts().database === 'up' ? 1 : 0,
     );
@@ -90,10 +94,10 @@ export class Metrics {
     this.#gauge('outstanding', 'Operations that workers owe', () => gateway.outstanding);
     this.#gauge('safe_waiting', 'SAFE results that wait for the database', () => gateway.waiting);
     this.#gauges('ring_occupancy_ratio', 'How full the request ring of a worker is', () =>
-      gateway.telemetry.ringOccupancy.map((value, worker) => ({
-        labels: { worker: `${worker}` },
-        value,
-      })),
+      byWorker(gateway.telemetry.ringOccupancy),
+    );
+    this.#gauges('outbound_ring_occupancy_ratio', 'How full what a worker answers in is', () =>
+      byWorker(gateway.outboundOccupancy),
     );
   }
 
@@ -155,6 +159,10 @@ export class Metrics {
     const labelNames = [...new Set(read().flatMap(({ labels }) => Object.keys(labels)))];
     return { name: `tidewire_${name}`, help, labelNames, registers: [this.#registry] };
   }
+}
+
+function byWorker(values: readonly number[]): Series[] {
+  return values.map((value, worker) => ({ labels: { worker: `${worker}` }, value }));
 }
 
 /** Every code that has been told, and those that matter most from the start. */

@@ -1,5 +1,6 @@
 import { loadWatermark, loadWord, type SharedMemory, WorkerControl } from '@tidewire/core/threads';
 import type { Gateway, HttpAnswer, SubscriptionCounts } from '@tidewire/gateway';
+import { FlushLag } from './flush-lag.js';
 
 const SPAN_BYTES = 64 * 1024;
 
@@ -9,7 +10,7 @@ export interface Facts extends SubscriptionCounts {
   /** Memory of records in use, and what they may take. */
   readonly bytes: number;
   readonly bytesLimit: number;
-  /** Changes that the database does not have, and for how long there have been any. */
+  /** Changes that the database does not have, and the age of the oldest of them, at most. */
   readonly dirty: number;
   readonly flushLagMs: number;
   readonly database: 'starting' | 'up' | 'down';
@@ -51,8 +52,7 @@ export class Status {
   readonly #version: string;
   readonly #nowMs: () => number;
   readonly #gateway: () => Gateway;
-  /** When the dirty count was last seen at 0. */
-  #cleanMs: number;
+  readonly #lags: readonly FlushLag[];
 
   constructor(options: {
     memory: SharedMemory;
@@ -64,7 +64,9 @@ export class Status {
     this.#version = options.version;
     this.#nowMs = options.nowMs;
     this.#gateway = options.gateway;
-    this.#cleanMs = options.nowMs();
+    this.#lags = options.memory.workers.map(
+      ({ control }) => new FlushLag(control, options.nowMs()),
+    );
   }
 
   get database(): 'starting' | 'up' | 'down' {
@@ -81,9 +83,9 @@ export class Status {
     this.#outage = reason;
   }
 
-  /** Call several times a second: tells since when something is dirty. */
+  /** Call several times a second: tells how old is what is dirty. */
   observe(): void {
-    if (this.#dirty() === 0) this.#cleanMs = this.#nowMs();
+    for (const lag of this.#lags) lag.observe(this.#nowMs());
   }
 
   /** For everybody. */
@@ -104,14 +106,14 @@ export class Status {
 
   /** For the operator. */
   facts(): Facts {
-    const dirty = this.#dirty();
+    const dirty = this.#lags.reduce((sum, lag) => sum + lag.dirty, 0);
     const gateway = this.#gateway();
     return {
       records: this.#sum(WorkerControl.RECORDS),
       bytes: this.#sum(WorkerControl.SPANS) * SPAN_BYTES,
       bytesLimit: this.#memory.workers.reduce((sum, { arena }) => sum + arena.byteLength, 0),
       dirty,
-      flushLagMs: dirty === 0 ? 0 : Math.round(this.#nowMs() - this.#cleanMs),
+      flushLagMs: Math.max(...this.#lags.map((lag) => lag.lagMs(this.#nowMs()))),
       database: this.#database,
       outage: this.#outage,
       buried: this.buried,
@@ -123,14 +125,6 @@ export class Status {
       epoch: this.epoch,
       version: this.#version,
     };
-  }
-
-  #dirty(): number {
-    return this.#memory.workers.reduce((sum, { control }) => {
-      const words = new Int32Array(control);
-      const changes = loadWord(words, WorkerControl.CHANGES);
-      return sum + Math.max(0, (changes - loadWord(words, WorkerControl.CHANGES_FLUSHED)) | 0);
-    }, 0);
   }
 
   #sum(index: number): number {

@@ -78,6 +78,7 @@ t.test('ADMIN-3: metrics are in the format of Prometheus', async (t) => {
     );
   for (const name of [
     'tidewire_ring_occupancy_ratio{worker="0"}',
+    'tidewire_outbound_ring_occupancy_ratio{worker="0"}',
     'tidewire_dirty_records',
     'tidewire_flush_lag_seconds',
     'tidewire_subscriptions',

@@ -237,3 +237,22 @@ t.test('LIMIT-23: limits come by flag, environment and file, limit by limit', as
     t.throws(() => readConfig(['--limit', text], NONE), ConfigError, text);
   t.match(helpText(), /connections-per-address +connections of one address \(default 65536\)/);
 });
+
+t.test('ADMIN-12: a setting of another kind in the file is refused in our words', async (t) => {
+  const file = join(t.testdir(), 'config.json');
+  const wrong: [Record<string, unknown>, RegExp][] = [
+    [{ limits: 3 }, /^--limits are numbers by name\.$/],
+    [{ maps: 3 }, /^--maps are lifetimes by map\.$/],
+    [{ maps: { a: 3 } }, /^maps\.a is as/],
+    [{ 'allow-origin': 3 }, /^--allow-origin is a list of origins/],
+    [{ 'map-ttl': 3 }, /^--map-ttl is a text or a list of texts\.$/],
+    [{ memory: {} }, /^--memory is a number of bytes/],
+    [{ port: {} }, /^--port is a whole number/],
+    [{ host: 3 }, /^--host is a text\.$/],
+    [{ safe: 3 }, /no setting "safe"/],
+  ];
+  for (const [settings, message] of wrong) {
+    await writeFile(file, JSON.stringify(settings));
+    t.throws(() => readConfig(['--config', file], NONE), { name: 'ConfigError', message });
+  }
+});

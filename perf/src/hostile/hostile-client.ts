@@ -19,6 +19,10 @@ export class HostileClient {
     return client;
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   /** Ends it, and its connections with it. */
   async end(): Promise<readonly AttackReport[]> {
     const answer = await this.#ask({ type: 'end' });

@@ -83,8 +83,8 @@ export async function redisTarget(shape: LoadShape): Promise<RedisTarget> {
   return { pid: redis.pid, plan, redis, stop: () => redis.stop() };
 }
 
-export async function echoTarget(shape: LoadShape): Promise<Target> {
-  const server = await EchoServer.start();
+export async function echoTarget(shape: LoadShape, preload?: URL): Promise<Target> {
+  const server = await EchoServer.start(preload);
   const plan: LoadPlan = {
     ...COMMON,
     ...shape,

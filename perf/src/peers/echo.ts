@@ -18,8 +18,10 @@ export class EchoServer {
     this.pid = child.pid ?? 0;
   }
 
-  static async start(): Promise<EchoServer> {
-    const child = spawn(process.execPath, [ENTRY]);
+  /** `preload`: a module that its process runs first. */
+  static async start(preload?: URL): Promise<EchoServer> {
+    const first = preload === undefined ? [] : ['--import', preload.href];
+    const child = spawn(process.execPath, [...first, ENTRY]);
     const [, port] = await waitForLine(child, /echo ready (\d+)/, START_MS);
     return new EchoServer(child, Number(port));
   }

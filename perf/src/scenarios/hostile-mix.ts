@@ -7,7 +7,7 @@ import { type LoadReport, runOf } from '../load/plan.js';
 import { faultsOf, remarksOf } from '../measure/accounting.js';
 import { Issuer } from '../measure/issuer.js';
 import { describeLatency, percentileOf } from '../measure/latency-figure.js';
-import { describeCpu, residentBytesOf } from '../measure/process-cpu.js';
+import { cpuSecondsOf, describeCpu, residentBytesOf } from '../measure/process-cpu.js';
 import type { Bench, Context, Sample, Scenario } from '../measure/scenario.js';
 import type { Side } from '../measure/statistics.js';
 import { type TidewireTarget, tidewireTarget } from '../measure/targets.js';
@@ -21,6 +21,7 @@ const LIMITS = [
   'strangers-per-address=60',
   'operations-per-second=2000',
   'bytes-per-second=500000',
+  'offences-per-address=100',
 ];
 const HOSTILE_HOST = 66;
 const STALLED = 4;
@@ -52,6 +53,8 @@ class HostileBench implements Bench {
   readonly #client: LoadClient;
   readonly #issuer: Issuer;
   readonly #context: Context;
+  /** Attacks by tokens that were answered that these are none: later they are not even let in. */
+  readonly #refuted: Set<string> = new Set();
 
   private constructor(
     target: TidewireTarget,
@@ -89,14 +92,19 @@ class HostileBench implements Bench {
     const hostile = await HostileClient.begin({ port, firstHost: HOSTILE_HOST, tokens });
     await sleep(ATTACK_MS);
     const peak = this.#watchMemory();
-    const load = await this.#run();
+    const load = await this.#run(hostile.pid);
     const growth = peak() - before;
     const reports = await hostile.end();
     await sleep(CALM_MS);
     return {
       value: percentileOf(load, 99),
-      notes: [...this.#notes(load), memoryNote(growth), ...tableOf(reports)],
-      faults: [...this.#faults(load), ...growthFaults(growth), ...attackFaults(reports)],
+      notes: [
+        ...this.#notes(load, hostile.pid),
+        attackersNote(load, hostile.pid),
+        memoryNote(growth),
+        ...tableOf(reports),
+      ],
+      faults: [...this.#faults(load), ...growthFaults(growth), ...this.#attackFaults(reports)],
       load,
     };
   }
@@ -107,14 +115,15 @@ class HostileBench implements Bench {
     await this.#issuer.close();
   }
 
-  #run(): Promise<LoadReport> {
+  #run(...others: readonly number[]): Promise<LoadReport> {
     const { settleMs, measureMs } = this.#context;
-    const watch = [this.#target.pid];
+    const watch = [this.#target.pid, ...others];
     return this.#client.run({ ...runOf(0), settleMs, measureMs, rate: RATE, watch });
   }
 
-  #notes(load: LoadReport): string[] {
-    const cpu = describeCpu(load.cpu, this.#target.pid, load.seconds);
+  #notes(load: LoadReport, attacker: number): string[] {
+    const own = load.cpu.filter(({ process }) => process !== attacker);
+    const cpu = describeCpu(own, this.#target.pid, load.seconds);
     return [describeLatency(load), `server CPU: ${cpu}`, ...remarksOf(load)];
   }
 
@@ -123,6 +132,20 @@ class HostileBench implements Bench {
     const { refused } = load.account;
     const own = refused > 0 ? [`${refused} honest operations were refused`] : [];
     return [...faultsOf(load, this.#target.plan), ...own];
+  }
+
+  /** A bad token is never welcome, and the first ones are told so. */
+  #attackFaults(reports: readonly AttackReport[]): string[] {
+    return reports.flatMap(({ name, calls, ends }) => {
+      if (calls === 0) return [`there were no ${name}`];
+      if (!/token|key/.test(name)) return [];
+      if ((ends['4025'] ?? 0) > 0) this.#refuted.add(name);
+      const wrong = Object.keys(ends).filter(
+        (end) => ends[end] > 0 && !['4025', '503', 'cut', 'open'].includes(end),
+      );
+      if (wrong.length > 0) return [`${name} ended by ${wrong.join(', ')}`];
+      return this.#refuted.has(name) ? [] : [`${name} were never refuted`];
+    });
   }
 
   /** The function returned tells the most that was resident. */
@@ -141,6 +164,12 @@ class HostileBench implements Bench {
 
 const CAP: number = STALLED * SESSION_HARD_BYTES + SLACK_BYTES;
 
+/** They have the machine in common with the server, which the quiet side has to itself. */
+function attackersNote({ cpu, seconds }: LoadReport, pid: number): string {
+  const share = Math.round((100 * cpuSecondsOf(cpu, pid)) / seconds);
+  return `the attackers took ${share} % of a core of the same machine`;
+}
+
 function memoryNote(growth: number): string {
   const grown = Math.round(growth / 1e6);
   return `resident memory grew by ${grown} MB at most, the cap is ${Math.round(CAP / 1e6)} MB`;
@@ -148,19 +177,6 @@ function memoryNote(growth: number): string {
 
 function growthFaults(growth: number): string[] {
   return growth <= CAP ? [] : [memoryNote(growth)];
-}
-
-/** A bad token is never welcome. */
-function attackFaults(reports: readonly AttackReport[]): string[] {
-  const isToken = ({ name }: AttackReport): boolean => /token|key/.test(name);
-  return reports.flatMap((report) => {
-    if (report.calls === 0) return [`there were no ${report.name}`];
-    const wrong = Object.entries(report.ends).filter(
-      ([end, count]) => count > 0 && !['4025', '503', 'cut', 'open'].includes(end),
-    );
-    const isWrong = isToken(report) && (wrong.length > 0 || (report.ends['4025'] ?? 0) === 0);
-    return isWrong ? [`${report.name} ended by ${wrong.map(([end]) => end).join(', ')}`] : [];
-  });
 }
 
 function tableOf(reports: readonly AttackReport[]): string[] {

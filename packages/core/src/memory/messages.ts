@@ -359,8 +359,10 @@ export const BatchEnd = {
   MARK_COUNT: 3,
   /** 1: more was dirty than the pull allowed. */
   MORE: 4,
+  /** Of CHANGES, the first so many are all handed over. */
+  CHANGES_WHOLE: 5,
   /** Marks of 3 words: partition, handed low, handed high. */
-  MARKS: 5,
+  MARKS: 6,
   MARK_WORDS: 3,
 } as const;
 

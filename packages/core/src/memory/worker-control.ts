@@ -17,8 +17,13 @@ export const NO_STORE = 2;
 // Writer: persistence.
 /** Number of the newest pull; a worker serves it once, see PULL_SERVED. */
 export const PULL_REQUESTED = 32;
-/** Most records of that pull; stored before it. */
+/** Most records of that pull; stored before it, and raised until the worker begins it. */
 export const PULL_RECORDS = 33;
+/**
+ * The worker begins the pull once so many SAFE references wait to be handed over; 0: at once. Stored
+ * before PULL_REQUESTED, and lowered until the worker begins it.
+ */
+export const PULL_LANE = 39;
 /** Raised after a failed batch: whatever was handed over and not flushed is dirty again. */
 export const ATTEMPT = 34;
 /** The worker rings persistence once CHANGES has reached this (by wrap-around distance). */
@@ -27,6 +32,8 @@ export const WAKE_AT_CHANGES = 35;
 export const LANE_FLUSHED = 36;
 /** Of CHANGES, those that the database has; what lies between is in memory alone. */
 export const CHANGES_FLUSHED = 37;
+/** Of CHANGES, the first so many are all in the database: how old may be what is not. */
+export const CHANGES_WHOLE = 40;
 /** GC_PROPOSED, copied once the marks of that number are committed (see collection-mark.ts). */
 export const GC_COMMITTED = 38;
 

@@ -28,6 +28,12 @@ export class RingConsumer {
     return this.index === 0 ? 0 : this.words[this.index - HEADER_WORDS] - HEADER_WORDS;
   }
 
+  /** The part of the ring that holds what is committed and not released, from 0 to 1. */
+  occupancy(): number {
+    const used = (Atomics.load(this.words, TAIL) - Atomics.load(this.words, HEAD)) | 0;
+    return used / (this.#mask + 1);
+  }
+
   /** Moves to the next record; false if none is committed. */
   next(): boolean {
     for (;;) {

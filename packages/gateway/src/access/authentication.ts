@@ -25,8 +25,6 @@ export class Authentication {
   readonly #nowMs: () => number;
   /** Undefined: everybody may come in and do everything. */
   rules: AccessRules | undefined;
-  /** Sessions whose token does not hold for ever. */
-  readonly #mortal: Set<Session> = new Set();
   /** No token of theirs ends before. */
   #earliestMs: number = Number.POSITIVE_INFINITY;
   #underWay = 0;
@@ -68,26 +66,22 @@ export class Authentication {
     }
   }
 
-  /** Takes out and returns the sessions whose token holds no longer. */
-  takeExpired(): Session[] {
+  /** Those of all open sessions whose token holds no longer: they are to be closed now. */
+  expired(sessions: Iterable<Session>): Session[] {
     const nowMs = this.#nowMs();
     if (nowMs < this.#earliestMs) return [];
     const expired: Session[] = [];
     this.#earliestMs = Number.POSITIVE_INFINITY;
-    for (const session of this.#mortal) {
-      const { validUntilMs } = session;
+    for (const session of sessions) {
+      const { validUntilMs, isClosing } = session;
+      if (isClosing) continue;
       if (validUntilMs <= nowMs) expired.push(session);
       else this.#earliestMs = Math.min(this.#earliestMs, validUntilMs);
     }
-    for (const session of expired) this.#mortal.delete(session);
     return expired;
   }
 
-  /** The session closes. */
-  forget(session: Session): void {
-    this.#mortal.delete(session);
-  }
-
+  /** What throws here is a broken invariant, for claims are known to be sound: it ends the process. */
   async #decide(
     session: Session,
     verification: Promise<Claims>,
@@ -103,8 +97,6 @@ export class Authentication {
 
   #setEnd(session: Session, validUntilMs: number): void {
     session.validUntilMs = validUntilMs;
-    if (validUntilMs === Number.POSITIVE_INFINITY) this.#mortal.delete(session);
-    else this.#mortal.add(session);
     this.#earliestMs = Math.min(this.#earliestMs, validUntilMs);
   }
 }

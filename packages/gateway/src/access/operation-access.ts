@@ -89,17 +89,20 @@ export class OperationAccess implements OperationRuling {
 
   /** Every operation of the session has been answered, and none will come. */
   release(session: Session): void {
+    if (session.rules === undefined) return;
     for (const rule of session.rules.values()) this.#rules.release(rule);
-    session.rules.clear();
+    session.rules = undefined;
   }
 
   /** Undefined: there are too many rules. */
   #ruleOf(session: Session, rows: Rows): number | undefined {
-    const known = session.rules.get(rows.name);
+    const known = session.rules?.get(rows.name);
     if (known !== undefined) return known.id;
     const rule = this.#rules.acquire(rows);
-    if (rule !== undefined) session.rules.set(rows.name, rule);
-    return rule?.id;
+    if (rule === undefined) return undefined;
+    session.rules ??= new Map();
+    session.rules.set(rows.name, rule);
+    return rule.id;
   }
 }
 

@@ -41,7 +41,7 @@ export class PolicyError extends Error {
 /** @throws PolicyError */
 export function readPolicy(json: unknown): Policy {
   const { rolesClaim = 'roles', grants, ...others } = membersOf(json, 'a policy');
-  refuseOthers(others, 'a policy');
+  refuseOthers(others, 'a policy', 'rolesClaim and grants');
   if (typeof rolesClaim !== 'string' || rolesClaim === '')
     throw new PolicyError('rolesClaim is the name of a claim');
   return { rolesClaim, grants: readGrants(grants, { withRoles: true }) };
@@ -86,7 +86,7 @@ export function isMapOf(pattern: string, map: string): boolean {
 
 function readGrant(json: unknown, place: string, withRoles: boolean): Grant {
   const { roles, maps, rights, where, ...others } = membersOf(json, place);
-  refuseOthers(others, place);
+  refuseOthers(others, place, 'roles, maps, rights and where');
   if (roles !== undefined && !withRoles) throw new PolicyError(`${place} of a token has no roles`);
   const known: readonly string[] = RIGHTS;
   const unknown = textsOf(rights, `${place}.rights`).find((right) => !known.includes(right));
@@ -136,9 +136,9 @@ function membersOf(json: unknown, place: string): Record<string, unknown> {
   throw new PolicyError(`${place} is an object`);
 }
 
-function refuseOthers(others: object, place: string): void {
+function refuseOthers(others: object, place: string, known: string): void {
   const [name] = Object.keys(others);
-  if (name !== undefined) throw new PolicyError(`${place} has no "${name}"`);
+  if (name !== undefined) throw new PolicyError(`${place} has no "${name}", but ${known}`);
 }
 
 function textsOf(json: unknown, place: string): string[] {

@@ -1,6 +1,6 @@
 import { createPublicKey, createSecretKey, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { HELLO_DEADLINE_MS, TOKEN_BYTES_MAX } from '@tidewire/core';
+import { HELLO_DEADLINE_MS, TOKEN_BYTES_MAX, TOKEN_SECONDS_MAX } from '@tidewire/core';
 import {
   createLocalJWKSet,
   createRemoteJWKSet,
@@ -111,17 +111,26 @@ export class TokenVerifier {
     if (token.length > TOKEN_BYTES_MAX)
       throw new TokenError(`A token has at most ${TOKEN_BYTES_MAX} bytes.`);
     const { leewayMs } = this.#rules;
-    const fault = sieve(token, {
-      algorithms: this.#algorithms,
-      key: typeof this.#key === 'function' ? undefined : this.#key,
-      nowMs: this.#nowMs(),
-      leewayMs,
-    });
+    const fault = this.#sieve(token);
     if (fault !== undefined) throw new TokenError(fault === 'expired' ? EXPIRED : NOT_VALID);
     const payload = await this.#payloadOf(token);
+    checkTimes(payload);
     const validUntilMs =
       payload.exp === undefined ? Number.POSITIVE_INFINITY : payload.exp * 1000 + leewayMs;
     return { validUntilMs, all: payload };
+  }
+
+  #sieve(token: string): ReturnType<typeof sieve> {
+    try {
+      return sieve(token, {
+        algorithms: this.#algorithms,
+        key: typeof this.#key === 'function' ? undefined : this.#key,
+        nowMs: this.#nowMs(),
+        leewayMs: this.#rules.leewayMs,
+      });
+    } catch (error) {
+      throw tokenErrorOf(error); // the library of cryptography has not said what it throws upon
+    }
   }
 
   async #payloadOf(token: string): Promise<JWTPayload> {
@@ -143,6 +152,17 @@ export class TokenVerifier {
     } catch (error) {
       throw tokenErrorOf(error);
     }
+  }
+}
+
+/**
+ * What is no time in seconds, as one in milliseconds or 1e999, would be an end that never comes, or one that
+ * no frame can tell.
+ */
+function checkTimes(payload: JWTPayload): void {
+  for (const claim of ['exp', 'nbf', 'iat'] as const) {
+    const { [claim]: seconds = 0 } = payload;
+    if (!(seconds >= 0 && seconds <= TOKEN_SECONDS_MAX)) throw new TokenError(misfit(claim));
   }
 }
 
@@ -229,11 +249,14 @@ async function readKeySet(path: string): Promise<JSONWebKeySet> {
 function tokenErrorOf(error: unknown): TokenError {
   if (error instanceof TokenError) return error;
   if (error instanceof errors.JWTExpired) return new TokenError(EXPIRED);
-  if (error instanceof errors.JWTClaimValidationFailed)
-    return new TokenError(`The token's claim "${error.claim}" does not fit this server.`);
+  if (error instanceof errors.JWTClaimValidationFailed) return new TokenError(misfit(error.claim));
   if (error instanceof errors.JWKSTimeout || error instanceof KeyError || isFetchFailure(error))
     return new TokenError(NO_KEYS, true);
   return new TokenError(NOT_VALID);
+}
+
+function misfit(claim: string): string {
+  return `The token's claim "${claim}" does not fit this server.`;
 }
 
 /** What is thrown when the server of a key set does not answer, or not with a key set. */

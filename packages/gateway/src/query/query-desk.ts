@@ -68,7 +68,7 @@ export class QueryDesk implements QueryHandler {
 
   query(session: Session, message: QueryMessage): void {
     const { requestId } = message;
-    if (session.queries.has(requestId)) {
+    if (session.queries?.has(requestId) === true) {
       // Rows of this id would end the other query.
       const detail = `A query ${requestId} on this connection is under way.`;
       return this.#send(session, this.#control.error(Code.INVALID, { detail }));
@@ -83,7 +83,7 @@ export class QueryDesk implements QueryHandler {
 
   /** Ends a query; one that has ended already is unknown. */
   cancel(session: Session, { requestId }: CancelQuery): void {
-    const query = session.queries.get(requestId);
+    const query = session.queries?.get(requestId);
     if (query === undefined) return;
     this.#end(query);
     this.#send(session, this.#control.rowsDone(requestId, query.count));
@@ -91,7 +91,7 @@ export class QueryDesk implements QueryHandler {
 
   /** Ends all queries of a session that closes. */
   forget(session: Session): void {
-    for (const query of [...session.queries.values()]) this.#end(query);
+    for (const query of [...(session.queries?.values() ?? [])]) this.#end(query);
   }
 
   onRows(
@@ -150,7 +150,7 @@ export class QueryDesk implements QueryHandler {
 
   #limitFault(session: Session): Refusal | undefined {
     if (this.isDraining) return new Refusal(Code.UNAVAILABLE);
-    if (session.queries.size >= QUERIES_MAX)
+    if ((session.queries?.size ?? 0) >= QUERIES_MAX)
       return new Refusal(Code.OVERLOADED, `At most ${QUERIES_MAX} queries at one time.`);
     return this.#requests.isFull ? new Refusal(Code.OVERLOADED) : undefined;
   }
@@ -173,6 +173,7 @@ export class QueryDesk implements QueryHandler {
     const fields = { mapId, credit, nowMs: this.#time.nowMs, limit, flags, predicate, order };
     for (const together of isMerged ? [workers] : workers.map((worker) => [worker]))
       this.#deliver(query, together, fields);
+    session.queries ??= new Map();
     session.queries.set(requestId, query);
   }
 
@@ -233,14 +234,16 @@ export class QueryDesk implements QueryHandler {
   }
 
   #end(query: Query): void {
-    query.session.queries.delete(query.requestId);
+    const { session, requestId } = query;
+    session.queries?.delete(requestId);
+    if (session.queries?.size === 0) session.queries = undefined;
     for (const delivery of query.deliveries) this.#streams.cancel(delivery);
     query.deliveries.clear();
   }
 }
 
 function isUnderWay(query: Query): boolean {
-  return query.session.queries.get(query.requestId) === query;
+  return query.session.queries?.get(query.requestId) === query;
 }
 
 function mergeCredit(workers: number): number {

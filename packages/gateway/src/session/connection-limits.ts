@@ -13,10 +13,11 @@ type Counted = Pick<
 >;
 
 /**
- * Sockets are accepted with a handshake to come, and a transport need not tell what became of one. So each
- * counts until it is upgraded, or for this long: no handshake takes longer. Offences count as long.
+ * Sockets are accepted with a handshake to come, and a transport need not tell whose it was that ended. So
+ * each counts for its address until that is told, or for this long: no handshake takes longer, that of TLS
+ * included. Offences count as long.
  */
-const WINDOW_MS: number = 1.5 * HANDSHAKE_MS_MAX;
+const WINDOW_MS: number = 2.5 * HANDSHAKE_MS_MAX;
 
 /** One client address, and what there is of it. */
 export interface AddressCount {
@@ -24,7 +25,7 @@ export interface AddressCount {
   connections: number;
   /** Of the connections those that have not said Hello. */
   strangers: number;
-  /** Accepted in this window and in the one before, and not upgraded. */
+  /** Accepted in this window and in the one before, and neither upgraded nor known to have ended. */
   sockets: number;
   socketsBefore: number;
   /** Its connections that were closed for a fault of their own, in this window and in the one before. */
@@ -41,6 +42,8 @@ export class ConnectionLimits {
   readonly #addresses: Map<string, AddressCount> = new Map();
   #connections = 0;
   #strangers = 0;
+  /** Accepted, and neither upgraded nor ended. */
+  #sockets = 0;
   #windowEndMs = 0;
   /** Sockets that were not accepted, and upgrades that were refused. */
   turnedAway = 0;
@@ -67,11 +70,19 @@ export class ConnectionLimits {
     const count = this.#countOf(address);
     const isWelcome =
       count !== undefined &&
+      this.#strangers + this.#sockets < this.#limits.strangers &&
       strangersOf(count) < this.#limits.strangersPerAddress &&
       !this.#isOffender(count);
-    if (isWelcome) count.sockets++;
-    else this.turnedAway++;
+    if (isWelcome) {
+      count.sockets++;
+      this.#sockets++;
+    } else this.turnedAway++;
     return isWelcome;
+  }
+
+  /** One that was accepted has ended, and was not upgraded. Undefined: nobody knows whose it was. */
+  end(address: string | undefined): void {
+    this.#leave(address === undefined ? undefined : this.#addresses.get(clientOf(address)));
   }
 
   /** May its upgrade proceed? Else why not. */
@@ -84,17 +95,16 @@ export class ConnectionLimits {
 
   /**
    * A connection is open. Returns the count to give to the calls that follow.
-   * REQUIRES: `refusal` has just said nothing.
+   * REQUIRES: its socket was accepted, and `refusal` has just said nothing.
    */
   open(address: string): AddressCount {
     const count = this.#countOf(address);
     assert(count !== undefined, 'an unknown address with no room for it is refused');
-    if (count.socketsBefore > 0) count.socketsBefore--;
-    else if (count.sockets > 0) count.sockets--;
     count.connections++;
     count.strangers++;
     this.#connections++;
     this.#strangers++;
+    this.#leave(count);
     return count;
   }
 
@@ -128,6 +138,16 @@ export class ConnectionLimits {
       count.offences = 0;
       this.#maybeForget(count);
     }
+  }
+
+  /** A socket is none any more: it was upgraded, or has ended. */
+  #leave(count: AddressCount | undefined): void {
+    assert(this.#sockets > 0, 'a socket is accepted before it ends');
+    this.#sockets--;
+    if (count === undefined) return;
+    if (count.socketsBefore > 0) count.socketsBefore--;
+    else if (count.sockets > 0) count.sockets--;
+    this.#maybeForget(count);
   }
 
   #sentence(count: AddressCount | undefined): string | undefined {

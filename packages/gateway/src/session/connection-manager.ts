@@ -3,6 +3,7 @@ import { NO_BYTES } from '@tidewire/partition-worker/front';
 import { NO_CURSOR } from '../subscription/resume.js';
 import type { Connection } from '../transport/transport.js';
 import type { AddressCount } from './connection-limits.js';
+import { Principals } from './principal.js';
 import type { Session } from './session.js';
 import type { SessionRate } from './session-rate.js';
 
@@ -21,6 +22,7 @@ export class ConnectionManager {
   readonly #free: number[] = [];
   /** Sessions that have not said Hello, oldest first. */
   #strangers: Session[] = [];
+  readonly #principals: Principals = new Principals();
   #serial = 0;
   readonly #onFreed: (session: Session) => void;
 
@@ -43,15 +45,15 @@ export class ConnectionManager {
       subject: '',
       authority: undefined,
       principal: undefined,
-      rules: new Map(),
-      salt: NO_BYTES,
+      rules: undefined,
+      salt: '',
       token: NO_BYTES,
       memory: 0,
       resumption: NO_CURSOR,
       presence: undefined,
       inFlight: 0,
-      subscriptions: new Map(),
-      queries: new Map(),
+      subscriptions: undefined,
+      queries: undefined,
       isLagging: false,
       isOnProgress: false,
       told: undefined,
@@ -64,6 +66,11 @@ export class ConnectionManager {
     this.#slots[session.id] = session;
     this.#strangers.push(session);
     return session;
+  }
+
+  /** It is known who has the session, and what it may do: from now on it counts with its principal. */
+  enter(session: Session): void {
+    this.#principals.enter(session);
   }
 
   /** The session of this id. */
@@ -84,6 +91,7 @@ export class ConnectionManager {
   close(session: Session): void {
     if (session.isClosed) return;
     session.isClosed = true;
+    this.#principals.leave(session);
     this.#maybeFree(session);
   }
 
@@ -94,8 +102,9 @@ export class ConnectionManager {
     this.#free.push(session.id);
   }
 
-  /** Takes out and returns the sessions whose deadline for Hello has passed. */
+  /** Takes out and returns the sessions whose deadline for Hello has passed. Forgets principals, too. */
   takeOverdue(elapsedMs: number): Session[] {
+    this.#principals.sweep();
     const isKnown = (session: Session): boolean => session.node !== 0 || session.isClosing;
     const overdue = this.#strangers.filter(
       (session) => !isKnown(session) && session.helloDeadlineMs <= elapsedMs,

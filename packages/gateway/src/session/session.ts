@@ -1,5 +1,6 @@
 import type { Authority } from '../access/authority.js';
 import type { Rule } from '../access/rule-register.js';
+import type { Few } from '../few.js';
 import type { FrameBuffer } from '../frame-buffer.js';
 import type { Query } from '../query/query.js';
 import type { EventGroups } from '../subscription/event-groups.js';
@@ -39,10 +40,13 @@ export interface Session {
   authority: Authority | undefined;
   /** Whose it uses up what is there for all, from Hello on; undefined: it is not counted. */
   principal: Principal | undefined;
-  /** Rules that its operations have named, by their rows. */
-  readonly rules: Map<string, Rule>;
-  /** Random 16 bytes, from Hello on: keys that it may not see are hashed under them. */
-  salt: Uint8Array;
+  /** Rules that its operations have named, by their rows; undefined: none. */
+  rules: Map<string, Rule> | undefined;
+  /**
+   * Random 16 bytes, from Hello on: keys that it may not see are hashed under them. One character each:
+   * an array costs ten times as much.
+   */
+  salt: string;
   /** By which a later connection continues this session, see ResumeTokens; empty: none can. */
   token: Uint8Array;
   /** Names what is remembered of its updates, from Hello on; see ResumeTokens. */
@@ -53,10 +57,9 @@ export interface Session {
   presence: PresencePuts | undefined;
   /** Operations sent to workers and not answered. */
   inFlight: number;
-  /** By their ids. */
-  readonly subscriptions: Map<number, Subscription>;
-  /** Queries under way, by their request ids. */
-  readonly queries: Map<number, Query>;
+  subscriptions: Few<Subscription>;
+  /** Queries under way, by their request ids; undefined: none. */
+  queries: Map<number, Query> | undefined;
   /** Reads too slowly: hears nothing of its subscriptions until it has read. */
   isLagging: boolean;
   /** Hears Progress. */

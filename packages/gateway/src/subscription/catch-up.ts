@@ -42,7 +42,7 @@ export class CatchUp {
 
   /** Entries of a CATCH_UP to this worker: partition, mode and cursor, three numbers each. */
   entriesFor(worker: number, workers: number): number[] {
-    const { key, hash } = this.subscription.topic.interest;
+    const { key, hash } = this.subscription.topic;
     if (key.length > 0) return this.#entry(partitionOf(hash));
     if (this.#plan === SNAPSHOT_PLAN && this.reached.size === 0) return []; // all, from the start
     const entries: number[] = [];
@@ -103,7 +103,7 @@ export class CatchUpDelivery implements Delivery {
   request(stream: WorkerStream): ControlRecord {
     const fields: CatchUpFields = {
       topic: this.catchUp.subscription.topic.id,
-      salt: this.session.salt,
+      salt: Buffer.from(this.session.salt, 'latin1'),
       credit: STREAM_CREDIT_BYTES,
       nowMs: this.#nowMs(),
       entries: this.catchUp.entriesFor(stream.worker, this.#workers),

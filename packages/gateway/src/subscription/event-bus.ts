@@ -23,6 +23,7 @@ export class EventBus {
   readonly #clock: HybridLogicalClock;
   readonly #beforePublish: () => void;
   readonly #publish: (topic: number, bytes: Uint8Array) => void;
+  readonly #send: (session: Session, bytes: Uint8Array) => void;
   readonly #onPublished: (bytes: number) => void;
   readonly #pool: FramePool<FrameBuffer> = new FramePool(() => new FrameBuffer());
   readonly #single: SingleEvents;
@@ -45,6 +46,7 @@ export class EventBus {
     this.#clock = options.clock;
     this.#beforePublish = options.beforePublish;
     this.#publish = options.publish;
+    this.#send = options.send;
     this.#onPublished = options.onPublished;
     this.#single = new SingleEvents({
       clock: options.clock,
@@ -95,7 +97,9 @@ export class EventBus {
     const { ms, counter } = this.#clock;
     const { bytes, end } = buffer;
     const start = writeEventsHead(bytes, buffer.start, end, feed.id, ms, counter);
-    this.#publish(feed.id, bytes.subarray(start, end));
+    const frame = bytes.subarray(start, end);
+    if (feed.isNative) this.#publish(feed.id, frame);
+    else if (feed.only !== undefined) this.#send(feed.only, frame);
     this.#onPublished(end - start);
   }
 

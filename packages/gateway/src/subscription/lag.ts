@@ -10,7 +10,7 @@ const LAGGING_LOOKS_A_TURN = 256;
  * suspended, and restored when it has read.
  */
 export class LagDesk {
-  readonly #watched: Set<Session> = new Set();
+  readonly #sessions: () => Iterable<Session>;
   readonly #lagging: Set<Session> = new Set();
   /** Those to be looked at while LAG_LOOK_BYTES are published, and how many have been. */
   #round: readonly Session[] = [];
@@ -20,6 +20,11 @@ export class LagDesk {
   suspended = 0;
   onSlow: (session: Session) => void = () => {};
   onDrained: (session: Session) => void = () => {};
+
+  /** `sessions`: all that are open. */
+  constructor(sessions: () => Iterable<Session>) {
+    this.#sessions = sessions;
+  }
 
   /** Those that are suspended now. */
   laggards(): Iterable<Session> {
@@ -31,19 +36,8 @@ export class LagDesk {
     return this.#lagging.size;
   }
 
-  /** The session has subscriptions. */
-  watch(session: Session): void {
-    if (!session.isLagging) this.#watched.add(session);
-  }
-
-  /** It has none any more. */
-  unwatch(session: Session): void {
-    this.#watched.delete(session);
-  }
-
-  /** It closes. */
+  /** The session closes. */
   forget(session: Session): void {
-    this.#watched.delete(session);
     this.#lagging.delete(session);
     session.isLagging = false;
   }
@@ -77,7 +71,7 @@ export class LagDesk {
   }
 
   #beginRound(): void {
-    this.#round = [...this.#watched];
+    this.#round = [...this.#sessions()].filter(isWatched);
     this.#looked = 0;
     this.#published = 0;
   }
@@ -86,15 +80,14 @@ export class LagDesk {
   #lookAt(count: number): void {
     while (this.#looked < Math.min(count, this.#round.length)) {
       const session = this.#round[this.#looked++];
-      const isWatched = this.#watched.has(session); // it may have closed meanwhile
-      if (isWatched && session.connection.bufferedBytes() > SESSION_SOFT_BYTES)
+      // It may have closed meanwhile.
+      if (isWatched(session) && session.connection.bufferedBytes() > SESSION_SOFT_BYTES)
         this.#suspend(session);
     }
   }
 
   #suspend(session: Session): void {
     this.suspended++;
-    this.#watched.delete(session);
     session.isLagging = true;
     this.#lagging.add(session);
     this.onSlow(session);
@@ -102,7 +95,11 @@ export class LagDesk {
 
   #restore(session: Session): void {
     session.isLagging = false;
-    if (session.subscriptions.size > 0) this.#watched.add(session);
     this.onDrained(session);
   }
+}
+
+/** It has subscriptions and is not suspended. */
+function isWatched({ subscriptions, isLagging }: Session): boolean {
+  return subscriptions !== undefined && !isLagging;
 }

@@ -4,9 +4,6 @@ import type { ControlFrames } from '../control-frames.js';
 import type { Session } from '../session/session.js';
 import type { Resumed } from './resume.js';
 
-/** The topic of Progress frames, which no worker knows. */
-const PROGRESS_TOPIC = 0;
-
 /** What sessions were told at one time; never changes. */
 export interface Published {
   readonly round: number;
@@ -14,13 +11,14 @@ export interface Published {
 }
 
 /**
- * Tells sessions how far they have got. What is published holds for everybody on the progress topic:
- * it is taken from PROGRESS records, all events before them have been published, and a session is on
- * the topic only while nothing of its subscriptions is missing.
+ * Tells sessions how far they have got. What is published holds for everybody who hears Progress:
+ * it is taken from PROGRESS records, all events before them have been published, and a session hears
+ * it only while nothing of its subscriptions is missing. Nobody joins a topic for it: that would cost
+ * every session memory, and it is said once a second at most.
  */
 export class ProgressDesk {
   readonly #control: ControlFrames;
-  readonly #publish: (topic: number, bytes: Uint8Array) => void;
+  readonly #sessions: () => Iterable<Session>;
   readonly #send: (session: Session, bytes: Uint8Array) => void;
   /** Workers that have not reported yet: until then nothing can be told. */
   readonly #unheard: Set<number>;
@@ -35,11 +33,12 @@ export class ProgressDesk {
   constructor(options: {
     workers: number;
     control: ControlFrames;
-    publish: (topic: number, bytes: Uint8Array) => void;
+    /** All that are open. */
+    sessions: () => Iterable<Session>;
     send: (session: Session, bytes: Uint8Array) => void;
   }) {
     this.#control = options.control;
-    this.#publish = options.publish;
+    this.#sessions = options.sessions;
     this.#send = options.send;
     this.#unheard = new Set(Array.from({ length: options.workers }, (_, worker) => worker));
   }
@@ -88,7 +87,6 @@ export class ProgressDesk {
     if (session.isOnProgress || session.isClosing) return;
     const frame = this.#frameFor(session);
     session.isOnProgress = true;
-    session.connection.join(PROGRESS_TOPIC);
     this.#send(session, frame);
   }
 
@@ -97,14 +95,18 @@ export class ProgressDesk {
     if (!session.isOnProgress) return;
     session.isOnProgress = false;
     session.told = this.#published;
-    session.connection.leave(PROGRESS_TOPIC);
   }
 
   #advance(moved: readonly number[]): void {
     const sequences = this.#delivered.slice();
     this.#published = { round: this.#published.round + 1, sequences };
     if (this.#published.round === 1) this.onBegun();
-    else this.#publish(PROGRESS_TOPIC, this.#control.progress(moved, sequences));
+    else this.#tell(this.#control.progress(moved, sequences));
+  }
+
+  /** Sending may suspend or close any session. */
+  #tell(frame: Uint8Array): void {
+    for (const session of this.#sessions()) if (session.isOnProgress) this.#send(session, frame);
   }
 
   #frameFor({ told, resumption }: Session): Uint8Array {

@@ -9,6 +9,7 @@ import { TopicFault, type TopicRegister } from '@tidewire/partition-worker/front
 import type { Subscribe, Unsubscribe } from '@tidewire/schemas';
 import type { Audit } from '../access/audit.js';
 import type { ControlFrames } from '../control-frames.js';
+import { eachOf, fewHas, fewSize, fewWith, fewWithout } from '../few.js';
 import type { GatewayLimits } from '../gateway-limits.js';
 import { Refusal } from '../refusal.js';
 import type { Session } from '../session/session.js';
@@ -93,11 +94,10 @@ export class SubscriptionDesk {
       catchUp: undefined,
       since: undefined,
     };
-    session.subscriptions.set(id, subscription);
+    session.subscriptions = fewWith(session.subscriptions, subscription);
     countIn(session, subscription, 1);
-    this.tally.count(topic.interest, 1);
-    topic.subscriptions.add(subscription);
-    this.#lag.watch(session);
+    this.tally.count(topic, 1);
+    topic.subscriptions = fewWith(topic.subscriptions, subscription);
     // From here on Progress would be ahead of what this subscription has been sent.
     if (wanted.plan !== undefined) this.#progress.dismiss(session);
     this.#maybeEnter(subscription);
@@ -110,7 +110,7 @@ export class SubscriptionDesk {
   }
 
   unsubscribe(session: Session, { subscriptionId }: Unsubscribe): void {
-    const subscription = session.subscriptions.get(subscriptionId);
+    const subscription = subscriptionOf(session, subscriptionId);
     if (subscription === undefined) {
       const detail = 'There is no such subscription.';
       return this.refuse(session, subscriptionId, new Refusal(Code.INVALID, detail));
@@ -124,7 +124,7 @@ export class SubscriptionDesk {
   forget(session: Session): void {
     this.#bus.discard(session);
     this.#progress.dismiss(session);
-    for (const subscription of [...session.subscriptions.values()]) this.#end(subscription);
+    for (const subscription of eachOf(session.subscriptions)) this.#end(subscription);
     this.#lag.forget(session);
   }
 
@@ -132,7 +132,7 @@ export class SubscriptionDesk {
   onSubscribed(worker: number, topicId: number): void {
     const topic = this.#topics.onSubscribed(worker, topicId);
     if (topic === undefined) return;
-    for (const subscription of [...topic.subscriptions]) this.#maybeEnter(subscription);
+    for (const subscription of eachOf(topic.subscriptions)) this.#maybeEnter(subscription);
   }
 
   /** What it asks for, as far as the session is permitted to. */
@@ -146,11 +146,10 @@ export class SubscriptionDesk {
   }
 
   #limitFault(session: Session, message: Subscribe, wanted: Wanted): Refusal | undefined {
-    const { subscriptions } = session;
-    if (subscriptions.has(message.subscriptionId))
+    if (subscriptionOf(session, message.subscriptionId) !== undefined)
       return new Refusal(Code.INVALID, 'The subscription id is in use.');
     const { subscriptions: max, subscriptionsUnindexed: unindexedMax } = this.#limits;
-    if (subscriptions.size >= max)
+    if (fewSize(session.subscriptions) >= max)
       return new Refusal(Code.TOO_LARGE, `A connection has ${max} subscriptions at most.`);
     if (wanted.isLinear && linearCount(session) >= unindexedMax) {
       const detail = `A connection has ${unindexedMax} predicates at most that no index serves.`;
@@ -177,7 +176,7 @@ export class SubscriptionDesk {
 
   #enterAll(): void {
     for (const topic of [...this.#topics.values()])
-      for (const subscription of [...topic.subscriptions]) this.#maybeEnter(subscription);
+      for (const subscription of eachOf(topic.subscriptions)) this.#maybeEnter(subscription);
   }
 
   /**
@@ -210,7 +209,7 @@ export class SubscriptionDesk {
   #maybeAdmit(session: Session): void {
     if (session.isLagging || session.isClosing) return;
     let complete = 0;
-    for (const { plan, isJoined } of session.subscriptions.values()) {
+    for (const { plan, isJoined } of eachOf(session.subscriptions)) {
       if (plan !== undefined) return;
       if (isJoined) complete++;
     }
@@ -223,7 +222,7 @@ export class SubscriptionDesk {
     this.#bus.discard(session); // the catch-up will have it
     const told = this.#progress.toldTo(session);
     this.#progress.dismiss(session);
-    for (const subscription of session.subscriptions.values()) {
+    for (const subscription of eachOf(session.subscriptions)) {
       if (!subscription.isJoined) continue;
       this.#leave(subscription);
       subscription.plan = planLeft(subscription, told);
@@ -234,23 +233,22 @@ export class SubscriptionDesk {
 
   #restore(session: Session): void {
     this.#send(session, this.#control.lag(false));
-    for (const subscription of [...session.subscriptions.values()]) this.#maybeEnter(subscription);
+    for (const subscription of eachOf(session.subscriptions)) this.#maybeEnter(subscription);
   }
 
   #end(subscription: Subscription): void {
-    const { id, session, topic, conflated } = subscription;
+    const { session, topic, conflated } = subscription;
     // What was before the end is heard. Sending may suspend the session, or close it.
     this.#bus.sendTo(session);
-    if (session.subscriptions.get(id) !== subscription) return;
+    if (!fewHas(session.subscriptions, subscription)) return;
     this.#catchUps.cancel(subscription);
     if (subscription.isJoined) this.#leave(subscription);
-    session.subscriptions.delete(id);
+    session.subscriptions = fewWithout(session.subscriptions, subscription);
     countIn(session, subscription, -1);
-    this.tally.count(topic.interest, -1);
-    topic.subscriptions.delete(subscription);
+    this.tally.count(topic, -1);
+    topic.subscriptions = fewWithout(topic.subscriptions, subscription);
     if (conflated !== undefined) this.#conflation.release(conflated);
-    if (topic.subscriptions.size === 0) this.#topics.retire(topic);
-    if (session.subscriptions.size === 0) this.#lag.unwatch(session);
+    if (topic.subscriptions === undefined) this.#topics.retire(topic);
   }
 
   #leave(subscription: Subscription): void {
@@ -265,7 +263,7 @@ export class SubscriptionDesk {
 function planLeft(subscription: Subscription, told: Published | undefined): Subscription['plan'] {
   const { plan, catchUp, since, topic } = subscription;
   if (plan !== undefined) return catchUp?.planLeft ?? plan;
-  if (topic.interest.key.length > 0) return SNAPSHOT_PLAN; // nobody knows which state it holds
+  if (topic.key.length > 0) return SNAPSHOT_PLAN; // nobody knows which state it holds
   assert(since !== undefined, 'a complete subscription was complete at some time');
   const isTold = told !== undefined && told.round > since.round;
   return planAfter((isTold ? told : since).sequences);
@@ -274,7 +272,7 @@ function planLeft(subscription: Subscription, told: Published | undefined): Subs
 /** Counts what the subscription uses of the share of its principal. */
 function countIn({ principal }: Session, { topic, unwritten }: Subscription, change: 1 | -1): void {
   if (principal === undefined) return;
-  if (topic.interest.isLinear) principal.unindexed += change;
+  if (topic.isLinear) principal.unindexed += change;
   if (unwritten === undefined) return;
   if (change > 0) principal.watch(unwritten);
   else principal.unwatch(unwritten);
@@ -286,8 +284,13 @@ function rateOf({ conflated }: Topic, maxHz: number): number {
   return conflated.size < RATES_A_TOPIC_MAX ? maxHz : 2 ** Math.floor(Math.log2(maxHz));
 }
 
+/** There are not so many that a table of them would pay. */
+function subscriptionOf({ subscriptions }: Session, id: number): Subscription | undefined {
+  return eachOf(subscriptions).find((subscription) => subscription.id === id);
+}
+
 function linearCount({ subscriptions }: Session): number {
   let count = 0;
-  for (const { topic } of subscriptions.values()) if (topic.interest.isLinear) count++;
+  for (const { topic } of eachOf(subscriptions)) if (topic.isLinear) count++;
   return count;
 }

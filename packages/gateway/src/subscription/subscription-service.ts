@@ -34,6 +34,8 @@ export interface SubscriptionServiceOptions {
   readonly limits: GatewayLimits;
   readonly clock: HybridLogicalClock;
   readonly time: TurnTime;
+  /** All that are open. */
+  readonly sessions: () => Iterable<Session>;
   /** A number for a stream, never used twice. */
   readonly nextStream: () => number;
   /** Results go out before the events of their changes. */
@@ -70,7 +72,7 @@ export class SubscriptionService {
 
   constructor(options: SubscriptionServiceOptions) {
     const { requests, partitions } = options;
-    this.#lag = new LagDesk();
+    this.#lag = new LagDesk(options.sessions);
     this.#topics = new TopicRegister({
       mapTable: options.mapTable,
       requests,

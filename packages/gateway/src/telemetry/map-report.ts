@@ -1,4 +1,5 @@
 import type { MapTable } from '@tidewire/core/threads';
+import { fewSize } from '../few.js';
 import type { HotKey, HotKeys } from '../operation/hot-keys.js';
 import type { Session } from '../session/session.js';
 import type { MapSubscriptions } from '../subscription/subscription-tally.js';
@@ -57,7 +58,7 @@ export function mapReportOf(parts: {
 function laggardOf({ serial, subscriptions, connection }: Session): Laggard {
   return {
     connection: serial,
-    subscriptions: subscriptions.size,
+    subscriptions: fewSize(subscriptions),
     unsentBytes: connection.bufferedBytes(),
   };
 }

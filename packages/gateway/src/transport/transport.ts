@@ -9,6 +9,7 @@ export type Sent = (typeof Sent)[keyof typeof Sent];
 
 /** Bodies of the answers to upgrades that may not proceed. */
 export const NO_UPGRADE = 'This is no handshake of a WebSocket of version 13.\n';
+export const ONLY_GET = 'Only GET is answered here.\n';
 export const ORIGIN_REFUSED =
   'Pages of this origin may not connect here; the server is told which may by --allow-origin.\n';
 
@@ -43,6 +44,11 @@ export interface UpgradeRefusal {
 export interface TransportHandlers<C> {
   /** A socket has been accepted; may it go on? Else it is closed without a word. */
   onAccept(address: string): boolean;
+  /**
+   * A socket that might go on has ended and was never upgraded. Of each either this is told, or `onOpen`,
+   * once. Undefined: the transport does not know of which address it was.
+   */
+  onEnd(address: string | undefined): void;
   /** Why this upgrade may not proceed; undefined: it may. */
   onUpgrade(address: string): UpgradeRefusal | undefined;
   onOpen(connection: Connection, address: string): C;
@@ -56,7 +62,7 @@ export interface TransportHandlers<C> {
    */
   onDropped(context: C): void;
   onClose(context: C): void;
-  /** Answers an HTTP GET. */
+  /** Answers an HTTP GET; its socket ends behind the answer. */
   onHttp(path: string): HttpAnswer;
 }
 

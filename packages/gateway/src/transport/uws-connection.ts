@@ -3,10 +3,19 @@ import { SLOW_CLOSE_MS } from '@tidewire/core';
 import { closeReason } from './close-reason.js';
 import { type Connection, Sent } from './transport.js';
 
+/** What a socket carries; uWebSockets copies it to its own object. */
 export interface UserData<C> {
-  context: C | undefined;
-  /** Of the peer, as text. */
-  readonly address: string;
+  /** Of the peer, as text; dropped once it is open. */
+  address: string;
+  /** From its opening on. */
+  connection: UwsConnection<C> | undefined;
+}
+
+/** How to close once the buffer has room for it, at the latest by `timer`. */
+interface Ending {
+  readonly code: number;
+  readonly reason: string;
+  readonly timer: NodeJS.Timeout;
 }
 
 const DROPPED = 2; // what uWebSockets' send returns beyond maxBackpressure
@@ -15,56 +24,63 @@ const DROPPED = 2; // what uWebSockets' send returns beyond maxBackpressure
 export class UwsConnection<C> implements Connection {
   /** A message was dropped: none may follow it. */
   isSlow = false;
-  readonly #socket: uWS.WebSocket<UserData<C>>;
+  /** What the handlers know it by, from its opening on. */
+  context: C | undefined;
+  /** Its index among the transport's connections. */
+  place: number;
+  /** Undefined once uWebSockets has closed it: it must not be touched any more. */
+  #socket: uWS.WebSocket<UserData<C>> | undefined;
   readonly #bufferBytesMax: number;
-  #isOpen = true;
-  /** How to close once the buffer has room for it. */
-  #ending: { readonly code: number; readonly reason: string } | undefined;
-  #endingTimer: NodeJS.Timeout | undefined;
+  #ending: Ending | undefined;
 
-  constructor(socket: uWS.WebSocket<UserData<C>>, bufferBytesMax: number) {
+  constructor(socket: uWS.WebSocket<UserData<C>>, bufferBytesMax: number, place: number) {
     this.#socket = socket;
     this.#bufferBytesMax = bufferBytesMax;
+    this.place = place;
   }
 
-  /** The socket must not be touched once uWebSockets has closed it. */
+  get isOpen(): boolean {
+    return this.#socket !== undefined;
+  }
+
+  /** uWebSockets has closed it. */
   markClosed(): void {
-    this.#isOpen = false;
-    clearTimeout(this.#endingTimer);
+    this.#socket = undefined;
+    clearTimeout(this.#ending?.timer);
   }
 
   send(bytes: Uint8Array): Sent {
-    if (!this.#isOpen || this.#ending !== undefined) return Sent.OK;
+    if (this.#socket === undefined || this.#ending !== undefined) return Sent.OK;
     if (this.isSlow) return Sent.DROPPED;
     return this.#socket.send(bytes, true) === DROPPED ? Sent.DROPPED : Sent.OK;
   }
 
   bufferedBytes(): number {
-    return this.#isOpen ? this.#socket.getBufferedAmount() : 0;
+    return this.#socket?.getBufferedAmount() ?? 0;
   }
 
   join(topic: number): void {
-    if (this.#isOpen) this.#socket.subscribe(String(topic));
+    this.#socket?.subscribe(String(topic));
   }
 
   leave(topic: number): void {
-    if (this.#isOpen) this.#socket.unsubscribe(String(topic));
+    this.#socket?.unsubscribe(String(topic));
   }
 
   /** Beyond the limit of the buffer uWebSockets would drop the close frame too. */
   close(code: number, reason: string): void {
-    if (!this.#isOpen || this.#ending !== undefined) return;
+    if (this.#socket === undefined || this.#ending !== undefined) return;
     if (this.bufferedBytes() <= this.#bufferBytesMax) {
       this.#socket.end(code, closeReason(reason));
       return;
     }
-    this.#ending = { code, reason: closeReason(reason) };
-    this.#endingTimer = setTimeout(() => this.#socket.close(), SLOW_CLOSE_MS);
+    const timer = setTimeout(() => this.#socket?.close(), SLOW_CLOSE_MS);
+    this.#ending = { code, reason: closeReason(reason), timer };
   }
 
   /** The peer has read something. */
   onDrain(): void {
     if (this.#ending === undefined || this.bufferedBytes() > this.#bufferBytesMax) return;
-    this.#socket.end(this.#ending.code, this.#ending.reason);
+    this.#socket?.end(this.#ending.code, this.#ending.reason);
   }
 }

@@ -3,6 +3,7 @@ import { readTls } from './tls-files.js';
 import {
   type HttpAnswer,
   NO_UPGRADE,
+  ONLY_GET,
   ORIGIN_REFUSED,
   portRefused,
   retryAfterOf,
@@ -25,6 +26,11 @@ declare module 'uWebSockets.js' {
     ): TemplatedApp;
   }
 }
+
+const BAD_REQUEST = '400 Bad Request';
+const ALLOW = { allow: 'GET' };
+const VERSION = { 'sec-websocket-version': '13' };
+const JSON_TYPE = { 'content-type': 'application/json' };
 
 type UwsModule = typeof uWS;
 
@@ -80,11 +86,15 @@ class UwsTransport<C> implements Transport {
   readonly #options: TransportOptions;
   /** The newest listens; older ones keep the connections that were made under an older certificate. */
   #apps: [UwsApp, ...UwsApp[]];
-  readonly #connections: Map<uWS.WebSocket<UserData<C>>, UwsConnection<C>> = new Map();
+  /** Each at its place, in no order. */
+  readonly #connections: UwsConnection<C>[] = [];
   /** Have dropped a message, which the handler has not been told. */
-  #slow: uWS.WebSocket<UserData<C>>[] = [];
+  #slow: UwsConnection<C>[] = [];
   #listening: Listening | undefined;
   #isClosed = false;
+  /** Whose request was answered last; uWebSockets closes its socket before it does anything else. */
+  #answered: string | undefined;
+  #isTurningAway = false;
 
   constructor(uws: UwsModule, handlers: TransportHandlers<C>, options: TransportOptions) {
     this.#uws = uws;
@@ -130,8 +140,7 @@ class UwsTransport<C> implements Transport {
 
   close(): void {
     this.stopListening();
-    for (const connection of [...this.#connections.values()])
-      connection.close(1001, 'The server stops.');
+    for (const connection of [...this.#connections]) connection.close(1001, 'The server stops.');
     this.#isClosed = true;
     for (const { app } of this.#apps) app.close();
   }
@@ -151,16 +160,17 @@ class UwsTransport<C> implements Transport {
         this.#upgrade(response, request, socketContext),
       open: (socket) => this.#open(socket, own),
       message: (socket, message, isBinary) => {
-        const { context } = socket.getUserData();
+        const context = socket.getUserData().connection?.context;
         if (context === undefined) return;
         if (isBinary) handlers.onMessage(context, new Uint8Array(message));
         else handlers.onText(context);
       },
       dropped: (socket) => this.#dropped(socket),
-      drain: (socket) => this.#connections.get(socket)?.onDrain(),
-      close: (socket) => this.#close(socket, own),
+      drain: (socket) => socket.getUserData().connection?.onDrain(),
+      close: (socket) => this.#onClose(socket, own),
     });
     app.get('/*', (response, request) => this.#http(response, request));
+    app.any('/*', (response) => this.#answer(response, '405 Method Not Allowed', ONLY_GET, ALLOW));
     app.filter((response, change) => this.#onSocket(response, Number(change)));
     return own;
   }
@@ -184,9 +194,31 @@ class UwsTransport<C> implements Transport {
     setImmediate(() => own.app.close()); // the last connection is just being closed
   }
 
-  /** `change` is 1 for a socket that has come; no end of one is told with its address. */
+  /** `change`: 1: it has come; -1: it has gone, as HTTP. uWebSockets knows no address of one that has gone. */
   #onSocket(response: uWS.HttpResponse, change: number): void {
-    if (change === 1 && !this.#handlers.onAccept(addressOf(response))) response.close();
+    const answered = this.#answered;
+    this.#answered = undefined;
+    if (change !== 1) {
+      if (!this.#isTurningAway) this.#handlers.onEnd(answered);
+      return;
+    }
+    if (this.#handlers.onAccept(addressOf(response))) return;
+    this.#isTurningAway = true;
+    response.close(); // tells so at once
+    this.#isTurningAway = false;
+  }
+
+  /** A socket that was kept alive would be there without being counted. */
+  #answer(
+    response: uWS.HttpResponse,
+    status: string,
+    body: string,
+    headers: Readonly<Record<string, string>> = {},
+  ): void {
+    response.writeStatus(status);
+    for (const [name, value] of Object.entries(headers)) response.writeHeader(name, value);
+    this.#answered = addressOf(response);
+    response.end(body, true);
   }
 
   #upgrade(
@@ -195,33 +227,21 @@ class UwsTransport<C> implements Transport {
     socketContext: uWS.us_socket_context_t,
   ): void {
     // uWebSockets upgrades whoever brings a key of the right length.
-    if (request.getHeader('upgrade').toLowerCase() !== 'websocket') {
-      response.writeStatus('400 Bad Request').end(NO_UPGRADE);
-      return;
-    }
-    if (request.getHeader('sec-websocket-version') !== '13') {
-      response
-        .writeStatus('426 Upgrade Required')
-        .writeHeader('sec-websocket-version', '13')
-        .end(NO_UPGRADE);
-      return;
-    }
+    if (request.getHeader('upgrade').toLowerCase() !== 'websocket')
+      return this.#answer(response, BAD_REQUEST, NO_UPGRADE);
+    if (request.getHeader('sec-websocket-version') !== '13')
+      return this.#answer(response, '426 Upgrade Required', NO_UPGRADE, VERSION);
     const origin = request.getHeader('origin');
-    if (origin !== '' && !this.#options.allowsOrigin(origin)) {
-      response.writeStatus('403 Forbidden').end(ORIGIN_REFUSED);
-      return;
-    }
+    if (origin !== '' && !this.#options.allowsOrigin(origin))
+      return this.#answer(response, '403 Forbidden', ORIGIN_REFUSED);
     const address = addressOf(response);
     const refusal = this.#handlers.onUpgrade(address);
     if (refusal !== undefined) {
-      response
-        .writeStatus('503 Service Unavailable')
-        .writeHeader('retry-after', retryAfterOf(refusal))
-        .end(`${refusal.sentence}\n`);
-      return;
+      const wait = { 'retry-after': retryAfterOf(refusal) };
+      return this.#answer(response, '503 Service Unavailable', `${refusal.sentence}\n`, wait);
     }
     response.upgrade<UserData<C>>(
-      { context: undefined, address },
+      { address, connection: undefined },
       request.getHeader('sec-websocket-key'),
       request.getHeader('sec-websocket-protocol'),
       request.getHeader('sec-websocket-extensions'),
@@ -231,10 +251,14 @@ class UwsTransport<C> implements Transport {
 
   #open(socket: uWS.WebSocket<UserData<C>>, own: UwsApp): void {
     own.connections++;
-    const connection = new UwsConnection(socket, this.#options.bufferBytesMax);
-    this.#connections.set(socket, connection);
+    const { length: place } = this.#connections;
+    const connection = new UwsConnection<C>(socket, this.#options.bufferBytesMax, place);
+    this.#connections.push(connection);
     const data = socket.getUserData();
-    data.context = this.#handlers.onOpen(connection, data.address);
+    const { address } = data;
+    data.address = '';
+    data.connection = connection;
+    connection.context = this.#handlers.onOpen(connection, address);
   }
 
   /**
@@ -242,42 +266,43 @@ class UwsTransport<C> implements Transport {
    * leave a topic now would end the process. The handler is called before anything else is sent.
    */
   #dropped(socket: uWS.WebSocket<UserData<C>>): void {
-    const connection = this.#connections.get(socket);
+    const { connection } = socket.getUserData();
     if (connection === undefined || connection.isSlow) return;
     connection.isSlow = true;
     if (this.#slow.length === 0) setImmediate(() => this.#tellDropped());
-    this.#slow.push(socket);
+    this.#slow.push(connection);
   }
 
   #tellDropped(): void {
     const slow = this.#slow;
     this.#slow = [];
-    for (const socket of slow) {
-      if (!this.#connections.has(socket)) continue;
-      const { context } = socket.getUserData();
-      if (context !== undefined) this.#handlers.onDropped(context);
-    }
+    for (const { isOpen, context } of slow)
+      if (isOpen && context !== undefined) this.#handlers.onDropped(context);
   }
 
-  #close(socket: uWS.WebSocket<UserData<C>>, own: UwsApp): void {
+  #onClose(socket: uWS.WebSocket<UserData<C>>, own: UwsApp): void {
     own.connections--;
     this.#maybeRetire(own);
-    this.#connections.get(socket)?.markClosed();
-    this.#connections.delete(socket);
-    const { context } = socket.getUserData();
-    if (context !== undefined) this.#handlers.onClose(context);
+    const { connection } = socket.getUserData();
+    if (connection === undefined) return;
+    connection.markClosed();
+    this.#forget(connection);
+    if (connection.context !== undefined) this.#handlers.onClose(connection.context);
+  }
+
+  /** The last one takes its place. */
+  #forget({ place }: UwsConnection<C>): void {
+    const last = this.#connections.pop();
+    if (last === undefined || last.place === place) return;
+    last.place = place;
+    this.#connections[place] = last;
   }
 
   #http(response: uWS.HttpResponse, request: uWS.HttpRequest): void {
-    if (request.getHeader('upgrade').toLowerCase() === 'websocket') {
-      response.writeStatus('400 Bad Request').end(NO_UPGRADE); // its key is no key
-      return;
-    }
-    const answer: HttpAnswer = this.#handlers.onHttp(request.getUrl());
-    response
-      .writeStatus(answer.status)
-      .writeHeader('content-type', 'application/json')
-      .end(answer.body);
+    if (request.getHeader('upgrade').toLowerCase() === 'websocket')
+      return this.#answer(response, BAD_REQUEST, NO_UPGRADE); // its key is no key
+    const { status, body }: HttpAnswer = this.#handlers.onHttp(request.getUrl());
+    this.#answer(response, status, body, JSON_TYPE);
   }
 }
 

@@ -12,6 +12,7 @@ import { binaryFrame } from './binary-frame.js';
 import { readTls, type TlsMaterial } from './tls-files.js';
 import {
   NO_UPGRADE,
+  ONLY_GET,
   ORIGIN_REFUSED,
   portRefused,
   retryAfterOf,
@@ -42,10 +43,13 @@ class WsTransport<C> implements Transport, WsTransportFace {
   readonly #server: Server | TlsServer;
   readonly #upgrader: WebSocketServer;
   readonly #contexts: Map<WsConnection, C> = new Map();
+  /** Sockets that have come and not ended; some of them are connections. */
   readonly #topics: Map<number, Set<WsConnection>> = new Map();
   /** Have dropped a message, which the handler has not been told. */
   #slow: WsConnection[] = [];
   readonly #sweeper: NodeJS.Timeout;
+  /** Sockets that have not been upgraded, by their ends. */
+  readonly #shaking: Set<string> = new Set();
 
   constructor(
     handlers: TransportHandlers<C>,
@@ -71,11 +75,13 @@ class WsTransport<C> implements Transport, WsTransportFace {
       connectionsCheckingInterval: HANDSHAKE_MS_MAX / 2,
       maxHeaderSize: HANDSHAKE_BYTES_MAX,
     };
+    const handshakeTimeout = HANDSHAKE_MS_MAX;
     this.#server =
-      tls === undefined ? createServer(httpOptions) : createTlsServer({ ...httpOptions, ...tls });
-    this.#server.on('connection', (socket) => {
-      if (!handlers.onAccept(addressOf(socket))) socket.destroy();
-    });
+      tls === undefined
+        ? createServer(httpOptions)
+        : createTlsServer({ ...httpOptions, ...tls, handshakeTimeout });
+    this.#server.maxRequestsPerSocket = 1; // one kept alive would be there without being counted
+    this.#server.on('connection', (socket) => this.#onSocket(socket));
     this.#server.on('request', (request, response) => this.#http(request, response));
     this.#server.on('upgrade', (request, socket, head) =>
       this.#upgrade(request, socket as Socket, head),
@@ -147,6 +153,20 @@ class WsTransport<C> implements Transport, WsTransportFace {
     }
   }
 
+  /** Beneath TLS: the socket that is upgraded is another, of the same ends. */
+  #onSocket(socket: Socket): void {
+    const ends = endsOf(socket);
+    const address = addressOf(socket);
+    if (ends === undefined || !this.#handlers.onAccept(address)) {
+      socket.destroy();
+      return;
+    }
+    this.#shaking.add(ends);
+    socket.once('close', () => {
+      if (this.#shaking.delete(ends)) this.#handlers.onEnd(address);
+    });
+  }
+
   #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
     const { origin, host } = request.headers;
     if (request.httpVersion !== '1.1' || host === undefined) {
@@ -169,6 +189,7 @@ class WsTransport<C> implements Transport, WsTransportFace {
   }
 
   #open(webSocket: WebSocket, socket: Socket, address: string): void {
+    this.#shaking.delete(endsOf(socket) ?? '');
     const connection = new WsConnection(webSocket, socket, this);
     const context = this.#handlers.onOpen(connection, address);
     this.#contexts.set(connection, context);
@@ -198,7 +219,7 @@ class WsTransport<C> implements Transport, WsTransportFace {
 
   #http(request: IncomingMessage, response: ServerResponse): void {
     if (request.method !== 'GET') {
-      response.writeHead(405, { allow: 'GET' }).end();
+      response.writeHead(405, { allow: 'GET' }).end(ONLY_GET);
       return;
     }
     const [path] = (request.url ?? '').split('?', 1);
@@ -207,6 +228,11 @@ class WsTransport<C> implements Transport, WsTransportFace {
       .writeHead(Number.parseInt(status, 10), { 'content-type': 'application/json' })
       .end(body);
   }
+}
+
+/** Names a socket among those that are open; undefined: it has ended already. */
+function endsOf({ localAddress, remoteAddress, remotePort }: Socket): string | undefined {
+  return remoteAddress === undefined ? undefined : `${remoteAddress} ${remotePort} ${localAddress}`;
 }
 
 /** Empty if it has ended already. */

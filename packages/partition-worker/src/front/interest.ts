@@ -40,14 +40,19 @@ export function conditionOf(predicate: Predicate): Condition {
   return { predicate: encodePredicate(canonical), isLinear };
 }
 
-/** Equal for equal interests. */
+/**
+ * Equal for equal interests. Its bytes are written together and read as one text, one character each: a
+ * text that is joined from others keeps these.
+ */
 export function interestName(interest: Interest): string {
   const { mapId, key, predicate, withOld } = interest;
-  if (predicate.length === 0) return `${mapId}/${textOf(key)}`;
-  return `${mapId}?${withOld ? 'old' : ''}?${textOf(predicate)}`;
+  const head = predicate.length === 0 ? `${mapId}/` : `${mapId}?${withOld ? 'old' : ''}?`;
+  const body = predicate.length === 0 ? key : predicate;
+  return Buffer.concat([Buffer.from(head, 'latin1'), body]).toString('latin1');
 }
 
-/** Any bytes, one character each. */
-function textOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+/** The key of the interest of this name; empty: it is not of a key. */
+export function keyNamed(name: string): Uint8Array {
+  const head = /^\d+\//.exec(name);
+  return head === null ? NO_BYTES : Buffer.from(name.slice(head[0].length), 'latin1');
 }

@@ -53,6 +53,11 @@ export class OutboundReader {
     return this.#pending.count;
   }
 
+  /** How full the ring is, as a part of the whole. */
+  get occupancy(): number {
+    return this.#ring.occupancy();
+  }
+
   hasWork(): boolean {
     return !this.#ring.isEmpty() || this.#pending.isReleasable(this.#laneFlushed());
   }

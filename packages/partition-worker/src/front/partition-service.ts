@@ -67,6 +67,9 @@ export class PartitionService {
   /** By the id of the map; 0: for ever. */
   readonly #ttls: Float64Array = new Float64Array(MAPS_MAX);
   readonly owners: readonly Owner[];
+  /** What `ownersOf` returns: very many topics share it. */
+  readonly #everyOwner: readonly number[];
+  readonly #oneOwner: readonly (readonly number[])[];
 
   /** `mapTtls`: lifetime in milliseconds of what is put without one, by the name of the map. */
   constructor(
@@ -79,6 +82,8 @@ export class PartitionService {
     this.#mapTtls = mapTtls;
     this.owners = memory.workers.map((worker) => new Owner(worker));
     this.#receiver = this.owners[0];
+    this.#everyOwner = this.owners.map((_, worker) => worker);
+    this.#oneOwner = this.#everyOwner.map((worker) => [worker]);
   }
 
   /** Recovery has ended: this thread gives the maps their ids from now on. */
@@ -96,9 +101,9 @@ export class PartitionService {
   }
 
   /** Workers that own changes of the whole map (all), or of one key. */
-  ownersOf(interest: Interest): number[] {
-    if (interest.key.length === 0) return this.owners.map((_, worker) => worker);
-    return [ownerOf(partitionOf(interest.hash), this.owners.length)];
+  ownersOf(interest: Interest): readonly number[] {
+    if (interest.key.length === 0) return this.#everyOwner;
+    return this.#oneOwner[ownerOf(partitionOf(interest.hash), this.owners.length)];
   }
 
   /**

@@ -144,7 +144,7 @@ export class TopicRegister<T extends KnownTopic> {
   #add(interest: Interest): T {
     const topic = this.#makeTopic(this.nextId(), interest, this.#ownersOf(interest));
     this.#topics.set(topic.id, topic);
-    this.#topicsByName.set(interestName(interest), topic);
+    this.#topicsByName.set(topic.name, topic);
     this.#count(interest, 1);
     for (const worker of topic.workers)
       this.#requests.send(worker, subscribeRecord(topic.id, interest));
@@ -154,16 +154,16 @@ export class TopicRegister<T extends KnownTopic> {
   /** Nobody watches it any more. */
   retire(topic: T): void {
     this.#topics.delete(topic.id);
-    this.#topicsByName.delete(interestName(topic.interest));
-    this.#count(topic.interest, -1);
+    this.#topicsByName.delete(topic.name);
+    this.#count(topic, -1);
     for (const worker of topic.workers) this.#requests.send(worker, unsubscribeRecord(topic.id));
-    this.#maybeGiveBack(topic.interest.mapId);
+    this.#maybeGiveBack(topic.mapId);
   }
 
   /** A worker's marker has come. Returns the topic if this has made it live. */
   onSubscribed(worker: number, topicId: number): T | undefined {
     const topic = this.#topics.get(topicId); // undefined: retired before it was live
-    return topic?.awaited.delete(worker) && topic.isLive ? topic : undefined;
+    return topic?.onSubscribed(worker) ? topic : undefined;
   }
 
   /** A worker has been started for the `start`-th time: it is told every interest there is. */
@@ -190,8 +190,8 @@ export class TopicRegister<T extends KnownTopic> {
   /** What is added while it is under way may come too; what is not has been told past it. */
   *#introductionOf(worker: number): Generator<ControlRecord, undefined> {
     for (const { id, predicate } of this.#rules()) yield introduceRuleRecord(id, predicate);
-    for (const { id, interest, workers } of this.#topics.values())
-      if (workers.includes(worker)) yield introduceRecord(id, interest);
+    for (const topic of this.#topics.values())
+      if (topic.workers.includes(worker)) yield introduceRecord(topic.id, topic);
     return undefined;
   }
 

@@ -6,10 +6,10 @@ import {
   storeWord,
   WorkerControl,
 } from '@tidewire/core/threads';
+import { KeyTopics, NO_TOPIC } from './key-topics.js';
 import { noPredicates, type PredicateCounts, PredicateIndex } from './predicate-index.js';
-import { type KeyTopic, type PredicateTopic, readTopic, type Topic } from './topic.js';
+import { type PredicateTopic, readTopic, type Topic } from './topic.js';
 
-const NO_TOPIC = 0;
 const COUNTERS = {
   map: WorkerControl.TOPICS_MAP,
   key: WorkerControl.TOPICS_KEY,
@@ -36,6 +36,7 @@ export class SubscriptionIndex {
   readonly #control: Int32Array;
   readonly #onTry: () => void;
   readonly #counts: PredicateCounts = noPredicates(); // of all maps
+  /** Those of keys are elsewhere. */
   readonly #topics: Map<number, Topic> = new Map();
   readonly #mapTopics: Int32Array = new Int32Array(MAPS_MAX);
   readonly #keysOfMap: Int32Array = new Int32Array(MAPS_MAX);
@@ -43,7 +44,7 @@ export class SubscriptionIndex {
   /** How many maps have so many predicates. */
   readonly #mapsWith: Map<number, number> = new Map();
   readonly #predicates: Map<number, MapPredicates> = new Map(); // by map
-  readonly #keyTopics: Map<number, KeyTopic[]> = new Map(); // by key hash
+  readonly #keyTopics: KeyTopics = new KeyTopics();
 
   /** `onTry`: see PredicateIndex. */
   constructor(control: Int32Array, onTry: () => void = () => {}) {
@@ -63,27 +64,31 @@ export class SubscriptionIndex {
 
   /** The topic of this number, if it has been told. */
   get(topic: number): Topic | undefined {
-    return this.#topics.get(topic);
+    return this.#topics.get(topic) ?? this.#keyTopics.get(topic);
   }
 
   /** Takes the interest of a SUBSCRIBE record; saying it again changes nothing. */
   add(words: Int32Array, at: number): void {
-    if (this.#topics.has(words[at + SubscribeRequest.TOPIC])) return;
+    if (this.get(words[at + SubscribeRequest.TOPIC]) !== undefined) return;
     const topic = readTopic(words, at);
-    this.#topics.set(topic.id, topic);
+    if (topic.kind !== 'key') this.#topics.set(topic.id, topic);
     this.#count(topic, 1);
     if (topic.kind === 'map') this.#mapTopics[topic.mapId] = topic.id;
-    else if (topic.kind === 'key') this.#addKey(topic);
-    else this.#addPredicate(topic);
+    else if (topic.kind === 'key') {
+      this.#keyTopics.add(topic);
+      this.#keysOfMap[topic.mapId]++;
+    } else this.#addPredicate(topic);
   }
 
   remove(id: number): void {
-    const topic = this.#topics.get(id);
+    const topic = this.get(id);
     if (topic === undefined) return;
     this.#topics.delete(id);
     this.#count(topic, -1);
-    if (topic.kind === 'key') this.#removeKey(topic);
-    else if (topic.kind === 'predicate') this.#removePredicate(topic);
+    if (topic.kind === 'key') {
+      this.#keyTopics.remove(id);
+      this.#keysOfMap[topic.mapId]--;
+    } else if (topic.kind === 'predicate') this.#removePredicate(topic);
     else if (this.#mapTopics[topic.mapId] === id) this.#mapTopics[topic.mapId] = NO_TOPIC;
   }
 
@@ -98,12 +103,8 @@ export class SubscriptionIndex {
   }
 
   #lookUpKey(words: Int32Array, record: number, mapId: number): void {
-    const topics = this.#keyTopics.get(words[record]);
-    if (topics === undefined) return;
-    for (const topic of topics) {
-      if (topic.mapId !== mapId || !isKeyOf(words, record, topic)) continue;
-      this.#insert(topic.id);
-    }
+    const topic = this.#keyTopics.find(words, record, mapId);
+    if (topic !== NO_TOPIC) this.#insert(topic);
   }
 
   /** At most one map topic and one key topic; the smaller first. */
@@ -157,33 +158,4 @@ export class SubscriptionIndex {
     const counter = COUNTERS[kind];
     storeWord(this.#control, counter, this.#control[counter] + change);
   }
-
-  #addKey(topic: KeyTopic): void {
-    const others = this.#keyTopics.get(topic.hash) ?? [];
-    this.#keyTopics.set(topic.hash, [...others.filter((other) => !isSameKey(other, topic)), topic]);
-    this.#keysOfMap[topic.mapId]++;
-  }
-
-  #removeKey(topic: KeyTopic): void {
-    this.#keysOfMap[topic.mapId]--;
-    const left = (this.#keyTopics.get(topic.hash) ?? []).filter((other) => other !== topic);
-    if (left.length === 0) this.#keyTopics.delete(topic.hash);
-    else this.#keyTopics.set(topic.hash, left);
-  }
-}
-
-function isSameKey(left: KeyTopic, right: KeyTopic): boolean {
-  return (
-    left.mapId === right.mapId &&
-    left.keyLength === right.keyLength &&
-    left.key.every((word, i) => word === right.key[i])
-  );
-}
-
-function isKeyOf(words: Int32Array, record: number, topic: KeyTopic): boolean {
-  if (RecordLayout.keyLengthOf(words[record + RecordLayout.LENGTHS]) !== topic.keyLength)
-    return false;
-  const at = RecordLayout.keyIndex(record);
-  for (let i = 0; i < topic.key.length; i++) if (words[at + i] !== topic.key[i]) return false;
-  return true;
 }

@@ -30,6 +30,7 @@ export class FakeWorker {
   readonly #sequences: Map<number, number> = new Map();
   /** Handed over under `attempt`. */
   #handed: Set<StoredRecord> = new Set();
+  #laneHanded = 0;
   attempt = 0;
 
   constructor(memory: WorkerMemory, maps: MapTable) {
@@ -58,14 +59,21 @@ export class FakeWorker {
     return loadWord(this.control, index);
   }
 
+  /** A pull is out that is to be answered now. */
   get isAsked(): boolean {
-    return this.word(WorkerControl.PULL_REQUESTED) !== this.word(WorkerControl.PULL_SERVED);
+    if (this.word(WorkerControl.PULL_REQUESTED) === this.word(WorkerControl.PULL_SERVED))
+      return false;
+    this.#seeAttempt();
+    const lane = (this.word(WorkerControl.LANE_TAIL) - this.#laneHanded) | 0;
+    const wanted = this.word(WorkerControl.PULL_LANE);
+    return wanted === 0 || lane >= wanted;
   }
 
   /** Answers the pull, if there is one. `override` falsifies the END. */
   answer(override: { pull?: number; attempt?: number; lane?: number } = {}): number {
     if (!this.isAsked) return 0;
     const pull = this.word(WorkerControl.PULL_REQUESTED);
+    this.#laneHanded = this.word(WorkerControl.LANE_TAIL);
     const dirty = this.handOver(this.word(WorkerControl.PULL_RECORDS));
     const { attempt = this.attempt, lane = this.word(WorkerControl.LANE_TAIL) } = override;
     this.#end({ pull: override.pull ?? pull, attempt, lane }, dirty);
@@ -88,6 +96,7 @@ export class FakeWorker {
   /** Another worker goes on from what is shared. */
   dieAndReturn(): void {
     this.#handed.clear();
+    this.#laneHanded = this.word(WorkerControl.LANE_FLUSHED);
     this.attempt = 0;
   }
 
@@ -96,6 +105,7 @@ export class FakeWorker {
     if (attempt === this.attempt) return;
     this.attempt = attempt;
     this.#handed = new Set();
+    this.#laneHanded = this.word(WorkerControl.LANE_FLUSHED);
   }
 
   #write(record: StoredRecord): void {

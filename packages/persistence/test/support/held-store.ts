@@ -9,14 +9,15 @@ interface Held {
 }
 
 /**
- * A store on a place whose flushes end when and how the schedule says; all else goes through. One flush
- * at a time, as a worker's are.
+ * A store on a place whose flushes end when and how the schedule says, in whatever order; all else goes
+ * through.
  */
 export class HeldStore {
   readonly store: Store;
   readonly #place: Place;
   readonly #error: () => StoreError;
-  #held: Held | undefined;
+  /** Oldest first. */
+  readonly #held: Held[] = [];
 
   /** `StoreErrorClass`: of the build under test. */
   constructor(inner: Store, place: Place, StoreErrorClass: typeof StoreError = StoreError) {
@@ -27,7 +28,7 @@ export class HeldStore {
       recover: (onRecords) => inner.recover(onRecords),
       flush: (records) =>
         new Promise((resolve, reject) => {
-          this.#held = { records, resolve, reject };
+          this.#held.push({ records, resolve, reject });
         }),
       bury: (record, reason) => inner.bury(record, reason),
       keepBases: (bases) => inner.keepBases(bases),
@@ -38,39 +39,37 @@ export class HeldStore {
     };
   }
 
-  get isHeld(): boolean {
-    return this.#held !== undefined;
+  /** Flushes under way. */
+  get count(): number {
+    return this.#held.length;
   }
 
-  /** Of the flush under way, ascending. */
-  get keys(): string[] {
-    return (this.#held?.records ?? []).map(({ key }) => key);
+  /** Of a flush under way, the oldest being 0: ascending. */
+  keysOf(flush: number): string[] {
+    return (this.#held[flush]?.records ?? []).map(({ key }) => key);
   }
 
-  commit(): void {
-    const held = this.#take();
+  commit(flush: number): void {
+    const held = this.#take(flush);
     writeAll(this.#place, held.records);
     held.resolve();
   }
 
   /** Nothing has happened, or nobody knows: returns what may still arrive. */
-  fail(): readonly StoredRecord[] {
-    const held = this.#take();
+  fail(flush: number): readonly StoredRecord[] {
+    const held = this.#take(flush);
     held.reject(this.#error());
     return held.records;
   }
 
-  /** Nobody waits for it any more. */
-  abandon(): readonly StoredRecord[] {
-    const records = this.#held?.records ?? [];
-    this.#held = undefined;
-    return records;
+  /** Nobody waits for them any more. */
+  abandon(): (readonly StoredRecord[])[] {
+    return this.#held.splice(0).map(({ records }) => records);
   }
 
-  #take(): Held {
-    const held = this.#held;
-    if (held === undefined) throw new Error('no flush is under way');
-    this.#held = undefined;
+  #take(flush: number): Held {
+    const [held] = this.#held.splice(flush, 1);
+    if (held === undefined) throw new Error('no such flush is under way');
     return held;
   }
 }

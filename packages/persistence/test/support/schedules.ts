@@ -93,16 +93,17 @@ class Course {
 
   steps(): Step[] {
     const world = this.#world;
-    const steps: Step[] = [];
-    const write = this.#writes[0];
-    if (write !== undefined) steps.push({ name: `write ${write.ms}`, run: () => this.#write() });
-    if (world.isAsked) steps.push({ name: 'hand over', run: () => world.work() });
+    const steps = this.#writeSteps();
+    const writes = steps.length;
+    if (world.hasWorkerWork) steps.push({ name: 'hand over', run: () => world.work() });
     if (world.hasEngineWork) steps.push({ name: 'engine', run: () => world.engine() });
-    if (world.database.isHeld) steps.push({ name: 'commit', run: () => this.#commit() });
-    const isIdle = steps.length === (write === undefined ? 0 : 1);
-    if (isIdle && !world.isClean) steps.push({ name: 'wait', run: () => world.wait() });
-    if (this.#hasCommitted && world.late.length > 0)
-      steps.push({ name: 'arrive', run: () => world.arrive() });
+    for (let i = 0; i < world.database.count; i++)
+      steps.push({ name: `commit ${i}`, run: () => this.#commit(i) });
+    if (steps.length === writes && !world.isClean)
+      steps.push({ name: 'wait', run: () => world.wait() });
+    if (this.#hasCommitted)
+      for (let i = 0; i < world.late.length; i++)
+        steps.push({ name: `arrive ${i}`, run: () => world.arrive(i) });
     if (steps.length > 0 && this.#faultsLeft > 0) steps.push(...this.#faultSteps());
     return steps;
   }
@@ -118,44 +119,52 @@ class Course {
     await this.#world.requireWhole();
   }
 
-  async #commit(): Promise<void> {
-    await this.#world.commit();
+  async #commit(flush: number): Promise<void> {
+    await this.#world.commit(flush);
     this.#hasCommitted = true;
   }
 
-  async #write(): Promise<void> {
-    const write = this.#writes.shift();
-    if (write !== undefined) await this.#world.change(write);
+  /** A write is executed alone, or in one turn of the worker with a SAFE one, which hands both over. */
+  #writeSteps(): Step[] {
+    const [write, next] = this.#writes;
+    if (write === undefined) return [];
+    const steps = [{ name: `write ${write.ms}`, run: () => this.#write(1) }];
+    if (next?.isSafe === true)
+      steps.push({ name: `write ${write.ms} and ${next.ms}`, run: () => this.#write(2) });
+    return steps;
+  }
+
+  async #write(count: number): Promise<void> {
+    for (const write of this.#writes.splice(0, count)) this.#world.send(write);
+    await this.#world.work();
   }
 
   #faultSteps(): Step[] {
-    return this.#faults
-      .filter((fault) => this.#canBefall(fault))
-      .map((name) => ({
-        name,
-        run: async () => {
-          this.#faultsLeft--;
-          await this.#befall(name);
-        },
-      }));
+    const steps: Step[] = [];
+    for (const fault of this.#faults)
+      for (let flush = 0; flush < this.#placesOf(fault); flush++)
+        steps.push({ name: `${fault} ${flush}`, run: () => this.#befall(fault, flush) });
+    return steps;
   }
 
-  #canBefall(fault: Fault): boolean {
-    const { isHeld } = this.#world.database;
-    if (fault === 'kill worker') return this.#world.isAsked;
-    if (fault === 'kill thread') return isHeld || this.#world.isAsked;
-    if (fault === 'crash') return isHeld || !this.#world.isClean;
-    return isHeld;
+  /** How many things it can befall now. */
+  #placesOf(fault: Fault): number {
+    const { count } = this.#world.database;
+    if (fault === 'kill worker') return Number(this.#world.isAsked);
+    if (fault === 'kill thread') return Number(count > 0 || this.#world.isAsked);
+    if (fault === 'crash') return Number(count > 0 || !this.#world.isClean);
+    return fault === 'crash late' ? Number(count > 0) : count;
   }
 
-  async #befall(fault: Fault): Promise<void> {
+  async #befall(fault: Fault, flush: number): Promise<void> {
+    this.#faultsLeft--;
     switch (fault) {
       case 'fail':
-        return await this.#world.fail();
+        return await this.#world.fail(flush);
       case 'lose':
-        return await this.#world.lose();
+        return await this.#world.lose(flush);
       case 'delay':
-        return await this.#world.delay();
+        return await this.#world.delay(flush);
       case 'kill worker':
         return await this.#world.killWorker();
       case 'kill thread':

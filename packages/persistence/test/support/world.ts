@@ -139,7 +139,12 @@ export class World {
     return this.#engine.isClean;
   }
 
-  /** The worker has been asked for a batch. */
+  /** A turn of the worker would find something: it is asked for a batch, as a rule. */
+  get hasWorkerWork(): boolean {
+    return this.#worker.hasWork();
+  }
+
+  /** The worker has a pull to answer, now or when SAFE writes wait. */
   get isAsked(): boolean {
     const control = this.#control;
     const requested = loadWord(control, WorkerControl.PULL_REQUESTED);
@@ -153,14 +158,19 @@ export class World {
 
   // Steps.
 
-  /** A client's write is executed. */
-  async change(write: Write): Promise<void> {
+  /** A client's write is on its way to the worker. */
+  send(write: Write): void {
     this.#keys.add(write.key);
     this.#client.write(write);
+  }
+
+  /** A client's write is executed, with those that are on their way, and handed over where that is asked for. */
+  async change(write: Write): Promise<void> {
+    this.send(write);
     await this.work();
   }
 
-  /** One turn of the worker: hands over if it is asked. */
+  /** One turn of the worker. */
   async work(): Promise<void> {
     this.#worker.doWork();
     this.#client.listen((answer) => this.#onAnswer(answer));
@@ -170,9 +180,10 @@ export class World {
   /** Turns of the engine as long as they find something. */
   async engine(): Promise<void> {
     do {
-      while (this.#engine.doWork() > 0) this.#limitBatch();
+      while (this.#engine.doWork() > 0);
       await turnOfEventLoop();
     } while (this.#engine.hasWork());
+    this.#limitBatch();
     await this.#look();
   }
 
@@ -182,31 +193,32 @@ export class World {
     await this.engine();
   }
 
-  async commit(): Promise<void> {
-    this.database.commit();
+  /** `flush`: which of those under way, the oldest being 0; of the following too. */
+  async commit(flush = 0): Promise<void> {
+    this.database.commit(flush);
     await this.#look();
   }
 
-  async fail(): Promise<void> {
-    this.database.fail();
+  async fail(flush = 0): Promise<void> {
+    this.database.fail(flush);
     await this.#look();
   }
 
   /** The commit has happened, and its answer was lost. */
-  async lose(): Promise<void> {
-    writeAll(this.place, this.database.fail());
+  async lose(flush = 0): Promise<void> {
+    writeAll(this.place, this.database.fail(flush));
     await this.#look();
   }
 
   /** The connection was given up, and the statement is still on its way. */
-  async delay(): Promise<void> {
-    this.late.push(this.database.fail());
+  async delay(flush = 0): Promise<void> {
+    this.late.push(this.database.fail(flush));
     await this.#look();
   }
 
   /** A statement of an earlier attempt is carried out. */
-  async arrive(): Promise<void> {
-    writeAll(this.place, this.late.shift() ?? []);
+  async arrive(statement = 0): Promise<void> {
+    for (const records of this.late.splice(statement, 1)) writeAll(this.place, records);
     await this.#look();
   }
 
@@ -218,8 +230,7 @@ export class World {
 
   /** The persistence thread dies; its statement is still on its way. */
   async killThread(): Promise<void> {
-    const records = this.database.abandon();
-    if (records.length > 0) this.late.push(records);
+    this.late.push(...this.database.abandon());
     this.#engine = this.#startEngine();
     await this.#look();
   }
@@ -229,7 +240,7 @@ export class World {
    * `isCommitted`: what was on its way came before.
    */
   async crash(isCommitted: boolean): Promise<void> {
-    const last = [...this.late.splice(0), this.database.abandon()];
+    const last = [...this.late.splice(0), ...this.database.abandon()];
     if (isCommitted) for (const records of last) writeAll(this.place, records);
     await this.#look();
     this.#waiting = [];
@@ -260,9 +271,9 @@ export class World {
   async quiesce(): Promise<void> {
     for (let i = 0; ; i++) {
       if (i === 1000) throw new Violation('it does not come to an end');
-      if (this.isAsked) await this.work();
+      if (this.hasWorkerWork) await this.work();
       else if (this.hasEngineWork) await this.engine();
-      else if (this.database.isHeld) await this.commit();
+      else if (this.database.count > 0) await this.commit();
       else if (this.isClean) return;
       else await this.wait();
     }
@@ -371,6 +382,8 @@ export class World {
       random: () => 0,
       report: () => {},
       isDown: false,
+      onSettled: () => {},
+      backgroundFlushes: 1,
     });
   }
 

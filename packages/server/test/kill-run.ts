@@ -2,9 +2,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Code } from '@tidewire/core';
-import { PartitionPool } from '#lib/partition-pool.js';
-import type { PoolError } from '#lib/pool-error.js';
-import type { EntryEvent } from '#lib/record.js';
+import {
+  type EntryEvent,
+  PartitionPool,
+  type PoolError,
+  type PoolOptions,
+} from '@tidewire/partition-worker';
+import { postgresStore } from '@tidewire/persistence';
 import type { FaultArgument } from './faults.js';
 import { KillLedger } from './kill-ledger.js';
 import type { SeededRandom } from './seeded-random.js';
@@ -25,6 +29,8 @@ export interface KillReport {
   /** Faults that were not counted, since they were answered FAILED or POISON. */
   readonly refused: number;
   readonly events: number;
+  /** Records that the database held at the end. */
+  readonly stored: number;
   readonly faults: Readonly<Record<string, number>>;
   /** What should not be; empty. */
   readonly faultsFound: readonly string[];
@@ -35,12 +41,18 @@ const COUNTERS = 'counters';
 /** Groups move numbers from a record of the one map to that of the other. */
 const [LEFT, RIGHT] = ['left', 'right'] as const;
 const KEYS = 200;
+/** Counters, and pairs. */
+const NUMBERS = 16;
+const SAFE_ONE_IN = 50;
 /** More than a busy machine keeps a thread from running. */
 const HANG_MS = 2000;
 /** A thread's life from start to end takes longer than an operation by far. */
 const PAUSE_WRITES = 50;
 
-/** Kills workers under load, in all ways, and holds against what was answered and told. */
+/**
+ * Kills workers under load, in all ways, while a database is written behind. Holds against what was
+ * answered and told, and the database's records against those of memory.
+ */
 export async function killWorkers(options: KillOptions): Promise<KillReport> {
   const run = new KillRun(options);
   try {
@@ -67,8 +79,7 @@ class KillRun {
 
   async report(): Promise<KillReport> {
     const pool = await PartitionPool.start({
-      workers: 2,
-      memoryBytes: 64 * 1024 * 1024,
+      ...this.#site(),
       processors: new URL('./faults.js', import.meta.url),
       hangMs: HANG_MS,
       heapMiB: 96,
@@ -83,13 +94,17 @@ class KillRun {
     await Promise.all([...writers, this.#kill(pool)]);
     await this.#ledger.compare(pool, MAP, COUNTERS);
     await this.#ledger.comparePairs(pool, LEFT, RIGHT);
-    await pool.stop();
+    const held = await standing(pool);
+    this.#ledger.leaves(await pool.stop());
+    const stored = await this.#stored();
+    this.#ledger.compareStored(held, stored);
     return {
       kills: this.#kills,
       hangs: this.#hangs,
       writes: this.#writes,
       refused: this.#refused,
       events: this.#ledger.events,
+      stored: stored.size,
       faults: this.#faults,
       faultsFound: this.#ledger.found,
     };
@@ -97,6 +112,20 @@ class KillRun {
 
   cleanUp(): void {
     rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  /** Each pool has a store object of its own on the one folder. */
+  #site(): Pick<PoolOptions, 'workers' | 'memoryBytes' | 'store'> {
+    const store = postgresStore({ dataDir: join(this.#folder, 'data') });
+    return { workers: 2, memoryBytes: 64 * 1024 * 1024, store };
+  }
+
+  /** What a pool finds in the database that the one before has left. */
+  async #stored(): Promise<ReadonlyMap<string, string>> {
+    const pool = await PartitionPool.start(this.#site());
+    const stored = await standing(pool);
+    await pool.stop();
+    return stored;
   }
 
   async #subscribe(pool: PartitionPool): Promise<void> {
@@ -125,17 +154,18 @@ class KillRun {
       const own = Math.floor(random.below(KEYS) / writers) * writers + writer;
       if (own >= KEYS) continue;
       const key = `k${own}`;
+      const safe = random.below(SAFE_ONE_IN) === 0;
       if (random.below(10) === 0) {
-        await pool.remove(MAP, key);
+        await pool.remove(MAP, key, { safe });
         this.#ledger.stands(key, undefined);
       } else {
         const value = valueFor(i, random.below(1000));
-        await pool.put(MAP, key, value);
+        await pool.put(MAP, key, value, { safe });
         this.#ledger.stands(key, value);
       }
-      await pool.increment(COUNTERS, `c${random.below(16)}`);
+      await pool.increment(COUNTERS, `c${random.below(NUMBERS)}`);
       this.#ledger.count();
-      const pair = `p${random.below(16)}`;
+      const pair = `p${random.below(NUMBERS)}`;
       const others = [{ map: RIGHT, key: pair }];
       if (await this.#isDone(pool.execute(LEFT, pair, 'move', undefined, { others })))
         this.#ledger.move();
@@ -164,12 +194,12 @@ class KillRun {
   async #execute(pool: PartitionPool, argument: FaultArgument): Promise<void> {
     const { random } = this.#options;
     if (random.below(2) === 0) {
-      const key = `c${random.below(16)}`;
+      const key = `c${random.below(NUMBERS)}`;
       if (await this.#isDone(pool.execute(COUNTERS, key, 'countAfterFault', argument)))
         this.#ledger.count();
       return;
     }
-    const key = `p${random.below(16)}`;
+    const key = `p${random.below(NUMBERS)}`;
     const others = [{ map: RIGHT, key }];
     if (await this.#isDone(pool.execute(LEFT, key, 'moveAfterFault', argument, { others })))
       this.#ledger.move();
@@ -187,6 +217,23 @@ class KillRun {
       return false;
     }
   }
+}
+
+/** Every record that may be there, by its place: its value and its stamp. */
+async function standing(pool: PartitionPool): Promise<ReadonlyMap<string, string>> {
+  const numbered = (prefix: string, count: number): string[] =>
+    Array.from({ length: count }, (_, i) => `${prefix}${i}`);
+  const places: readonly [string, string[]][] = [
+    [MAP, numbered('k', KEYS)],
+    [COUNTERS, numbered('c', NUMBERS)],
+    [LEFT, numbered('p', NUMBERS)],
+    [RIGHT, numbered('p', NUMBERS)],
+  ];
+  const records = new Map<string, string>();
+  for (const [map, keys] of places)
+    for (const [key, { value, stamp }] of await pool.getAll(map, keys))
+      records.set(`${map} ${key}`, JSON.stringify([value, stamp]));
+  return records;
 }
 
 export interface Value {

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { RESTART_BACKOFF_MAX_MS, RESTART_BACKOFF_MIN_MS } from '@tidewire/core';
-import { type DatabaseConnection, type EmbeddedServer, startEmbedded } from '@tidewire/persistence';
+import { type EmbeddedServer, startEmbedded } from './embedded-postgres.js';
+import type { DatabaseConnection } from './postgres-link.js';
 
 /**
  * The embedded Postgres of one server process. If it ends it is started again behind the same

@@ -1,5 +1,4 @@
-import type { PartitionPool } from '#lib/partition-pool.js';
-import type { EntryEvent } from '#lib/record.js';
+import type { EntryEvent, PartitionPool } from '@tidewire/partition-worker';
 import type { Value } from './kill-run.js';
 
 /** Of a key subscription or a query: what it has heard, to be held against the map's changes. */
@@ -100,9 +99,25 @@ export class KillLedger {
     if (moved !== this.#moved) this.#complain(`moved ${moved}, answered ${this.#moved}`);
   }
 
+  /** What memory held at its end, and what the database then held of the same keys: the same. */
+  compareStored(held: ReadonlyMap<string, string>, stored: ReadonlyMap<string, string>): void {
+    for (const place of new Set([...held.keys(), ...stored.keys()]))
+      if (held.get(place) !== stored.get(place))
+        this.#complain(`${place}: ${stampOf(stored, place)} stored, ${stampOf(held, place)} held`);
+  }
+
+  leaves(changes: number | undefined): void {
+    if (changes !== 0) this.#complain(`${changes} changes were not stored`);
+  }
+
   #complain(sentence: string): void {
     if (this.found.length < FOUND_MAX) this.found.push(sentence);
   }
+}
+
+/** The stamp ends the record. */
+function stampOf(records: ReadonlyMap<string, string>, place: string): string {
+  return records.get(place)?.match(/\{[^{]*$/)?.[0] ?? 'nothing';
 }
 
 function lineOf({ kind, key, sequence }: Pick<EntryEvent, 'kind' | 'key' | 'sequence'>): string {

@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import type { Change, ProcessedRecord } from '#lib/execute/processor.js';
+import type { Change, ProcessedRecord } from '@tidewire/partition-worker';
 
 /** Ways in which a processor can end its worker. */
 export const FAULTS = ['exit', 'throw', 'loop', 'exhaust'] as const;
