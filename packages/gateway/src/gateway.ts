@@ -1,7 +1,5 @@
 import {
-  CODE_SENTENCES,
   Code,
-  closeCodeOf,
   FRAME_BYTES_MAX,
   type HybridLogicalClock,
   RETRY_AFTER_CROWD_MS,
@@ -17,7 +15,6 @@ import {
 } from '@tidewire/core/threads';
 import {
   forgetSessionRecord,
-  type OutboundHandlers,
   OutboundReader,
   PartitionService,
   WorkerRequests,
@@ -33,11 +30,14 @@ import type { GatewayOptions } from './gateway-options.js';
 import { AnswerBatch } from './operation/answer-batch.js';
 import { OperationIntake } from './operation/operation-intake.js';
 import type { OperationRefusal } from './operation/operation-refusal.js';
+import { outboundHandlers } from './outbound-handlers.js';
 import { QueryDesk } from './query/query-desk.js';
-import { Refusal } from './refusal.js';
+import type { Refusal } from './refusal.js';
 import { ConnectionLimits } from './session/connection-limits.js';
 import { ConnectionManager } from './session/connection-manager.js';
+import { Farewell } from './session/farewell.js';
 import { Presence } from './session/presence.js';
+import { Principals } from './session/principal.js';
 import { ResumeTokens } from './session/resume-tokens.js';
 import type { Session } from './session/session.js';
 import { NO_LOG, type SessionLog } from './session/session-log.js';
@@ -81,7 +81,6 @@ export class Gateway implements TransportHandlers<Session> {
   readonly #onTaken: (operations: number) => void;
   readonly #log: SessionLog;
   readonly #reader: FrameReader = new FrameReader();
-  readonly #mapTable: MapTable;
   readonly #audit: Audit;
   readonly #access: OperationAccess;
   readonly #connections: ConnectionManager;
@@ -95,7 +94,9 @@ export class Gateway implements TransportHandlers<Session> {
   readonly #queries: QueryDesk;
   readonly #authentication: Authentication;
   readonly #tokens: ResumeTokens = new ResumeTokens();
+  readonly #principals: Principals = new Principals();
   readonly #presence: Presence;
+  readonly #farewell: Farewell;
   readonly #intake: OperationIntake;
   readonly #control: ControlFrames;
   readonly #outbound: readonly OutboundReader[];
@@ -128,13 +129,18 @@ export class Gateway implements TransportHandlers<Session> {
       elapsedMs,
     });
     const { counters } = this.telemetry;
+    this.#farewell = new Farewell({
+      control: this.#control,
+      admission: this.#admission,
+      counters,
+      log: this.#log,
+    });
     this.#answers = new AnswerBatch({
       clock,
       counters,
       onDropped: (session) => this.onDropped(session),
     });
     const rules = new RuleRegister(this.#requests);
-    this.#mapTable = mapTable;
     this.#audit = new Audit({ elapsedMs, tell: options.onDenied });
     this.#access = new OperationAccess({ rules, audit: this.#audit });
     this.#connections = new ConnectionManager((session) => this.#access.release(session));
@@ -173,7 +179,10 @@ export class Gateway implements TransportHandlers<Session> {
       queries: this.#queries,
       random: options.random,
       resume: (session, token) => this.#resume(session, token),
-      onGreeted: ({ client }) => this.#admission.greet(client),
+      onGreeted: (session) => {
+        this.#admission.greet(session.client);
+        this.#principals.enter(session);
+      },
       refuse: (session, refusal) => this.#refuseControl(session, refusal),
     });
     this.#presence = new Presence(parts);
@@ -189,7 +198,16 @@ export class Gateway implements TransportHandlers<Session> {
       elapsedMs,
       telemetry: this.telemetry,
     });
-    const handlers = this.#outboundHandlers();
+    const handlers = outboundHandlers({
+      connections: this.#connections,
+      answers: this.#answers,
+      partitions: this.#partitions,
+      subscriptions: this.#subscriptions,
+      queryStreams: this.#queryStreams,
+      census: this.telemetry.census,
+      onForbidden: (session, mapId, kind) =>
+        this.#audit.onDenied(session, mapTable.nameOf(mapId), rightFor(kind)),
+    });
     this.#outbound = memory.workers.map((worker) => new OutboundReader(worker, handlers));
   }
 
@@ -262,7 +280,7 @@ export class Gateway implements TransportHandlers<Session> {
   /** Closes every session and says why. */
   endSessions(code: Code): void {
     for (const session of this.#connections.all())
-      if (!session.isClosing) this.#refuseSession(session, code);
+      if (!session.isClosing) this.#farewell.refuse(session, code);
   }
 
   /** A worker has been started for the `start`-th time. Call before it runs, the first time too. */
@@ -310,15 +328,16 @@ export class Gateway implements TransportHandlers<Session> {
   /** Closes sessions without Hello in time or with a token that ended; call several times a second. */
   checkDeadlines(): void {
     for (const session of this.#connections.takeOverdue(this.#time.elapsedMs()))
-      this.#refuseSession(
+      this.#farewell.refuse(
         session,
         Code.UNAUTHENTICATED,
         'No valid Hello came in time.',
         RETRY_AFTER_MS,
       );
     this.#admission.sweep(this.#time.elapsedMs());
+    this.#principals.sweep();
     for (const session of this.#authentication.expired(this.#connections.all()))
-      this.#refuseSession(session, Code.UNAUTHENTICATED, 'The token has expired.');
+      this.#farewell.refuse(session, Code.UNAUTHENTICATED, 'The token has expired.');
     for (const token of this.#tokens.takeExpired(this.#time.elapsedMs()))
       for (let worker = 0; worker < this.#requests.workers; worker++)
         this.#requests.send(worker, forgetSessionRecord(token));
@@ -355,17 +374,15 @@ export class Gateway implements TransportHandlers<Session> {
   }
 
   onText(session: Session): void {
-    if (!session.isClosing) this.#expel(session, Code.INVALID, 'A frame is a binary message.');
+    if (!session.isClosing)
+      this.#farewell.expel(session, Code.INVALID, 'A frame is a binary message.');
   }
 
   onDropped(session: Session): void {
     if (session.isClosing) return;
-    session.isClosing = true;
-    this.telemetry.counters.onClosing(Code.SLOW_CONSUMER);
-    this.#log.refused(session.serial, Code.SLOW_CONSUMER, CODE_SENTENCES[Code.SLOW_CONSUMER]);
+    this.#farewell.drop(session);
     this.#subscriptions.forget(session);
     this.#queries.forget(session);
-    session.connection.close(closeCodeOf(Code.SLOW_CONSUMER), CODE_SENTENCES[Code.SLOW_CONSUMER]);
   }
 
   onClose(session: Session): void {
@@ -375,6 +392,7 @@ export class Gateway implements TransportHandlers<Session> {
     this.#subscriptions.forget(session);
     this.#queries.forget(session);
     this.#connections.close(session);
+    this.#principals.leave(session);
     this.#tokens.release(session, this.#time.elapsedMs());
     this.#presence.onClose(session, this.#time.elapsedMs());
     this.#onWork();
@@ -386,7 +404,7 @@ export class Gateway implements TransportHandlers<Session> {
 
   #take(session: Session, bytes: Uint8Array): void {
     if (bytes.length > FRAME_BYTES_MAX) {
-      this.#expel(session, Code.TOO_LARGE, FRAME_TOO_LONG);
+      this.#farewell.expel(session, Code.TOO_LARGE, FRAME_TOO_LONG);
       return;
     }
     const over = session.rate?.takeFrame(bytes.length, this.#time.elapsedMs());
@@ -396,12 +414,12 @@ export class Gateway implements TransportHandlers<Session> {
     if (fault !== FrameFault.NONE) {
       const isLarge = fault === FrameFault.TOO_MANY_OPERATIONS;
       const code = isLarge ? Code.TOO_LARGE : Code.INVALID;
-      this.#expel(session, code, FRAME_FAULT_SENTENCES[fault]);
+      this.#farewell.expel(session, code, FRAME_FAULT_SENTENCES[fault]);
       return;
     }
     if (session.node !== 0) this.#mergeClock(session);
     else if (this.#reader.body !== ClientBody.HELLO) {
-      this.#expel(session, Code.UNAUTHENTICATED);
+      this.#farewell.expel(session, Code.UNAUTHENTICATED);
       return;
     }
     if (this.#reader.body === ClientBody.OPERATIONS) this.#intake.take(session, bytes, nowMs, over);
@@ -425,71 +443,33 @@ export class Gateway implements TransportHandlers<Session> {
       this.#send(session, this.#control.error(Code.CLOCK_DRIFT));
   }
 
-  #outboundHandlers(): OutboundHandlers {
-    return {
-      onForbidden: (id, mapId, kind) => {
-        const session = this.#connections.find(id);
-        if (session === undefined) return;
-        this.#audit.onDenied(session, this.#mapTable.nameOf(mapId), rightFor(kind));
-      },
-      onResult: (id, bytes, offset, length) => {
-        const session = this.#connections.answered(id);
-        if (session !== undefined) this.#answers.append(session, bytes, offset, length);
-      },
-      onVerdict: (...verdict) => this.#partitions.onVerdict(...verdict),
-      onEvent: (words, bytes, at) => this.#subscriptions.onEvent(words, bytes, at),
-      onSlice: (words, bytes, at) => this.#subscriptions.onSlice(words, bytes, at),
-      onRows: (words, bytes, at) => this.#queryStreams.onRecord(words, bytes, at),
-      onCensus: (worker, words, at) => this.telemetry.census.onCensus(worker, words, at),
-      onProgress: (worker, words, at) => this.#subscriptions.onProgress(worker, words, at),
-      onSubscribed: (worker, topic) => this.#subscriptions.onSubscribed(worker, topic),
-    };
-  }
-
   #onControl(session: Session, bytes: Uint8Array, over?: OperationRefusal): void {
     const refusal = this.#controlIntake.take(session, bytes, over);
     if (refusal !== undefined) this.#refuseControl(session, refusal);
   }
 
   #refuseControl(session: Session, { code, detail, retryAfterMs }: Refusal): void {
-    if (retryAfterMs > 0) this.#refuseSession(session, code, detail);
-    else this.#expel(session, code, detail);
+    if (retryAfterMs > 0) this.#farewell.refuse(session, code, detail);
+    else this.#farewell.expel(session, code, detail);
   }
 
   /** Closes a session that was told to wait and sends on. */
   #endsFlood(session: Session, rate: SessionRate): boolean {
     const waitMs = rate.floodMs(this.#time.elapsedMs());
-    if (waitMs > 0) this.#expel(session, Code.OVERLOADED, FLOODS, waitMs);
+    if (waitMs > 0) this.#farewell.expel(session, Code.OVERLOADED, FLOODS, waitMs);
     return waitMs > 0;
   }
 
   /** What the earlier connection still sends is not taken: it may have been sent again. */
   #resume(session: Session, token: Uint8Array): boolean {
-    this.#connections.enter(session);
     const earlier = this.#tokens.adopt(session, token);
     if (earlier !== undefined && !earlier.isClosing)
-      this.#refuseSession(earlier, Code.UNAVAILABLE, 'A later connection continues this session.');
+      this.#farewell.refuse(
+        earlier,
+        Code.UNAVAILABLE,
+        'A later connection continues this session.',
+      );
     return session.token.length > 0 && this.#presence.adopt(session, earlier);
-  }
-
-  /** As `#refuseSession`, for a fault of its own: whoever has many is not let in for a while. */
-  #expel(session: Session, code: Code, detail?: string, retryAfterMs?: number): void {
-    this.#admission.blame(session.client);
-    this.#refuseSession(session, code, detail, retryAfterMs);
-  }
-
-  /** `retryAfterMs`: the same client is welcome later, whatever the code says otherwise; 0: not so. */
-  #refuseSession(
-    session: Session,
-    code: Code,
-    detail: string = CODE_SENTENCES[code],
-    retryAfterMs: number = new Refusal(code).retryAfterMs,
-  ): void {
-    session.isClosing = true;
-    this.telemetry.counters.onClosing(code);
-    this.#log.refused(session.serial, code, detail);
-    session.connection.send(this.#control.error(code, { detail, retryAfterMs }));
-    session.connection.close(closeCodeOf(code), detail);
   }
 
   #send(session: Session, bytes: Uint8Array): void {

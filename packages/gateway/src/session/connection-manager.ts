@@ -3,7 +3,6 @@ import { NO_BYTES } from '@tidewire/partition-worker/front';
 import { NO_CURSOR } from '../subscription/resume.js';
 import type { Connection } from '../transport/transport.js';
 import type { AddressCount } from './connection-limits.js';
-import { Principals } from './principal.js';
 import type { Session } from './session.js';
 import type { SessionRate } from './session-rate.js';
 
@@ -11,6 +10,12 @@ import type { SessionRate } from './session-rate.js';
 export interface Admitted {
   readonly client: AddressCount;
   readonly rate: SessionRate | undefined;
+}
+
+/** A session that has not said Hello, and the elapsed time by which it must. */
+interface Stranger {
+  readonly session: Session;
+  readonly deadlineMs: number;
 }
 
 /**
@@ -21,8 +26,7 @@ export class ConnectionManager {
   readonly #slots: (Session | undefined)[] = [];
   readonly #free: number[] = [];
   /** Sessions that have not said Hello, oldest first. */
-  #strangers: Session[] = [];
-  readonly #principals: Principals = new Principals();
+  #strangers: Stranger[] = [];
   #serial = 0;
   readonly #onFreed: (session: Session) => void;
 
@@ -38,7 +42,6 @@ export class ConnectionManager {
       connection,
       client: admitted.client,
       rate: admitted.rate,
-      helloDeadlineMs: elapsedMs + HELLO_DEADLINE_MS,
       node: 0,
       isVerifying: false,
       validUntilMs: Number.POSITIVE_INFINITY,
@@ -64,13 +67,8 @@ export class ConnectionManager {
       events: undefined,
     };
     this.#slots[session.id] = session;
-    this.#strangers.push(session);
+    this.#strangers.push({ session, deadlineMs: elapsedMs + HELLO_DEADLINE_MS });
     return session;
-  }
-
-  /** It is known who has the session, and what it may do: from now on it counts with its principal. */
-  enter(session: Session): void {
-    this.#principals.enter(session);
   }
 
   /** The session of this id. */
@@ -91,7 +89,6 @@ export class ConnectionManager {
   close(session: Session): void {
     if (session.isClosed) return;
     session.isClosed = true;
-    this.#principals.leave(session);
     this.#maybeFree(session);
   }
 
@@ -102,17 +99,15 @@ export class ConnectionManager {
     this.#free.push(session.id);
   }
 
-  /** Takes out and returns the sessions whose deadline for Hello has passed. Forgets principals, too. */
+  /** Takes out and returns the sessions whose deadline for Hello has passed. */
   takeOverdue(elapsedMs: number): Session[] {
-    this.#principals.sweep();
-    const isKnown = (session: Session): boolean => session.node !== 0 || session.isClosing;
-    const overdue = this.#strangers.filter(
-      (session) => !isKnown(session) && session.helloDeadlineMs <= elapsedMs,
+    const strangers = this.#strangers.filter(
+      ({ session }) => session.node === 0 && !session.isClosing,
     );
-    this.#strangers = this.#strangers.filter(
-      (session) => !isKnown(session) && session.helloDeadlineMs > elapsedMs,
-    );
-    return overdue;
+    this.#strangers = strangers.filter(({ deadlineMs }) => deadlineMs > elapsedMs);
+    return strangers
+      .filter(({ deadlineMs }) => deadlineMs <= elapsedMs)
+      .map(({ session }) => session);
   }
 
   *all(): Iterable<Session> {

@@ -26,8 +26,6 @@ export interface Session {
   readonly client: AddressCount;
   /** Undefined: it may ask for as much as it likes. */
   readonly rate: SessionRate | undefined;
-  /** In elapsed time; a session that has not said Hello by then is closed. */
-  readonly helloDeadlineMs: number;
   /** Node of Hello; 0 until it was welcomed: nothing but Hello is accepted. */
   node: number;
   /** A token of it is being verified. */

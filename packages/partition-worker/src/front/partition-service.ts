@@ -81,9 +81,9 @@ export class PartitionService {
     this.#newMaps = new NewMaps(mapTable);
     this.#mapTtls = mapTtls;
     this.owners = memory.workers.map((worker) => new Owner(worker));
-    this.#receiver = this.owners[0];
     this.#everyOwner = this.owners.map((_, worker) => worker);
     this.#oneOwner = this.#everyOwner.map((worker) => [worker]);
+    this.#receiver = this.owners[0];
   }
 
   /** Recovery has ended: this thread gives the maps their ids from now on. */
