@@ -206,7 +206,7 @@ export const EFFECT_VALUE_BYTES_MAX = 64;
 /** How long the effects of a closed session are remembered. */
 export const EFFECTS_KEPT_MS = 60_000;
 export const RESUME_TOKEN_BYTES = 16;
-/** Remembered at one time, of sessions that have closed too. */
+/** Remembered at one time, of sessions that have closed too: these are forgotten where there are more. */
 export const RESUME_TOKENS_MAX = 131_072;
 
 // Workers that die.
@@ -306,6 +306,7 @@ assert(
 );
 assert(STRANGERS_AN_ADDRESS_MAX <= STRANGERS_MAX, 'an address is one of many');
 assert(CONNECTIONS_MAX < ADDRESSES_MAX, 'whoever is connected is remembered');
+assert(CONNECTIONS_MAX < RESUME_TOKENS_MAX, 'whoever is connected may come back');
 assert(
   RESTART_STEADY_MS > WORKER_HANG_MS && RESTART_STEADY_MS > RESTART_BACKOFF_MAX_MS,
   'who dies of every start is not steady',
