@@ -80,6 +80,13 @@ export class PersistenceQueue {
     return this.#isAsked(loadWord(this.#control, WorkerControl.PULL_REQUESTED));
   }
 
+  /** A pull waits for SAFE writes, and they are there. */
+  isSafeDue(): boolean {
+    if (this.#pull !== undefined || loadWord(this.#control, WorkerControl.PULL_LANE) === 0)
+      return false;
+    return this.#isAsked(loadWord(this.#control, WorkerControl.PULL_REQUESTED));
+  }
+
   /** Changes not handed over. */
   dirtyCount(): number {
     let dirty = 0;

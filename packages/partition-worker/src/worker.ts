@@ -167,10 +167,15 @@ export class Worker {
     // earlier worker may have done last is told before anything else is written.
     const isReady = this.#isIntroduced && this.#sweeper.conclude();
     const requests = isReady ? this.#drainRequests() : 0;
+    const isSafeDue = this.#queue.isSafeDue();
+    if (requests > 0 && !isSafeDue) this.#outbound.ring();
     const kept = isReady && !this.#executor.isTelling ? this.#keepHouse() : 0;
     const recovered = this.#recovery.doWork();
     this.#countChanges(); // before a batch that has them ends
-    const others = recovered + this.#queue.doWork() + this.#streams.doWork();
+    const handedOver = this.#queue.doWork();
+    // To wake a thread takes as long as many operations: the store first, which SAFE writes wait for.
+    if (requests > 0 && isSafeDue) this.#outbound.ring();
+    const others = recovered + handedOver + this.#streams.doWork();
     const work = told + requests + kept + others;
     if (work > 0) this.#report();
     return work;
@@ -214,7 +219,6 @@ export class Worker {
       done += executed;
       if (this.#time.isOver()) break;
     }
-    if (done > 0) this.#outbound.ring();
     return done;
   }
 

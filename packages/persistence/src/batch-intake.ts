@@ -104,15 +104,16 @@ export class BatchIntake {
   /** Takes a bounded number of ring records, up to an END. Returns their number. */
   take(onHanded: (handed: Handed) => void): number {
     let count = 0;
+    let mayWaitForRoom = true;
     while (count < TURN_RECORDS && this.#ring.next()) {
-      if (this.#ring.kind === BatchKind.END)
-        this.#onEnd(this.#ring.words, this.#ring.index, onHanded);
-      else this.#onRecord(this.#ring.words, this.#ring.index);
+      const { kind, words, index } = this.#ring;
+      if (kind === BatchKind.END) mayWaitForRoom = !this.#onEnd(words, index, onHanded);
+      else this.#onRecord(words, index);
       count++;
     }
     if (count === 0) return 0;
     this.#ring.release();
-    this.#worker.ring(); // it may wait for room
+    if (mayWaitForRoom) this.#worker.ring(); // to wake a thread costs more than a small batch
     return count;
   }
 
@@ -132,13 +133,18 @@ export class BatchIntake {
     this.#batch.add(this.#images.read(at, partition));
   }
 
-  #onEnd(words: Int32Array, at: number, onHanded: (handed: Handed) => void): void {
+  /** True if the pull has ended by it: the worker has nothing more to hand over. */
+  #onEnd(words: Int32Array, at: number, onHanded: (handed: Handed) => void): boolean {
     const isOfPull = this.#state !== 'NONE' && words[at + BatchEnd.PULL] === this.#pull;
     if (isOfPull) this.#state = 'NONE';
     // The worker counts the records of a refused END as handed over, so it must forget that. One of
     // another pull comes from a worker that died behind its END and left the pull to the next.
-    if (!isOfPull || words[at + BatchEnd.ATTEMPT] !== this.#attempt) return this.#onRefused();
+    if (!isOfPull || words[at + BatchEnd.ATTEMPT] !== this.#attempt) {
+      this.#onRefused();
+      return false;
+    }
     const changesHanded = loadWord(this.#control, WorkerControl.CHANGES_HANDED);
     onHanded({ end: readEnd(words, at), changesHanded, records: this.#batch.take() });
+    return true;
   }
 }

@@ -2,15 +2,24 @@ import { parseArgs } from 'node:util';
 import { countTogether } from './counter-run.js';
 import { SEED, SeededRandom } from './seeded-random.js';
 
-/** Command: clients count one number together while workers die and connections break. */
+const HELP = `Usage: pnpm -s count-together [--clients 1000] [--increments 1000] [--kills 20] [--drops 500]
+
+Clients count one number together while workers die and connections break. Prints what came of it;
+SEED=N repeats a run. Exits 1 if the sum is not exact.`;
+
 const { values } = parseArgs({
   options: {
     clients: { type: 'string', default: '1000' },
     increments: { type: 'string', default: '1000' },
     kills: { type: 'string', default: '20' },
     drops: { type: 'string', default: '500' },
+    help: { type: 'boolean', default: false },
   },
 });
+if (values.help) {
+  console.log(HELP);
+  process.exit(0);
+}
 const teardowns: (() => unknown)[] = [];
 const t = { teardown: (action: () => unknown): void => void teardowns.unshift(action) };
 const beganMs = performance.now();
