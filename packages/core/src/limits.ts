@@ -37,10 +37,12 @@ export const LIKE_BYTES_COUNTED_MIN = 32;
 export const PREDICATES_A_MAP_MAX = 100_000;
 /** Of all predicates together, in canonical form. */
 export const PREDICATE_BYTES_TOTAL_MAX: number = 64 * 1024 * 1024;
-/** Rates at which one topic is heard. */
+/** Rates at which one topic is heard; a further one is rounded down to a power of 2. */
 export const RATES_A_TOPIC_MAX = 16;
 /** Of one map, those that no index serves: each is tried at every change. */
 export const PREDICATES_UNINDEXED_A_MAP_MAX = 256;
+/** Of one principal, whose token does not permit everything; see Principal. */
+export const SUBSCRIPTIONS_UNINDEXED_A_PRINCIPAL_MAX: number = PREDICATES_UNINDEXED_A_MAP_MAX / 4;
 /** Of one connection, those that no index serves. */
 export const SUBSCRIPTIONS_UNINDEXED_MAX = 16;
 export const QUERIES_MAX = 16;
@@ -180,6 +182,8 @@ export const PRESENCE_RECORDS_A_PRINCIPAL_MAX: number = PRESENCE_RECORDS_TOTAL_M
 export const MAPS_MAX = 4096;
 /** Of these, maps that are watched and have never been written: the others are kept for writers. */
 export const MAPS_LENT_MAX: number = MAPS_MAX / 2;
+/** And those that one principal watches, whose token does not permit everything; see Principal. */
+export const MAPS_LENT_A_PRINCIPAL_MAX: number = MAPS_LENT_MAX / 4;
 /** Made since the start by one principal, whose token does not permit everything; see Principal. */
 export const MAPS_A_PRINCIPAL_MAX: number = MAPS_MAX / 16;
 export const WORKERS_MAX = 16;
@@ -204,7 +208,7 @@ export const EFFECT_VALUE_BYTES_MAX = 64;
 /** How long the effects of a closed session are remembered. */
 export const EFFECTS_KEPT_MS = 60_000;
 export const RESUME_TOKEN_BYTES = 16;
-/** Remembered at one time, of sessions that have closed too. */
+/** Remembered at one time, of sessions that have closed too: these are forgotten where there are more. */
 export const RESUME_TOKENS_MAX = 131_072;
 
 // Workers that die.
@@ -305,6 +309,7 @@ assert(
 assert(STRANGERS_AN_ADDRESS_MAX <= STRANGERS_MAX, 'an address is one of many');
 assert(HELLO_BYTES_MAX < STRANGER_BYTES_MAX, 'a Hello is heard to its end');
 assert(CONNECTIONS_MAX < ADDRESSES_MAX, 'whoever is connected is remembered');
+assert(CONNECTIONS_MAX < RESUME_TOKENS_MAX, 'whoever is connected may come back');
 assert(
   RESTART_STEADY_MS > WORKER_HANG_MS && RESTART_STEADY_MS > RESTART_BACKOFF_MAX_MS,
   'who dies of every start is not steady',

@@ -334,9 +334,7 @@ export class Gateway implements TransportHandlers<Session> {
     this.#principals.sweep();
     for (const session of this.#authentication.expired(this.#connections.all()))
       this.#farewell.refuse(session, Code.UNAUTHENTICATED, 'The token has expired.');
-    for (const token of this.#tokens.takeExpired(this.#time.elapsedMs()))
-      for (let worker = 0; worker < this.#requests.workers; worker++)
-        this.#requests.send(worker, forgetSessionRecord(token));
+    this.#forgetTokens();
   }
 
   onAccept(address: string): boolean {
@@ -459,6 +457,7 @@ export class Gateway implements TransportHandlers<Session> {
   /** What the earlier connection still sends is not taken: it may have been sent again. */
   #resume(session: Session, token: Uint8Array): boolean {
     const earlier = this.#tokens.adopt(session, token);
+    this.#forgetTokens();
     if (earlier !== undefined && !earlier.isClosing)
       this.#farewell.refuse(
         earlier,
@@ -466,6 +465,12 @@ export class Gateway implements TransportHandlers<Session> {
         'A later connection continues this session.',
       );
     return session.token.length > 0 && this.#presence.adopt(session, earlier);
+  }
+
+  #forgetTokens(): void {
+    for (const token of this.#tokens.takeExpired(this.#time.elapsedMs()))
+      for (let worker = 0; worker < this.#requests.workers; worker++)
+        this.#requests.send(worker, forgetSessionRecord(token));
   }
 
   #send(session: Session, bytes: Uint8Array): void {

@@ -27,7 +27,7 @@ export function outboundHandlers(parts: {
       const session = connections.answered(id);
       if (session !== undefined) answers.append(session, bytes, offset, length);
     },
-    onVerdict: (...verdict) => partitions.onVerdict(...verdict),
+    onVerdict: (worker, position, outcome) => partitions.onVerdict(worker, position, outcome),
     onEvent: (words, bytes, at) => subscriptions.onEvent(words, bytes, at),
     onSlice: (words, bytes, at) => subscriptions.onSlice(words, bytes, at),
     onRows: (words, bytes, at) => queryStreams.onRecord(words, bytes, at),

@@ -348,9 +348,15 @@ t.test('ACCESS-29: a group needs all of execute and read on every map that it na
     const deed = { kind: OperationKind.EXECUTE, map, key: 'k', processor: 'tidy', others };
     return bench.done(ann, deed);
   };
-  for (const other of ['rows', 'seen', 'blind', 'nothing'])
-    t.equal(group('mine', other).refusal, Code.FORBIDDEN, other);
+  const others = ['rows', 'seen', 'blind', 'nothing'];
+  for (const other of others) t.equal(group('mine', other).refusal, Code.FORBIDDEN, other);
   t.equal(group('rows', 'mine').refusal, Code.FORBIDDEN, 'its own record under a rule');
+  const denied = bench.denials.map(({ map, right }) => `${map} ${right}`);
+  t.same(
+    denied,
+    [...others, 'rows'].map((map) => `${map} execute`),
+    'each is told',
+  );
   t.same(given, [], 'no processor saw anything');
   t.match(group('mine', 'ours'), { outcome: Code.APPLIED });
   t.equal(given.length, 1);

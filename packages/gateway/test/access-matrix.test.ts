@@ -1,5 +1,6 @@
-import { Code, messageOf, parsePredicate } from '@tidewire/core';
-import { OperationKind, type Result, StartFrom } from '@tidewire/schemas';
+import { create, toBinary } from '@bufbuild/protobuf';
+import { Code, messageOf, parsePredicate, RESUME_TOKEN_BYTES } from '@tidewire/core';
+import { OperationKind, RecordNamesSchema, type Result, StartFrom } from '@tidewire/schemas';
 import t from 'tap';
 import { STORE } from './bench.js';
 import { ALL_RIGHTS, PolicedBench, ROOT, type SpiedClient } from './policed-bench.js';
@@ -26,6 +27,10 @@ interface Deed {
   /** Where the record may be touched, and where a row predicate hides it. */
   readonly done: string;
   readonly hidden: string;
+  /** Where there is a row predicate, whatever the record is. */
+  readonly ruled?: string;
+  /** An earlier session of the same subject and resume token, with all rights, has done `merge`. */
+  readonly isResumed?: boolean;
   readonly run: (place: Place) => string;
 }
 
@@ -56,6 +61,26 @@ const DEEDS: readonly Deed[] = [
   {
     ...written('execute', OperationKind.EXECUTE, '', 'APPLIED', { processor: 'tidy' }),
     needs: ['execute'],
+  },
+  {
+    name: 'execute on a group',
+    needs: ['read', 'execute'],
+    done: 'APPLIED',
+    hidden: 'FORBIDDEN',
+    ruled: 'FORBIDDEN',
+    run: (place) => {
+      const records = [{ map: `${place.map}-other`, key: 'k' }];
+      const others = toBinary(RecordNamesSchema, create(RecordNamesSchema, { records }));
+      return operated(OperationKind.EXECUTE, '', { processor: 'tidyAll', others })(place);
+    },
+  },
+  {
+    name: 'send an update again',
+    needs: ['write'],
+    done: 'APPLIED',
+    hidden: 'FORBIDDEN',
+    isResumed: true,
+    run: ({ bench, client, map }) => merge(bench, client, map),
   },
   {
     name: 'query',
@@ -152,8 +177,19 @@ function grantOf(rights: readonly string[], rows: Rows): object {
   return { maps: ['*'], rights, ...(where === undefined ? {} : { where }) };
 }
 
-function expected({ needs, done, hidden }: Deed, rights: readonly string[], rows: Rows): string {
+/** The same request whoever sends it. */
+function merge(bench: PolicedBench, client: SpiedClient, map: string): string {
+  const value = text.encode('{"n":9}');
+  const operation = { requestId: 9, kind: OperationKind.MERGE, map, key: 'k', value };
+  client.say({ case: 'operations', value: { operations: [operation] } });
+  bench.settle();
+  return nameOf(client.results.at(-1)!);
+}
+
+function expected(deed: Deed, rights: readonly string[], rows: Rows): string {
+  const { needs, done, hidden, ruled } = deed;
   if (!needs.every((right) => rights.includes(right))) return 'FORBIDDEN';
+  if (ruled !== undefined && rows !== 'none') return ruled;
   return rows === 'fails' ? hidden : done;
 }
 
@@ -163,8 +199,13 @@ const SUBSETS: string[][] = Array.from({ length: 16 }, (_, bits) =>
 
 t.test('ACCESS-10: every operation needs its right, and its record within the rows', async (t) => {
   const tidy = () => ({ put: { owner: 'ann', n: 2 } });
-  const bench = new PolicedBench([], { workers: 2, processors: [{ name: 'tidy', run: tidy }] });
-  const hello = { cursor: { store: STORE, epoch: 42n } };
+  const tidyAll = (records: unknown) => (records as unknown[]).map(tidy);
+  const processors = [
+    { name: 'tidy', run: tidy },
+    { name: 'tidyAll', run: tidyAll },
+  ];
+  const bench = new PolicedBench([], { workers: 2, processors });
+  const cursor = { store: STORE, epoch: 42n };
   const root = await bench.member(ROOT);
   let maps = 0;
   for (const deed of DEEDS)
@@ -173,6 +214,14 @@ t.test('ACCESS-10: every operation needs its right, and its record within the ro
         const map = `m${maps++}`;
         bench.done(root, { kind: OperationKind.PUT, map, key: 'k', value: RECORD });
         const grants = rights.length === 0 ? [] : [grantOf(rights, rows)];
+        const resumeToken = new Uint8Array(RESUME_TOKEN_BYTES);
+        new DataView(resumeToken.buffer).setUint32(0, maps);
+        const hello = { cursor, resumeToken };
+        if (deed.isResumed) {
+          const earlier = await bench.member({ ...ROOT, sub: 'ann' }, hello);
+          t.equal(merge(bench, earlier, map), 'APPLIED');
+          earlier.close(1000);
+        }
         const client = await bench.member({ sub: 'ann', 'tidewire.grants': grants }, hello);
         const told = `${deed.name} by ${rights.join(', ') || 'nobody'}, rows: ${rows}`;
         t.equal(deed.run({ bench, client, root, map }), expected(deed, rights, rows), told);

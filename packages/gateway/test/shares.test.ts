@@ -2,22 +2,30 @@ import {
   Code,
   IN_FLIGHT_MAX,
   MAPS_A_PRINCIPAL_MAX,
+  MAPS_LENT_A_PRINCIPAL_MAX,
   MAPS_MAX,
+  messageOf,
   PRESENCE_RECORDS_A_PRINCIPAL_MAX,
   PRESENCE_RECORDS_MAX,
+  parsePredicate,
+  SUBSCRIPTIONS_UNINDEXED_A_PRINCIPAL_MAX,
+  SUBSCRIPTIONS_UNINDEXED_MAX,
 } from '@tidewire/core';
 import { OperationKind } from '@tidewire/schemas';
 import t from 'tap';
 import type { FakeClient } from './fake-transport.js';
 import { put, write } from './operations.js';
-import { ALL_RIGHTS, PolicedBench, ROOT } from './policed-bench.js';
+import { ALL_RIGHTS, PolicedBench, ROOT, type SpiedClient } from './policed-bench.js';
 
 /** Everybody may write every map, records of their own alone; and one kind of maps as they like. */
 const GRANTS = [
   { maps: ['*'], rights: ALL_RIGHTS, where: `owner = '\${sub}'` },
   { maps: ['free-*'], rights: ALL_RIGHTS },
 ];
+/** Not everything: whoever may do everything is not counted. */
+const READERS = { maps: ['*'], rights: ['read', 'subscribe'] };
 const here = { whileConnected: true };
+let subscriptions = 0;
 
 const putIn = (map: string, owner: string, more: object = {}): object =>
   put('k', JSON.stringify({ owner }), { map, ...more });
@@ -116,6 +124,65 @@ t.test('LIMIT-58: presence puts that are refused count in no limit', async (t) =
   const root = await bench.member(ROOT);
   const get = { kind: OperationKind.GET, map: 'users', key: 'mine' };
   t.match(bench.done(root, get), { outcome: Code.ABSENT }, 'what was applied ends all the same');
+});
+
+/** Subscribes under the next ids. Returns how many were refused, and the last refusal. */
+function subscribeAll(bench: PolicedBench, client: SpiedClient, asked: readonly object[]) {
+  const before = client.frames.length;
+  for (const each of asked)
+    client.say({ case: 'subscribe', value: { subscriptionId: ++subscriptions, ...each } });
+  bench.settle();
+  const errors = client.frames
+    .slice(before)
+    .flatMap(({ body }) => (body.case === 'error' ? body.value : []));
+  return { refused: errors.length, last: errors.at(-1) };
+}
+
+t.test('LIMIT-60: one principal has so many predicates that no index serves', async (t) => {
+  const bench = new PolicedBench([READERS]);
+  const connections = SUBSCRIPTIONS_UNINDEXED_A_PRINCIPAL_MAX / SUBSCRIPTIONS_UNINDEXED_MAX;
+  const linear = (i: number): object => ({
+    map: 'room',
+    where: messageOf(parsePredicate(`n != ${i}`)),
+  });
+  const some = (first: number): object[] =>
+    Array.from({ length: SUBSCRIPTIONS_UNINDEXED_MAX }, (_, i) => linear(first + i));
+  const eves: SpiedClient[] = [];
+  for (let i = 0; i < connections; i++) {
+    const eve = await bench.member({ sub: 'eve' });
+    eves.push(eve);
+    t.equal(subscribeAll(bench, eve, some(100 * i)).refused, 0);
+  }
+  const eve = await bench.member({ sub: 'eve' });
+  const { last } = subscribeAll(bench, eve, [linear(9999)]);
+  const limit = new RegExp(`${SUBSCRIPTIONS_UNINDEXED_A_PRINCIPAL_MAX} predicates`);
+  t.match(last, { code: Code.TOO_LARGE, detail: limit });
+  const bob = await bench.member({ sub: 'bob' });
+  t.equal(subscribeAll(bench, bob, some(5000)).refused, 0, 'others are not concerned');
+  eves[0].close(1006);
+  bench.settle();
+  t.equal(subscribeAll(bench, eve, [linear(9999)]).refused, 0, 'what has ended counts no longer');
+});
+
+t.test('LIMIT-61: one principal watches so many maps that nobody has written', async (t) => {
+  const bench = new PolicedBench([READERS]);
+  const root = await bench.member(ROOT);
+  bench.done(root, putIn('written', 'root'));
+  const eve = await bench.member({ sub: 'eve' });
+  const other = await bench.member({ sub: 'eve' });
+  const maps = Array.from({ length: MAPS_LENT_A_PRINCIPAL_MAX }, (_, i) => ({ map: `un-${i}` }));
+  const first = subscriptions + 1;
+  t.equal(subscribeAll(bench, eve, maps).refused, 0);
+  const { last } = subscribeAll(bench, other, [{ map: 'more' }]);
+  t.match(last, { code: Code.TOO_LARGE, detail: new RegExp(`${MAPS_LENT_A_PRINCIPAL_MAX} sub`) });
+  const known = [{ map: 'un-7', key: 'k' }, { map: 'un-0' }, { map: 'written' }];
+  t.equal(subscribeAll(bench, other, known).refused, 0, 'those that it watches, or are written');
+  const bob = await bench.member({ sub: 'bob' });
+  t.equal(subscribeAll(bench, bob, [{ map: 'more' }]).refused, 0, 'others are not concerned');
+  eve.say({ case: 'unsubscribe', value: { subscriptionId: first } });
+  t.equal(subscribeAll(bench, other, [{ map: 'new' }]).refused, 1, 'un-0 is still watched');
+  eve.say({ case: 'unsubscribe', value: { subscriptionId: first + 1 } });
+  t.equal(subscribeAll(bench, other, [{ map: 'new' }]).refused, 0);
 });
 
 t.test('LIMIT-59: one principal puts so many presence records and no more', async (t) => {

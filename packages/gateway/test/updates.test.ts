@@ -1,6 +1,16 @@
-import { Code, closeCodeOf, EFFECTS_KEPT_MS, VALUE_BYTES_MAX } from '@tidewire/core';
+import {
+  Code,
+  closeCodeOf,
+  EFFECTS_KEPT_MS,
+  RESUME_TOKEN_BYTES,
+  RESUME_TOKENS_MAX,
+  VALUE_BYTES_MAX,
+} from '@tidewire/core';
+import { NO_BYTES } from '@tidewire/partition-worker/front';
 import { OperationKind, type Result, ValueKind } from '@tidewire/schemas';
 import t from 'tap';
+import { ResumeTokens } from '#lib/session/resume-tokens.js';
+import type { Session } from '#lib/session/session.js';
 import { TestBench } from './bench.js';
 import type { FakeClient } from './fake-transport.js';
 
@@ -202,6 +212,32 @@ t.test(
     const again = resuming(bench);
     increment(again, 2, { firstMemory: memoryOf(session) });
     t.equal(shownBy(answerOf(bench, again)), '1', 'and remembered');
+  },
+);
+
+t.test(
+  'UPDATE-44: newcomers are remembered, and who left first is forgotten for them',
+  async (t) => {
+    const tokens = new ResumeTokens();
+    const session = (): Session => ({ subject: '', token: NO_BYTES }) as Session;
+    const [first, second, staying] = [session(), session(), session()];
+    for (const [i, each] of [first, second, staying].entries()) tokens.adopt(each, tokenOf(i));
+    tokens.release(second, 1);
+    tokens.release(first, 2);
+    for (let i = 3; i < RESUME_TOKENS_MAX; i++) tokens.adopt(session(), tokenOf(i));
+    t.same(tokens.takeExpired(3), []);
+    const [late, later] = [session(), session()];
+    tokens.adopt(late, tokenOf(RESUME_TOKENS_MAX));
+    t.equal(late.token.length, RESUME_TOKEN_BYTES);
+    t.same(tokens.takeExpired(3), [second.token]);
+    const again = session();
+    tokens.adopt(again, tokenOf(0));
+    t.equal(again.memory, first.memory, 'others are not');
+    tokens.adopt(later, tokenOf(RESUME_TOKENS_MAX + 1));
+    t.same(tokens.takeExpired(3), [], 'nor is anybody who is connected');
+    tokens.release(staying, 4);
+    t.same(tokens.takeExpired(4), [staying.token]);
+    t.equal(tokens.count, RESUME_TOKENS_MAX);
   },
 );
 

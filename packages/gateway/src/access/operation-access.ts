@@ -22,6 +22,8 @@ const GROUP_FORBIDDEN: OperationRefusal = new OperationRefusal(
 export class OperationAccess implements OperationRuling {
   readonly #rules: RuleRegister;
   readonly #audit: Audit;
+  /** Of the operation last decided. */
+  #map = '';
   /** Of the operation last decided; see OperationRules. */
   write: number = NO_RULE;
   read: number = NO_RULE;
@@ -51,6 +53,7 @@ export class OperationAccess implements OperationRuling {
   ): Code | OperationRefusal {
     const { mapOffset, mapLength, kind } = reader;
     const map = Buffer.from(bytes.buffer, bytes.byteOffset + mapOffset, mapLength).toString();
+    this.#map = map;
     const permits = authority.permitsOn(map);
     const { read } = permits;
     const right = rightFor(kind);
@@ -83,8 +86,10 @@ export class OperationAccess implements OperationRuling {
       const { execute, read } = authority.permitsOn(map);
       return execute !== 'everything' || read !== 'everything';
     });
-    if (lacking !== undefined) this.#audit.onDenied(session, lacking, 'execute');
-    return lacking !== undefined || this.isRuled ? GROUP_FORBIDDEN : Code.UNSPECIFIED;
+    const denied = lacking ?? (this.isRuled ? this.#map : undefined);
+    if (denied === undefined) return Code.UNSPECIFIED;
+    this.#audit.onDenied(session, denied, 'execute');
+    return GROUP_FORBIDDEN;
   }
 
   /** Every operation of the session has been answered, and none will come. */

@@ -11,6 +11,10 @@ export class Principal implements MapMaker {
   maps = 0;
   /** Records put for as long as its connections last. */
   presence = 0;
+  /** Subscriptions whose predicate no index serves. */
+  unindexed = 0;
+  /** Maps that it watches and nobody had written then, by name, with the count of its subscriptions. */
+  readonly unwritten: Map<string, number> = new Map();
 
   constructor(name: string) {
     this.name = name;
@@ -18,6 +22,16 @@ export class Principal implements MapMaker {
 
   get isIdle(): boolean {
     return this.sessions === 0 && this.maps === 0 && this.presence === 0;
+  }
+
+  watch(map: string): void {
+    this.unwritten.set(map, (this.unwritten.get(map) ?? 0) + 1);
+  }
+
+  unwatch(map: string): void {
+    const left = (this.unwritten.get(map) ?? 0) - 1;
+    if (left > 0) this.unwritten.set(map, left);
+    else this.unwritten.delete(map);
   }
 }
 

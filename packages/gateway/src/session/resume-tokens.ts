@@ -18,7 +18,7 @@ interface Token {
 
 /**
  * The resume tokens by which later connections continue earlier ones. A token is remembered while a
- * session has it and EFFECTS_KEPT_MS longer, oldest end first. Times are elapsed ones.
+ * session has it and EFFECTS_KEPT_MS longer, unless there are too many. Times are elapsed ones.
  *
  * What a client calls its token gives no claim alone: a token is told from it, the subject and what the
  * session may do, so that nobody else, nor the same subject with other rights, is answered what was done
@@ -31,6 +31,8 @@ interface Token {
  */
 export class ResumeTokens {
   readonly #tokens: Map<string, Token> = new Map();
+  /** Of these, the ones that no session has, the one closed first before the others. */
+  readonly #closed: Map<string, Token> = new Map();
   #lastMemory = 0;
 
   get count(): number {
@@ -54,11 +56,10 @@ export class ResumeTokens {
     const bytes = tokenOf(session, named);
     const name = nameOf(bytes);
     const known = this.#tokens.get(name);
-    if (known === undefined && this.#tokens.size >= RESUME_TOKENS_MAX) return undefined;
     session.token = bytes;
     session.memory = known?.memory ?? session.memory;
     const { memory } = session;
-    this.#tokens.delete(name); // behind those that have closed before
+    this.#closed.delete(name);
     this.#tokens.set(name, { bytes, memory, session, closedAtMs: NEVER });
     return known?.session;
   }
@@ -68,18 +69,23 @@ export class ResumeTokens {
     const name = nameOf(session.token);
     const token = this.#tokens.get(name);
     if (token?.session !== session) return; // it has none, or another session has taken it over
-    this.#tokens.delete(name);
-    this.#tokens.set(name, { ...token, session: undefined, closedAtMs: elapsedMs });
+    const closed = { ...token, session: undefined, closedAtMs: elapsedMs };
+    this.#tokens.set(name, closed);
+    this.#closed.set(name, closed);
   }
 
-  /** Forgets and returns the tokens that nobody has had for so long. */
+  /**
+   * Forgets and returns the tokens that nobody has had for so long, and more where there are too many: the
+   * sessions there are always have theirs. Call behind every `adopt`, before anything is taken from its session.
+   */
   takeExpired(elapsedMs: number): Uint8Array[] {
     const expired: Uint8Array[] = [];
-    for (const [name, token] of this.#tokens) {
-      if (token.session !== undefined) continue;
-      if (token.closedAtMs + EFFECTS_KEPT_MS > elapsedMs) break;
+    for (const [name, { bytes, closedAtMs }] of this.#closed) {
+      const isKept = closedAtMs + EFFECTS_KEPT_MS > elapsedMs;
+      if (isKept && this.#tokens.size <= RESUME_TOKENS_MAX) break;
       this.#tokens.delete(name);
-      expired.push(token.bytes);
+      this.#closed.delete(name);
+      expired.push(bytes);
     }
     return expired;
   }

@@ -1,4 +1,10 @@
-import { assert, Code, RATES_A_TOPIC_MAX } from '@tidewire/core';
+import {
+  assert,
+  Code,
+  MAPS_LENT_A_PRINCIPAL_MAX,
+  RATES_A_TOPIC_MAX,
+  SUBSCRIPTIONS_UNINDEXED_A_PRINCIPAL_MAX,
+} from '@tidewire/core';
 import { TopicFault, type TopicRegister } from '@tidewire/partition-worker/front';
 import type { Subscribe, Unsubscribe } from '@tidewire/schemas';
 import type { Audit } from '../access/audit.js';
@@ -69,19 +75,18 @@ export class SubscriptionDesk {
     const fault = wanted instanceof Refusal ? wanted : this.#limitFault(session, message, wanted);
     if (fault !== undefined || wanted instanceof Refusal)
       return this.refuse(session, message.subscriptionId, fault as Refusal);
+    const unwritten = this.#topics.isUnwritten(wanted.map) ? message.map : undefined;
     const topic = this.#topics.claim(wanted.map, { ...wanted, withOld: message.withOld });
     if (topic instanceof TopicFault)
       return this.refuse(session, message.subscriptionId, new Refusal(topic.code, topic.detail));
-    const { subscriptionId: id, maxHz } = message;
-    if (!this.#hasRate(topic, maxHz)) {
-      const detail = `The topic is heard at ${RATES_A_TOPIC_MAX} other rates already.`;
-      return this.refuse(session, id, new Refusal(Code.OVERLOADED, detail));
-    }
+    const { subscriptionId: id } = message;
+    const perSecond = rateOf(topic, message.maxHz);
     const subscription: Subscription = {
       id,
       session,
       topic,
-      conflated: maxHz === 0 ? undefined : this.#conflation.claim(topic, maxHz),
+      conflated: perSecond === 0 ? undefined : this.#conflation.claim(topic, perSecond),
+      unwritten,
       isRestricted: wanted.isRestricted,
       isAnnounced: false,
       isJoined: false,
@@ -90,6 +95,7 @@ export class SubscriptionDesk {
       since: undefined,
     };
     session.subscriptions = fewWith(session.subscriptions, subscription);
+    countIn(session, subscription, 1);
     this.tally.count(topic, 1);
     topic.subscriptions = fewWith(topic.subscriptions, subscription);
     // From here on Progress would be ahead of what this subscription has been sent.
@@ -149,17 +155,23 @@ export class SubscriptionDesk {
       const detail = `A connection has ${unindexedMax} predicates at most that no index serves.`;
       return new Refusal(Code.TOO_LARGE, detail);
     }
-    return undefined;
+    return this.#shareFault(session, message, wanted);
   }
 
-  /** Every rate costs at every event. A topic that is new has none. */
-  #hasRate({ conflated }: Topic, maxHz: number): boolean {
-    return (
-      maxHz === 0 ||
-      conflated === undefined ||
-      conflated.has(maxHz) ||
-      conflated.size < RATES_A_TOPIC_MAX
-    );
+  /** Why it is more than one principal may have of what is there for all. */
+  #shareFault({ principal }: Session, { map }: Subscribe, wanted: Wanted): Refusal | undefined {
+    if (principal === undefined) return undefined;
+    const { unindexed, unwritten } = principal;
+    const tooMany = (count: number, what: string): Refusal => {
+      const detail = `Whoever may not do everything has ${count} ${what} at most.`;
+      return new Refusal(Code.TOO_LARGE, detail);
+    };
+    if (wanted.isLinear && unindexed >= SUBSCRIPTIONS_UNINDEXED_A_PRINCIPAL_MAX)
+      return tooMany(SUBSCRIPTIONS_UNINDEXED_A_PRINCIPAL_MAX, 'predicates that no index serves');
+    const isFull = unwritten.size >= MAPS_LENT_A_PRINCIPAL_MAX && !unwritten.has(map);
+    if (isFull && this.#topics.isUnwritten(wanted.map))
+      return tooMany(MAPS_LENT_A_PRINCIPAL_MAX, 'subscribed maps that nobody has written');
+    return undefined;
   }
 
   #enterAll(): void {
@@ -232,6 +244,7 @@ export class SubscriptionDesk {
     this.#catchUps.cancel(subscription);
     if (subscription.isJoined) this.#leave(subscription);
     session.subscriptions = fewWithout(session.subscriptions, subscription);
+    countIn(session, subscription, -1);
     this.tally.count(topic, -1);
     topic.subscriptions = fewWithout(topic.subscriptions, subscription);
     if (conflated !== undefined) this.#conflation.release(conflated);
@@ -254,6 +267,21 @@ function planLeft(subscription: Subscription, told: Published | undefined): Subs
   assert(since !== undefined, 'a complete subscription was complete at some time');
   const isTold = told !== undefined && told.round > since.round;
   return planAfter((isTold ? told : since).sequences);
+}
+
+/** Counts what the subscription uses of the share of its principal. */
+function countIn({ principal }: Session, { topic, unwritten }: Subscription, change: 1 | -1): void {
+  if (principal === undefined) return;
+  if (topic.isLinear) principal.unindexed += change;
+  if (unwritten === undefined) return;
+  if (change > 0) principal.watch(unwritten);
+  else principal.unwatch(unwritten);
+}
+
+/** Every rate costs at every event: beyond so many, one is rounded down to a power of 2, which are few. */
+function rateOf({ conflated }: Topic, maxHz: number): number {
+  if (maxHz === 0 || conflated === undefined || conflated.has(maxHz)) return maxHz;
+  return conflated.size < RATES_A_TOPIC_MAX ? maxHz : 2 ** Math.floor(Math.log2(maxHz));
 }
 
 /** There are not so many that a table of them would pay. */

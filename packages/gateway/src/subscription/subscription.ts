@@ -15,6 +15,8 @@ export interface Subscription {
   readonly topic: Topic;
   /** Undefined: hears every event. */
   readonly conflated: ConflatedFeed | undefined;
+  /** Name of its map if nobody had written it: counted with its principal. */
+  readonly unwritten: string | undefined;
   /** Its session may not see every record of the map. */
   readonly isRestricted: boolean;
   /** Subscribed has been sent. */

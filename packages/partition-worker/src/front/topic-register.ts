@@ -5,7 +5,7 @@ import {
   PREDICATES_UNINDEXED_A_MAP_MAX,
   TOPICS_MAX,
 } from '@tidewire/core';
-import { MAPS_FULL, MAPS_LENT, type MapTable } from '@tidewire/core/threads';
+import { MAPS_FULL, MAPS_LENT, type MapTable, NO_MAP } from '@tidewire/core/threads';
 import {
   type ControlRecord,
   introducedRecord,
@@ -98,6 +98,11 @@ export class TopicRegister<T extends KnownTopic> {
 
   get(id: number): T | undefined {
     return this.#topics.get(id);
+  }
+
+  /** Nobody has written the map: watching it takes an id that is only lent. */
+  isUnwritten(map: Uint8Array): boolean {
+    return this.#mapTable.idOf(map, 0, map.length) === NO_MAP;
   }
 
   /** The topic of this meaning. If there is none it is made, and its workers are told. */
