@@ -129,6 +129,10 @@ export const PERMITS_MAX = 256;
 export const RULES_MAX = 65_536;
 /** Denials that are logged in a second; of more only their number. */
 export const DENIALS_A_SECOND_MAX = 10;
+/** Of these, of one connection. */
+export const DENIALS_A_CONNECTION_MAX = 3;
+/** Of a claim `sub` that is logged, in UTF-16 units. */
+export const SUBJECT_TOLD_MAX = 128;
 /** How far the clocks of those who sign tokens may lie apart from this one. */
 export const TOKEN_LEEWAY_MS = 30_000;
 

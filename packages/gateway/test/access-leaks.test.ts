@@ -269,7 +269,7 @@ t.test(
     const ann = await bench.member({ sub: 'ann' });
     const deed = put('some key', 'ann', 'some value');
     for (let i = 0; i < 30; i++) t.equal(bench.done(ann, deed).refusal, Code.FORBIDDEN);
-    t.equal(bench.denials.length, 10);
+    t.equal(bench.denials.length, 3);
     t.same(bench.denials[0], {
       connection: ann.session.serial,
       subject: 'ann',
@@ -286,12 +286,26 @@ t.test(
     bench.nowMs += 1000;
     bench.done(own, { kind: OperationKind.PUT, map: MAP, key, value });
     t.match(bench.denials.pop(), { subject: 'eve', map: MAP, right: 'write', untold: 0 });
-    t.match(bench.denials.slice(10), [
-      { right: 'subscribe', untold: 20 },
+    t.match(bench.denials.slice(3), [
+      { right: 'subscribe', untold: 27 },
       { right: 'read', untold: 0 },
     ]);
   },
 );
+
+t.test('AUTH-50: one connection that is denied on and on hides no denial of others', async (t) => {
+  const bench = new PolicedBench([]);
+  const sub = 'e'.repeat(1000);
+  const flooder = await bench.member({ sub });
+  const others = await Promise.all(['ann', 'bob', 'cid'].map((sub) => bench.member({ sub })));
+  const deed = put('some key', 'ann', 'some value');
+  for (let i = 0; i < 100; i++) bench.done(flooder, deed);
+  for (const other of others) bench.done(other, deed);
+  const subjects = bench.denials.map(({ subject }) => subject);
+  const beginning = 'e'.repeat(128);
+  t.same(subjects, [beginning, beginning, beginning, 'ann', 'bob', 'cid']);
+  t.equal(bench.denials[3].untold, 97);
+});
 
 t.test(
   'ACCESS-18: a refresh by a token of others, or that permits other things, ends the session',

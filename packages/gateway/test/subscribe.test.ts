@@ -8,9 +8,12 @@ import {
   SUBSCRIPTIONS_MAX,
   SUBSCRIPTIONS_UNINDEXED_MAX,
 } from '@tidewire/core';
+import { NO_BYTES } from '@tidewire/partition-worker/front';
 import { EventKind, type PredicateSchema, StartFrom } from '@tidewire/schemas';
 import t from 'tap';
 import { fewSize } from '#lib/few.js';
+import { Refusal } from '#lib/refusal.js';
+import { conditionWithin } from '#lib/subscription/subscribe-check.js';
 import { STORE, TestBench } from './bench.js';
 import { put, remove, write } from './operations.js';
 import { ReferenceClient } from './reference-client.js';
@@ -261,4 +264,15 @@ t.test('SUB-53: a control frame beyond its limit is refused before it is decoded
   const token = 'x'.repeat(HELLO_BYTES_MAX);
   stranger.say({ case: 'hello', value: { protocolVersion: 1, node: 7, token } });
   t.equal(stranger.closedWith, closeCodeOf(Code.TOO_LARGE));
+});
+
+t.test('AUTH-52: a byte order mark is part of a key, also within rows', (t) => {
+  const rows = { predicate: { kind: 'all', predicates: [] }, bytes: NO_BYTES, name: '' } as const;
+  const literalOf = (key: string): unknown => {
+    const condition = conditionWithin({ predicate: NO_BYTES, key: Buffer.from(key) }, rows);
+    return condition instanceof Refusal ? condition : Buffer.from(condition.predicate).toString();
+  };
+  t.match(literalOf('\ufeffk'), '\ufeffk');
+  t.notMatch(literalOf('k'), '\ufeffk');
+  t.end();
 });

@@ -193,6 +193,8 @@ export interface Config {
   readonly allowOrigin: readonly string[] | undefined;
   /** Undefined: anybody may come in. */
   readonly auth: AuthConfig | undefined;
+  /** There is a secret for tokens, and none is asked for. */
+  readonly isSecretIgnored: boolean;
 }
 
 /** Reads the settings, or undefined if only help was asked for. Throws ConfigError. */
@@ -215,6 +217,7 @@ export function readConfig(
   const arenaBytes = Math.floor(memory / workers);
   if (arenaBytes < ARENA_BYTES_MIN)
     throw new ConfigError(`--memory is at least ${ARENA_BYTES_MIN >> 20}M for each worker.`);
+  const secret = environment['TIDEWIRE_AUTH_SECRET'] || undefined;
   return {
     port: parsed.data.port,
     host: parsed.data.host,
@@ -232,10 +235,8 @@ export function readConfig(
     tls: tlsFiles(parsed.data['tls-key'], parsed.data['tls-cert']),
     processors: parsed.data.processors,
     allowOrigin: parsed.data['allow-origin'],
-    auth: authConfigOf(parsed.data, {
-      secret: environment['TIDEWIRE_AUTH_SECRET'] || undefined,
-      host: parsed.data.host,
-    }),
+    auth: authConfigOf(parsed.data, { secret, host: parsed.data.host }),
+    isSecretIgnored: secret !== undefined && parsed.data.auth === 'none',
   };
 }
 

@@ -98,6 +98,8 @@ export class Coordinator {
   #bases: ReadonlyMap<number, Float64Array> = new Map();
   /** Newcomers turned away, as far as the log tells. */
   #turnedAway = 0;
+  /** Connections closed as UNAUTHENTICATED, as far as the log tells. */
+  #unauthenticated = 0;
   #progressLoggedMs = 0;
   /** Undefined from recovery until the persistence thread has told. */
   #unflushed: number | undefined = 0;
@@ -149,6 +151,11 @@ export class Coordinator {
 
   /** Resolves with its ports once connections are taken. Rejects with a sentence. */
   async start(): Promise<{ port: number; adminPort: number }> {
+    if (this.#config.isSecretIgnored)
+      this.#log.warn(
+        {},
+        'TIDEWIRE_AUTH_SECRET is ignored: no token is asked for without --auth jwt',
+      );
     const rules = await this.#step(this.#readAccessRules());
     await this.#step(makeFolder(this.#config.dataDir));
     const startMs = await this.#step(this.#clockBound.read());
@@ -220,6 +227,11 @@ export class Coordinator {
     const count = turnedAway - this.#turnedAway;
     this.#turnedAway = turnedAway;
     if (count > 0) this.#log.warn({ count, connections }, 'newcomers were turned away by limits');
+    const refused = this.#gateway.telemetry.counters.closings[Code.UNAUTHENTICATED];
+    const failures = refused - this.#unauthenticated;
+    this.#unauthenticated = refused;
+    if (failures > 0)
+      this.#log.warn({ count: failures }, 'connections showed no valid token in time');
   }
 
   /** One step of the start, unless the start has been ended meanwhile. */

@@ -92,7 +92,7 @@ export class Status {
   answer(path: string): HttpAnswer {
     switch (path) {
       case '/healthz':
-        return json(200, { status: 'ok', pid: process.pid, version: this.#version });
+        return json(200, { status: 'ok' });
       case '/readyz':
         return json(this.phase === 'ready' ? 200 : 503, {
           status: this.phase,

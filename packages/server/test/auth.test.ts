@@ -165,6 +165,20 @@ t.test('AUTH-24: a server whose key or policy is none ends with a sentence', asy
   }
 });
 
+t.test('AUTH-51: a secret that is not asked for is told, and so are refused tokens', async (t) => {
+  const env = { TIDEWIRE_AUTH_SECRET: SECRET, LOG_LEVEL: 'warn' };
+  const open = await RunningServer.start(t, { env });
+  await open.logs(/TIDEWIRE_AUTH_SECRET is ignored/);
+  const guarded = await RunningServer.start(t, { args: ARGS, env });
+  for (let i = 0; i < 3; i++) {
+    const client = await RawClient.open(guarded.url);
+    client.say({ case: 'hello', value: { protocolVersion: 1, node: 7, token: 'forged' } });
+    t.equal((await client.closed).code, 4000 + Code.UNAUTHENTICATED);
+  }
+  await guarded.logs(/"count":[123],"msg":"connections showed no valid token in time"/);
+  t.notMatch(guarded.log, /is ignored/);
+});
+
 t.test(
   'ACCESS-20: the client library and the command line keep to what is permitted',
   async (t) => {

@@ -74,7 +74,7 @@ t.test('RUN-9: /healthz and /readyz tell how the server is, to everybody', async
     const response = await fetch(http + path);
     return [response.status, await response.json()];
   };
-  t.match(await ask('/healthz'), [200, { status: 'ok', pid: server.pid, version: /^\d/ }]);
+  t.same(await ask('/healthz'), [200, { status: 'ok' }], 'and nothing that helps an attacker');
   t.match(await ask('/readyz'), [200, { status: 'ready', database: 'up' }]);
   const client = await RawClient.connect(server.url);
   await client.operate(put('m', 'a', '1'), put('m', 'b', '1'), put('m', 'a', '2'));

@@ -120,7 +120,8 @@ export class MapTable {
     const known = this.#names.get(id);
     if (known !== undefined) return known;
     const at = HEADER_BYTES + id * ENTRY_BYTES + 4;
-    const name = new TextDecoder().decode(this.#bytes.slice(at, at + this.#words[(at >> 2) - 1]));
+    const bytes = this.#bytes.slice(at, at + this.#words[(at >> 2) - 1]);
+    const name = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
     this.#names.set(id, name);
     return name;
   }

@@ -1,4 +1,4 @@
-import { DENIALS_A_SECOND_MAX } from '@tidewire/core';
+import { DENIALS_A_CONNECTION_MAX, DENIALS_A_SECOND_MAX, SUBJECT_TOLD_MAX } from '@tidewire/core';
 import type { Session } from '../session/session.js';
 import type { Right } from './policy.js';
 
@@ -6,20 +6,25 @@ import type { Right } from './policy.js';
 export interface Denial {
   /** As in the log of connections. */
   readonly connection: number;
-  /** Claim `sub` of its token. */
+  /** Claim `sub` of its token, its beginning if it is long. */
   readonly subject: string;
   readonly map: string;
   readonly right: Right;
-  /** Denials since the last one told, that were not told themselves. */
+  /** Denials since the last one told, of all connections, that were not told themselves. */
   readonly untold: number;
 }
 
-/** Tells denials, in each second a few and of the others how many there were. */
+/**
+ * Tells denials, in each second a few, of one connection fewer, and of the others how many there were: who
+ * floods the log hides no denial of others.
+ */
 export class Audit {
   readonly #elapsedMs: () => number;
   readonly #tell: (denial: Denial) => void;
   #second = 0;
   #told = 0;
+  /** In this second, by connection. */
+  readonly #toldOf: Map<number, number> = new Map();
   #untold = 0;
 
   constructor(options: { elapsedMs: () => number; tell: (denial: Denial) => void }) {
@@ -29,14 +34,20 @@ export class Audit {
 
   onDenied({ serial, subject }: Session, map: string, right: Right): void {
     const second = Math.floor(this.#elapsedMs() / 1000);
-    if (second !== this.#second) this.#told = 0;
+    if (second !== this.#second) {
+      this.#told = 0;
+      this.#toldOf.clear();
+    }
     this.#second = second;
-    if (this.#told >= DENIALS_A_SECOND_MAX) {
+    const toldOf = this.#toldOf.get(serial) ?? 0;
+    if (this.#told >= DENIALS_A_SECOND_MAX || toldOf >= DENIALS_A_CONNECTION_MAX) {
       this.#untold++;
       return;
     }
     this.#told++;
-    this.#tell({ connection: serial, subject, map, right, untold: this.#untold });
+    this.#toldOf.set(serial, toldOf + 1);
+    const beginning = subject.slice(0, SUBJECT_TOLD_MAX);
+    this.#tell({ connection: serial, subject: beginning, map, right, untold: this.#untold });
     this.#untold = 0;
   }
 }

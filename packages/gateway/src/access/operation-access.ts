@@ -80,7 +80,7 @@ export class OperationAccess implements OperationRuling {
     authority: Authority,
     others: readonly RecordName[],
   ): Code | OperationRefusal {
-    const decoder = new TextDecoder();
+    const decoder = new TextDecoder('utf-8', { ignoreBOM: true }); // a mark is part of a name
     const maps = others.map(({ map }) => decoder.decode(map));
     const lacking = maps.find((map) => {
       const { execute, read } = authority.permitsOn(map);

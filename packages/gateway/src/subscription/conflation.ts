@@ -137,7 +137,7 @@ export class Conflation {
     if (this.#heldBytes + entry.length > CONFLATED_BYTES_MAX) this.publishAll();
     // Publishing may have suspended whoever heard it: what is held then would outlive newer states.
     if (!feed.isHeard) return;
-    const key = new TextDecoder().decode(keyOf(entry, 0));
+    const key = new TextDecoder('utf-8', { ignoreBOM: true }).decode(keyOf(entry, 0));
     const at = kindOffset(entry, 0);
     const known = feed.held.get(key);
     const first: EventKind = known?.first ?? entry[at];

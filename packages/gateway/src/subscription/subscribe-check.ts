@@ -68,6 +68,9 @@ export function withinPermit(
   return { map: wanted.map, key: NO_BYTES, ...condition, isRestricted: true, plan };
 }
 
+/** A byte order mark is part of a key. */
+const keyText = new TextDecoder('utf-8', { ignoreBOM: true });
+
 /** The condition, and the key if there is one, on the rows that are permitted. */
 export function conditionWithin(
   { predicate, key }: { predicate: Uint8Array; key: Uint8Array },
@@ -76,7 +79,7 @@ export function conditionWithin(
   const predicates: Test[] = [rows.predicate];
   if (predicate.length > 0) predicates.push(decodePredicate(predicate));
   if (key.length > 0)
-    predicates.push({ kind: 'eq', field: { kind: 'key' }, literal: new TextDecoder().decode(key) });
+    predicates.push({ kind: 'eq', field: { kind: 'key' }, literal: keyText.decode(key) });
   return conditionBy(() => {
     const both: Test = { kind: 'all', predicates };
     checkPredicate(both);

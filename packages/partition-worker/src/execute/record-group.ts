@@ -9,7 +9,7 @@ import {
 import { extensionOf, keyOf } from './request-fields.js';
 
 const ENTRY_WORDS: number = Operation.KEY + RecordLayout.wordsOf(KEY_BYTES_MAX);
-const decoder = new TextDecoder('utf-8', { fatal: true });
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Records that an EXECUTE names beside its own. */
 export function otherCountOf(request: Int32Array, at: number): number {
