@@ -14,7 +14,6 @@ export * from './ring/doorbell.js';
 export * from './ring/ring-consumer.js';
 export * from './ring/ring-layout.js';
 export * from './ring/ring-producer.js';
-export * from './thread-options.js';
 export * from './wire/event-writer.js';
 export * from './wire/frame-fault.js';
 export * from './wire/frame-head.js';

@@ -8,7 +8,6 @@ import {
   RingConsumer,
   type SharedMemory,
   storeWord,
-  threadOptions,
   WorkerControl,
 } from '@tidewire/core/threads';
 import { Piscina } from 'piscina';
@@ -85,7 +84,7 @@ export class WorkerThreads {
       idleTimeout: Number.POSITIVE_INFINITY,
       atomics: 'disabled',
       closeTimeout: STOP_TIMEOUT_MS,
-      ...threadOptions(process.env),
+      execArgv: ['--enable-source-maps'],
       ...(options.heapMiB !== undefined && {
         resourceLimits: { maxOldGenerationSizeMb: options.heapMiB },
       }),

@@ -12,7 +12,6 @@ import {
   loadWord,
   PERSISTENCE_HEARTBEAT,
   type SharedMemory,
-  threadOptions,
   WorkerControl,
 } from '@tidewire/core/threads';
 import { Piscina } from 'piscina';
@@ -178,6 +177,6 @@ function threadPool(): Piscina {
     idleTimeout: Number.POSITIVE_INFINITY,
     atomics: 'disabled',
     closeTimeout: CLOSE_TIMEOUT_MS,
-    ...threadOptions(process.env),
+    execArgv: ['--enable-source-maps'],
   });
 }
